@@ -1,0 +1,216 @@
+//! Uploads: from the ticket to the picture.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::UploadId;
+use crate::media::MediaKey;
+use crate::time::Timestamp;
+
+/// What a picture is for; it decides the rendition that is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// 400 x 400, cropped to fill.
+    Avatar,
+    /// 1200 x 300, cropped to fill.
+    ProfileHeader,
+    /// At most 1600 wide, in its own proportions.
+    PostHeader,
+}
+
+impl Purpose {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Avatar, Self::ProfileHeader, Self::PostHeader];
+
+    /// The name in queries, JSON and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Avatar => "avatar",
+            Self::ProfileHeader => "profile_header",
+            Self::PostHeader => "post_header",
+        }
+    }
+
+    /// The purpose of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
+    }
+}
+
+/// How far an upload has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UploadState {
+    /// A ticket was given; nothing has arrived.
+    Ticketed,
+    /// The file is stored and its job is committed.
+    Received,
+    /// Somebody is making the picture.
+    Processing,
+    /// The picture is made.
+    Ready,
+    /// It is not a picture that we take, or moderation removed it; `reason` says why.
+    Rejected,
+    /// We could not make it; kept, and can be tried again.
+    Failed,
+    /// The ticket ran out.
+    Expired,
+}
+
+impl UploadState {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Ticketed,
+        Self::Received,
+        Self::Processing,
+        Self::Ready,
+        Self::Rejected,
+        Self::Failed,
+        Self::Expired,
+    ];
+
+    /// The name in JSON and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ticketed => "ticketed",
+            Self::Received => "received",
+            Self::Processing => "processing",
+            Self::Ready => "ready",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// The state of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+}
+
+/// What moderation says of a picture or a post. An outage leaves `Unreviewed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moderation {
+    /// Nobody has judged it yet.
+    Unreviewed,
+    /// Judged safe.
+    Passed,
+    /// Judged not safe, and taken away.
+    Removed,
+    /// Taken away once, and given back by a person.
+    Restored,
+}
+
+impl Moderation {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Unreviewed, Self::Passed, Self::Removed, Self::Restored];
+
+    /// The name in JSON and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreviewed => "unreviewed",
+            Self::Passed => "passed",
+            Self::Removed => "removed",
+            Self::Restored => "restored",
+        }
+    }
+
+    /// The verdict of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.as_str() == name)
+    }
+}
+
+/// `POST /edge/v1/upload-tickets`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TicketRequest {
+    /// What the picture is for.
+    pub purpose: Purpose,
+    /// Exact size of the file in bytes; signed into the URL.
+    pub content_length: u64,
+    /// SHA-256 of the file in lower-case hex; signed into the URL if given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// Leave to store one object once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// The upload.
+    pub id: UploadId,
+    /// The name that the picture will have.
+    pub key: MediaKey,
+    /// Where the picture will be.
+    pub url: String,
+    /// The request by which the file is stored.
+    pub put: PresignedPut,
+}
+
+/// A presigned PUT. Each header is signed: another value, or none, is refused by the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresignedPut {
+    /// Where to send the file. A secret for as long as it lives: never log it.
+    pub url: String,
+    /// Headers to send as they are, `content-length` among them; `host` follows from the URL.
+    pub headers: BTreeMap<String, String>,
+    /// When the store stops taking it.
+    pub expires_at: Timestamp,
+}
+
+/// An upload as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    /// The upload.
+    pub id: UploadId,
+    /// The name of the picture.
+    pub key: MediaKey,
+    /// Where the picture is, or will be.
+    pub url: String,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// How far it has come.
+    pub status: UploadState,
+    /// What moderation says.
+    pub moderation: Moderation,
+    /// Why it was rejected: a stable word, e.g. `broken`, `too_many_pixels`, `unsafe`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Pixels of the picture that was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Pixels of the picture that was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// What to paint until it is loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blurhash: Option<String>,
+    /// Grows with every change; the id of server-sent events.
+    pub revision: u64,
+    /// When the ticket was given.
+    pub created_at: Timestamp,
+    /// When the file was stored and its job committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_at: Option<Timestamp>,
+    /// When the picture was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_at: Option<Timestamp>,
+    /// When a verdict was reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moderated_at: Option<Timestamp>,
+}
+
+impl Upload {
+    /// Whether nothing more will happen by itself: made and judged, or over. With no detector
+    /// configured a picture stays [`Moderation::Unreviewed`] for ever, so that alone is no reason to wait.
+    pub fn is_settled(&self) -> bool {
+        match self.status {
+            UploadState::Ready => self.moderation != Moderation::Unreviewed,
+            UploadState::Rejected | UploadState::Failed | UploadState::Expired => true,
+            UploadState::Ticketed | UploadState::Received | UploadState::Processing => false,
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Jobs: what is queued, and in which words.
+//!
+//! Queue names and payloads are those of the original system, verbatim in camelCase, so that its
+//! workers and ours can share a queue. A payload carries ids only; new members are optional.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluicegate_contract::ids::{AccountId, JobId, PostId};
+use sluicegate_contract::media::MediaKey;
+use sluicegate_contract::time::Timestamp;
+use sluicegate_contract::uploads::Purpose;
+
+/// Makes and judges pictures.
+pub const IMAGE_QUEUE: &str = "image-moderation";
+/// The job's name in [`IMAGE_QUEUE`].
+pub const IMAGE_JOB: &str = "moderate";
+/// Checks posts.
+pub const POST_QUEUE: &str = "post-processing";
+/// The job's name in [`POST_QUEUE`].
+pub const POST_JOB: &str = "process";
+/// All queues that this version works on.
+pub const QUEUES: [&str; 2] = [IMAGE_QUEUE, POST_QUEUE];
+
+/// Payload of [`IMAGE_JOB`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModerateImage {
+    /// The picture.
+    pub key: MediaKey,
+    /// What it is for.
+    pub upload_type: UploadType,
+    /// Whose it is.
+    pub user_id: AccountId,
+}
+
+/// The original's names of purposes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UploadType {
+    /// [`Purpose::Avatar`]
+    ProfilePicture,
+    /// [`Purpose::ProfileHeader`]
+    ProfileHeader,
+    /// [`Purpose::PostHeader`]
+    HeaderImage,
+}
+
+impl From<Purpose> for UploadType {
+    fn from(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Avatar => Self::ProfilePicture,
+            Purpose::ProfileHeader => Self::ProfileHeader,
+            Purpose::PostHeader => Self::HeaderImage,
+        }
+    }
+}
+
+/// Payload of [`POST_JOB`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessPost {
+    /// The post.
+    pub post_id: PostId,
+    /// Who wrote it.
+    pub user_id: AccountId,
+}
+
+/// A job to be written in the transaction of the data that it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewJob {
+    /// Its id.
+    pub id: JobId,
+    /// One of [`QUEUES`].
+    pub queue: &'static str,
+    /// The kind of job in that queue.
+    pub name: &'static str,
+    /// Ids only.
+    pub payload: Value,
+    /// For whom it is done; shares are counted by owner.
+    pub owner: AccountId,
+    /// Not before.
+    pub run_at: Timestamp,
+    /// After so many failed attempts it is dead.
+    pub max_attempts: u32,
+    /// W3C Trace Context of the request that caused it.
+    pub traceparent: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// How long, roughly, the retries of a job last with [`backoff`]: 100 attempts are about four days.
+pub const MAX_ATTEMPTS: u32 = 100;
+
+impl NewJob {
+    /// The job for a picture that has arrived.
+    pub fn moderate_image(
+        id: JobId,
+        payload: &ModerateImage,
+        traceparent: Option<String>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            queue: IMAGE_QUEUE,
+            name: IMAGE_JOB,
+            payload: serde_json::to_value(payload).unwrap_or_default(),
+            owner: payload.user_id,
+            run_at: now,
+            max_attempts: MAX_ATTEMPTS,
+            traceparent,
+            created_at: now,
+        }
+    }
+
+    /// The job for a new post.
+    pub fn process_post(
+        id: JobId,
+        payload: &ProcessPost,
+        traceparent: Option<String>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            queue: POST_QUEUE,
+            name: POST_JOB,
+            payload: serde_json::to_value(payload).unwrap_or_default(),
+            owner: payload.user_id,
+            run_at: now,
+            max_attempts: MAX_ATTEMPTS,
+            traceparent,
+            created_at: now,
+        }
+    }
+}
+
+/// How far a job has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum JobState {
+    /// Waits for `run_at` and a worker.
+    Ready,
+    /// A worker has it, until its lease ends.
+    Running,
+    /// It was handed to another queue.
+    Relayed,
+    /// Its effects are committed.
+    Done,
+    /// It failed for good, or too often; kept, and can be replayed.
+    Dead,
+}
+
+impl JobState {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Ready, Self::Running, Self::Relayed, Self::Done, Self::Dead];
+
+    /// The name in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Running => "running",
+            Self::Relayed => "relayed",
+            Self::Done => "done",
+            Self::Dead => "dead",
+        }
+    }
+
+    /// The state of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+}
+
+/// The right to work on a job. Two leases of one job never hold at once; `attempt` tells a lost
+/// lease from the one that replaced it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lease {
+    /// The job.
+    pub job: JobId,
+    /// Counts from 1; the fencing token of this lease.
+    pub attempt: u32,
+}
+
+/// A job that a worker may work on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeasedJob {
+    /// The right to settle it.
+    pub lease: Lease,
+    /// Its queue.
+    pub queue: String,
+    /// Its kind.
+    pub name: String,
+    /// Ids only.
+    pub payload: Value,
+    /// For whom.
+    pub owner: AccountId,
+    /// After so many attempts it is dead.
+    pub max_attempts: u32,
+    /// Trace of the request that caused it.
+    pub traceparent: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A job as an operator sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobView {
+    /// Its id.
+    pub id: JobId,
+    /// Its queue.
+    pub queue: String,
+    /// Its kind.
+    pub name: String,
+    /// How far.
+    pub state: JobState,
+    /// Attempts that were begun.
+    pub attempts: u32,
+    /// Not before.
+    pub run_at: Timestamp,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+}
+
+/// The lease was lost: another worker may have the job. Nothing of the effects was committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the lease of job {} was lost", .0.job)]
+pub struct LeaseLost(pub Lease);
+
+/// The pause after a failed attempt (1 is the first): 2 s doubled up to an hour, with full jitter in
+/// its upper half so that a thousand jobs do not come back in one second. `random` is 0 to 1.
+pub fn backoff(attempt: u32, random: f64) -> Duration {
+    const BASE: f64 = 2.0;
+    const CAP: f64 = 3_600.0;
+    let exponent = i32::try_from(attempt.saturating_sub(1).min(20)).unwrap_or(20);
+    let full = (BASE * 2_f64.powi(exponent)).min(CAP);
+    Duration::from_secs_f64(full * (0.5 + 0.5 * random.clamp(0.0, 1.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_are_the_originals() {
+        let payload = ModerateImage {
+            key: "01890a5d-ac96-774b-bcce-b302099a8057.webp".parse().expect("a key"),
+            upload_type: Purpose::Avatar.into(),
+            user_id: "01890a5d-ac96-774b-bcce-b302099a8058".parse().expect("an id"),
+        };
+        assert_eq!(
+            serde_json::to_value(&payload).expect("serialises"),
+            serde_json::json!({
+                "key": "01890a5d-ac96-774b-bcce-b302099a8057.webp",
+                "uploadType": "profile_picture",
+                "userId": "01890a5d-ac96-774b-bcce-b302099a8058",
+            })
+        );
+    }
+
+    #[test]
+    fn backoff_grows_to_an_hour_and_no_further() {
+        assert_eq!(backoff(1, 1.0), Duration::from_secs(2));
+        assert_eq!(backoff(1, 0.0), Duration::from_secs(1));
+        assert_eq!(backoff(5, 1.0), Duration::from_secs(32));
+        assert_eq!(backoff(99, 1.0), Duration::from_secs(3_600));
+    }
+}

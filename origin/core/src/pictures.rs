@@ -1,0 +1,170 @@
+//! Making a picture: the one flow that the job, the request for a picture that is not made yet, and
+//! the synchronous check share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use sluicegate_contract::ids::UploadId;
+use sluicegate_contract::uploads::UploadState;
+
+use crate::env::Env;
+use crate::error::PortError;
+use crate::ports::{
+    MadePicture, MakePictureError, ObjectStore, PictureMaker, PutOptions, UploadStore,
+};
+use crate::upload::{Derivative, MakingClaim, Upload, media_object, staged_object};
+use crate::wake::{Wake, Waker};
+
+/// How long one attempt may hold a picture before somebody else may try: longer than a child's wall
+/// time and the transfers around it.
+const MAKING_LEASE: Duration = Duration::from_secs(90);
+
+/// What is needed to make a picture.
+#[derive(Clone)]
+pub struct Pictures {
+    /// Time and ids.
+    pub env: Env,
+    /// Where it is noted.
+    pub uploads: Arc<dyn UploadStore>,
+    /// Where it lies.
+    pub objects: Arc<dyn ObjectStore>,
+    /// Who makes it.
+    pub maker: Arc<dyn PictureMaker>,
+    /// Who is told.
+    pub waker: Waker,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Making {
+    /// Made by this call.
+    Made {
+        /// How it stands now.
+        upload: Upload,
+        /// The JPEG for detectors.
+        preview: Bytes,
+    },
+    /// Nothing to do: `ready` before, or over.
+    Settled(Upload),
+    /// Somebody else is at it; ask again soon.
+    Busy,
+    /// The cap on making pictures on demand is reached; ask again later.
+    Full,
+    /// No such upload.
+    Unknown,
+}
+
+impl Pictures {
+    /// Makes the picture of an upload unless it is made. `on_demand_cap` is the cap for requests;
+    /// the job passes `None`. A file at fault ends as `rejected` and is answered as `Settled`.
+    pub async fn ensure(
+        &self,
+        id: UploadId,
+        on_demand_cap: Option<u32>,
+    ) -> Result<Making, PortError> {
+        let claim =
+            self.uploads.claim_making(id, self.env.now(), MAKING_LEASE, on_demand_cap).await?;
+        let upload = match claim {
+            MakingClaim::Claimed(upload) => upload,
+            MakingClaim::Settled(upload) => return Ok(Making::Settled(upload)),
+            MakingClaim::Busy => return Ok(Making::Busy),
+            MakingClaim::Full => return Ok(Making::Full),
+            MakingClaim::Unknown => return Ok(Making::Unknown),
+        };
+        self.waker.wake(Wake::Upload(id));
+        let made = self.make_claimed(&upload).await;
+        if made.is_err() {
+            // Best effort: a claim that is not given back ends with its lease.
+            if let Err(error) = self.uploads.release_making(id, self.env.now()).await {
+                tracing::warn!(upload.id = %id, %error, "could not release a picture");
+            }
+        }
+        self.waker.wake(Wake::Upload(id));
+        made
+    }
+
+    async fn make_claimed(&self, upload: &Upload) -> Result<Making, PortError> {
+        let picture = match self.make_staged(upload, upload.staged_etag.as_deref()).await {
+            Ok(picture) => picture,
+            Err(MakePictureError::Refused(reason)) => {
+                return self.refuse(upload.id, reason).await;
+            }
+            Err(MakePictureError::Port(error)) => return Err(error),
+        };
+        let derivative = self.store(upload.id, &picture).await?;
+        let Some(upload) =
+            self.uploads.finish_making(upload.id, &derivative, self.env.now()).await?
+        else {
+            return Ok(Making::Unknown);
+        };
+        if upload.state != UploadState::Ready {
+            // Rejected while we were at it: what was just stored must not stay.
+            self.objects.delete(&media_object(upload.id)).await?;
+            return Ok(Making::Settled(upload));
+        }
+        self.delete_staged(upload.id).await;
+        Ok(Making::Made { upload, preview: picture.preview })
+    }
+
+    /// Decodes the staged file, only while it is the one that `complete` looked at.
+    pub async fn make_staged(
+        &self,
+        upload: &Upload,
+        etag: Option<&str>,
+    ) -> Result<MadePicture, MakePictureError> {
+        match self.objects.read(&upload.staged_object(), etag).await? {
+            Some(source) => self.maker.make(source, upload.purpose).await,
+            None => Err(MakePictureError::Refused("missing")),
+        }
+    }
+
+    /// Stores a picture that was made, and says what to note of it.
+    pub async fn store(
+        &self,
+        id: UploadId,
+        picture: &MadePicture,
+    ) -> Result<Derivative, PortError> {
+        let options = PutOptions { content_type: "image/webp" };
+        self.objects.put(&media_object(id), picture.webp.clone(), &options).await?;
+        Ok(Derivative {
+            sha256: hex::encode(Sha256::digest(&picture.webp)),
+            length: u64::try_from(picture.webp.len()).unwrap_or(u64::MAX),
+            width: picture.width,
+            height: picture.height,
+            blurhash: picture.blurhash.clone(),
+            perceptual_hash: picture.perceptual_hash,
+            source_sha256: picture.source_sha256.clone(),
+        })
+    }
+
+    /// The JPEG for detectors of a picture that was made earlier; `None` if it is not there.
+    pub async fn preview(&self, id: UploadId) -> Result<Option<Bytes>, PortError> {
+        let Some(webp) = self.objects.read(&media_object(id), None).await? else {
+            return Ok(None);
+        };
+        match self.maker.preview(webp).await {
+            Ok(jpeg) => Ok(Some(jpeg)),
+            Err(MakePictureError::Port(error)) => Err(error),
+            Err(MakePictureError::Refused(reason)) => Err(PortError::failed("picture", reason)),
+        }
+    }
+
+    /// Deletes the client's file. Failing is logged only: nothing refers to it any more, and what is left in
+    /// `staging/` is swept.
+    pub async fn delete_staged(&self, id: UploadId) {
+        if let Err(error) = self.objects.delete(&staged_object(id)).await {
+            tracing::warn!(upload.id = %id, %error, "could not delete a staged file");
+        }
+    }
+
+    async fn refuse(&self, id: UploadId, reason: &'static str) -> Result<Making, PortError> {
+        self.uploads.reject(id, reason, self.env.now()).await?;
+        self.delete_staged(id).await;
+        match self.uploads.upload(id).await? {
+            Some(upload) => Ok(Making::Settled(upload)),
+            None => Ok(Making::Unknown),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sluicegate_contract::ids::JobId;
+use sluicegate_contract::time::Timestamp;
+
+use crate::error::PortError;
+use crate::job::{JobView, Lease, LeaseLost, LeasedJob, NewJob};
+
+/// What a worker asks for.
+#[derive(Debug, Clone)]
+pub struct ClaimRequest<'a> {
+    /// From this queue.
+    pub queue: &'a str,
+    /// Who asks; for operators to read.
+    pub worker: &'a str,
+    /// At most so many.
+    pub limit: u32,
+    /// How long the leases hold without a heartbeat.
+    pub lease: Duration,
+}
+
+/// How a queue stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueStats {
+    /// Jobs whose time has come, or will come.
+    pub ready: u64,
+    /// Jobs that workers have.
+    pub running: u64,
+    /// Jobs that failed for good.
+    pub dead: u64,
+    /// When the oldest job that could run now was first able to run.
+    pub oldest_ready: Option<Timestamp>,
+}
+
+/// Why a job was not settled.
+#[derive(Debug, thiserror::Error)]
+pub enum SettleError {
+    /// Somebody else may have it; nothing was committed.
+    #[error(transparent)]
+    LeaseLost(#[from] LeaseLost),
+    /// The database could not do it.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// The queue. Promises: at least once, takeover after a lost lease, `run_at` as a floor, attempts
+/// that are counted when they begin, dead jobs kept. No order.
+#[async_trait]
+pub trait JobQueue: Send + Sync {
+    /// Writes a job outside any other transaction. Idempotent by its id.
+    async fn add(&self, job: &NewJob) -> Result<(), PortError>;
+
+    /// Leases ready jobs whose time has come, and running ones whose lease has ended; oldest first,
+    /// as far as that costs nothing. A job whose attempts are used up is buried instead.
+    async fn claim(
+        &self,
+        request: &ClaimRequest<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<LeasedJob>, PortError>;
+
+    /// Makes leases hold until `now + lease`. Answers those that were lost.
+    async fn heartbeat(
+        &self,
+        leases: &[Lease],
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<Lease>, PortError>;
+
+    /// The job is done. Effects that can be committed together with this use their store's method
+    /// with the lease instead.
+    async fn settle(&self, lease: &Lease, now: Timestamp) -> Result<(), SettleError>;
+
+    /// The attempt failed: ready again at `run_at`, or dead if this was the last attempt.
+    async fn retry(
+        &self,
+        lease: &Lease,
+        run_at: Timestamp,
+        error: &str,
+        now: Timestamp,
+    ) -> Result<(), SettleError>;
+
+    /// It failed for good: dead, and kept.
+    async fn bury(&self, lease: &Lease, error: &str, now: Timestamp) -> Result<(), SettleError>;
+
+    /// Gives a job back untouched, as a worker that stops does: ready at once, and the attempt does
+    /// not count towards the limit.
+    async fn release(&self, lease: &Lease, now: Timestamp) -> Result<(), SettleError>;
+
+    /// Makes a dead job ready again with all its attempts. `false` if there is no such dead job.
+    async fn replay(&self, id: JobId, now: Timestamp) -> Result<bool, PortError>;
+
+    /// The job.
+    async fn job(&self, id: JobId) -> Result<Option<JobView>, PortError>;
+
+    /// How a queue stands.
+    async fn stats(&self, queue: &str, now: Timestamp) -> Result<QueueStats, PortError>;
+}

@@ -1,0 +1,33 @@
+//! What the origin needs from outside, as traits that adapters under `origin/backends` implement.
+//!
+//! # Contract of every port
+//!
+//! - Methods may be called at once from many tasks. A call that is dropped half-way may or may not
+//!   have happened; it never leaves half of its effects.
+//! - "Not found" is a value, never an error. [`PortError`](crate::error::PortError) is for outages
+//!   (`Unavailable`) and broken promises (`Failed`).
+//! - A method that changes several rows does so in one transaction.
+//! - Adapters bound every call in time.
+//! - Each adapter passes the suite of its port in `origin/conformance`.
+
+mod accounts;
+mod detector;
+mod jobs;
+mod objects;
+mod picture;
+mod posts;
+mod sessions;
+mod text_model;
+mod uploads;
+
+pub use accounts::{AccountStore, Credentials, CreateAccountError, SetPictureError};
+pub use detector::Detector;
+pub use jobs::{ClaimRequest, JobQueue, QueueStats, SettleError};
+pub use objects::{
+    ByteStream, ObjectInfo, ObjectStore, PresignedGet, PresignedPut, PutGrant, PutOptions, Reach,
+};
+pub use picture::{MadePicture, MakePictureError, PictureMaker};
+pub use posts::{CreatePostError, PostStore};
+pub use sessions::{SessionStore, SigningKeyStore};
+pub use text_model::TextModel;
+pub use uploads::{CreateTicketError, ImageVerdict, UploadStore};

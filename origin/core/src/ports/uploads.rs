@@ -1,0 +1,111 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sluicegate_contract::ids::UploadId;
+use sluicegate_contract::time::Timestamp;
+
+use super::jobs::SettleError;
+use crate::error::PortError;
+use crate::job::{Lease, NewJob};
+use crate::moderation::Record;
+use crate::upload::{Completion, Derivative, MakingClaim, NewUpload, Upload};
+
+/// Why no ticket was given.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateTicketError {
+    /// The owner has as many open tickets as allowed.
+    #[error("too many open tickets")]
+    TooManyOpen,
+    /// The database could not do it.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// What a check of a picture decided, with the record of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ImageVerdict {
+    /// It may stay.
+    Passed(Record),
+    /// It goes: the state becomes `rejected` with reason `unsafe`, and its key is cleared from
+    /// profile and posts where it is still that key.
+    Removed(Record),
+}
+
+/// Uploads and their pictures. Every change adds one to the upload's revision.
+#[async_trait]
+pub trait UploadStore: Send + Sync {
+    /// Gives a ticket unless the owner has `open_limit` that are neither complete nor expired.
+    async fn create_ticket(
+        &self,
+        upload: &NewUpload,
+        open_limit: u32,
+    ) -> Result<Upload, CreateTicketError>;
+
+    /// The upload.
+    async fn upload(&self, id: UploadId) -> Result<Option<Upload>, PortError>;
+
+    /// Notes that the file has arrived, and commits its job with it. Only the first call on a
+    /// `ticketed`, unexpired upload changes anything.
+    async fn complete(
+        &self,
+        id: UploadId,
+        staged_etag: &str,
+        job: &NewJob,
+        now: Timestamp,
+    ) -> Result<Completion, PortError>;
+
+    /// As `complete`, for a picture that was made and judged safe before the answer: the state
+    /// becomes `ready`, moderation `passed`, and no job is needed.
+    async fn complete_judged(
+        &self,
+        id: UploadId,
+        staged_etag: &str,
+        derivative: &Derivative,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<Completion, PortError>;
+
+    /// Tries to be the one who makes this picture until `now + lease`. With `on_demand_cap`, at most
+    /// so many claims made with a cap hold at once, across all replicas; without one it is a worker's, and is not
+    /// counted.
+    async fn claim_making(
+        &self,
+        id: UploadId,
+        now: Timestamp,
+        lease: Duration,
+        on_demand_cap: Option<u32>,
+    ) -> Result<MakingClaim, PortError>;
+
+    /// The picture is made and stored: state `ready`. Does nothing if the upload is already `ready`
+    /// or over, and says how it stands then. `None` if there is no such upload.
+    async fn finish_making(
+        &self,
+        id: UploadId,
+        derivative: &Derivative,
+        now: Timestamp,
+    ) -> Result<Option<Upload>, PortError>;
+
+    /// Gives the claim back: state `received`. Idempotent.
+    async fn release_making(&self, id: UploadId, now: Timestamp) -> Result<(), PortError>;
+
+    /// It is not a picture that we take: state `rejected` with this reason, and its key cleared from
+    /// profile and posts. From `ticketed`, `received` or `processing` only. Idempotent.
+    async fn reject(&self, id: UploadId, reason: &str, now: Timestamp) -> Result<(), PortError>;
+
+    /// We could not make it: state `failed`, kept. From `received` or `processing` only. Idempotent.
+    async fn fail(&self, id: UploadId, reason: &str, now: Timestamp) -> Result<(), PortError>;
+
+    /// Applies a verdict, writes its record and, with a lease, settles the job, all in one
+    /// transaction. An upload that already has that verdict stays as it is, and no second record is
+    /// written. With a lost lease nothing happens.
+    async fn apply_verdict(
+        &self,
+        id: UploadId,
+        verdict: &ImageVerdict,
+        settle: Option<&Lease>,
+        now: Timestamp,
+    ) -> Result<(), SettleError>;
+
+    /// The verdicts on an upload, oldest first.
+    async fn records(&self, id: UploadId) -> Result<Vec<Record>, PortError>;
+}

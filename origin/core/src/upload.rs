@@ -1,0 +1,140 @@
+//! Uploads and their rules.
+
+use sluicegate_contract::ids::{AccountId, UploadId};
+use sluicegate_contract::media::MediaKey;
+use sluicegate_contract::time::Timestamp;
+use sluicegate_contract::uploads::{Moderation, Purpose, UploadState};
+
+/// An upload as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// Its id; also the picture's.
+    pub id: UploadId,
+    /// Whose.
+    pub owner: AccountId,
+    /// What for.
+    pub purpose: Purpose,
+    /// How far.
+    pub state: UploadState,
+    /// What moderation says.
+    pub moderation: Moderation,
+    /// Why it was rejected or failed: a stable word.
+    pub reason: Option<String>,
+    /// The size that the ticket allows, in bytes.
+    pub declared_length: u64,
+    /// The staged object's entity tag as it was when `complete` looked at it.
+    pub staged_etag: Option<String>,
+    /// The picture, once made.
+    pub derivative: Option<Derivative>,
+    /// Grows with every change.
+    pub revision: u64,
+    /// When the ticket was given.
+    pub created_at: Timestamp,
+    /// When the ticket runs out.
+    pub expires_at: Timestamp,
+    /// When it was completed.
+    pub received_at: Option<Timestamp>,
+    /// When the picture was made.
+    pub ready_at: Option<Timestamp>,
+    /// When a verdict was reached.
+    pub moderated_at: Option<Timestamp>,
+}
+
+impl Upload {
+    /// The picture's public name.
+    pub fn key(&self) -> MediaKey {
+        MediaKey(self.id)
+    }
+
+    /// Where the client's file lies until the picture is made.
+    pub fn staged_object(&self) -> String {
+        staged_object(self.id)
+    }
+
+    /// Where the picture lies.
+    pub fn media_object(&self) -> String {
+        media_object(self.id)
+    }
+
+    /// Whether a profile or post may show it: it has arrived and nothing speaks against it.
+    pub fn can_be_shown(&self) -> bool {
+        matches!(
+            self.state,
+            UploadState::Received | UploadState::Processing | UploadState::Ready
+        ) && self.moderation != Moderation::Removed
+    }
+}
+
+/// Where the client's file of an upload lies until the picture is made.
+pub fn staged_object(id: UploadId) -> String {
+    format!("staging/{id}")
+}
+
+/// Where the picture of an upload lies.
+pub fn media_object(id: UploadId) -> String {
+    format!("media/{}", MediaKey(id))
+}
+
+/// What was stored of a picture that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Derivative {
+    /// SHA-256 of its bytes, in hex; its entity tag.
+    pub sha256: String,
+    /// Bytes.
+    pub length: u64,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// <https://blurha.sh>
+    pub blurhash: String,
+    /// A perceptual hash (dHash, 64 bits): similar pictures differ in few bits.
+    pub perceptual_hash: u64,
+    /// SHA-256 of the client's file, in hex.
+    pub source_sha256: String,
+}
+
+/// A new ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewUpload {
+    /// Its id.
+    pub id: UploadId,
+    /// Whose.
+    pub owner: AccountId,
+    /// What for.
+    pub purpose: Purpose,
+    /// Exact size in bytes.
+    pub length: u64,
+    /// When.
+    pub created_at: Timestamp,
+    /// When the ticket runs out.
+    pub expires_at: Timestamp,
+}
+
+/// What came of a request to complete an upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Completion {
+    /// This call did it: the media row and the job are committed.
+    Completed(Upload),
+    /// An earlier call did it; nothing changed.
+    Already(Upload),
+    /// The ticket had run out, or the upload is over.
+    Refused(Upload),
+    /// No such upload.
+    Unknown,
+}
+
+/// What came of an attempt to be the one that makes a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MakingClaim {
+    /// Ours until the lease ends; the state is `processing`.
+    Claimed(Upload),
+    /// Nothing to make: it is made, or it is over, or it has not arrived.
+    Settled(Upload),
+    /// Somebody else is at it.
+    Busy,
+    /// As many pictures as the cap allows are being made on demand.
+    Full,
+    /// No such upload.
+    Unknown,
+}
