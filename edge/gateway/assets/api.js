@@ -1,0 +1,152 @@
+// Calls to the API. A session lives in this tab only; an access token that has run out is
+// refreshed once, and calls that meet it together share that one refresh.
+
+const STORE = "sluicegate.session";
+
+export let session = read();
+
+function read() {
+  try {
+    return JSON.parse(sessionStorage.getItem(STORE));
+  } catch {
+    return null;
+  }
+}
+
+export function keep(next) {
+  session = next;
+  if (next) sessionStorage.setItem(STORE, JSON.stringify(next));
+  else sessionStorage.removeItem(STORE);
+}
+
+/** An error answer (RFC 9457), as something to throw. */
+export class Problem extends Error {
+  constructor(body, status) {
+    super(body.detail || body.title || `The server answered ${status}.`);
+    this.status = status;
+    this.type = body.type;
+    this.reason = body.reason;
+  }
+}
+
+export async function problemOf(response) {
+  const body = await response.json().catch(() => ({}));
+  return new Problem(body, response.status);
+}
+
+let refreshing = null;
+
+function refresh() {
+  refreshing ??= (async () => {
+    const response = await fetch("/v1/sessions/refresh", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ refresh_token: session.refresh_token }),
+    });
+    if (response.ok) {
+      keep(await response.json());
+    } else if (response.status < 500) {
+      keep(null);
+      dispatchEvent(new Event("session-ended"));
+    }
+    return response.ok;
+  })().finally(() => { refreshing = null; });
+  return refreshing;
+}
+
+/** `fetch` with the session's token. Throws a Problem for every answer that is not a success. */
+export async function request(path, options = {}) {
+  const send = () => fetch(path, {
+    ...options,
+    headers: {
+      ...options.headers,
+      ...(session ? { authorization: `Bearer ${session.access_token}` } : {}),
+    },
+  });
+  let response = await send();
+  if (response.status === 401 && session && await refresh()) response = await send();
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+export async function json(method, path, body) {
+  const response = await request(path, {
+    method,
+    ...(body === undefined ? {} : {
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    }),
+  });
+  return response.status === 204 ? null : response.json();
+}
+
+/** Sends a file, telling `progress` a number from 0 to 1. `fetch` cannot do that; XMLHttpRequest can. */
+export async function upload(file, purpose, progress) {
+  const send = () => new Promise((resolve, reject) => {
+    const xhr = new XMLHttpRequest();
+    xhr.open("POST", `/v1/uploads?purpose=${encodeURIComponent(purpose)}`);
+    xhr.setRequestHeader("authorization", `Bearer ${session.access_token}`);
+    xhr.responseType = "json";
+    xhr.upload.onprogress = (event) => progress(event.total ? event.loaded / event.total : 0);
+    xhr.onerror = () => reject(new Error("The connection broke. Nothing was stored; try again."));
+    xhr.onload = () => xhr.status === 201
+      ? resolve(xhr.response)
+      : reject(new Problem(xhr.response || {}, xhr.status));
+    xhr.send(file);
+  });
+  try {
+    return await send();
+  } catch (error) {
+    if (error.status === 401 && await refresh()) return send();
+    throw error;
+  }
+}
+
+/** Follows an upload until nothing more happens; yields each change. Resumes where the server ends. */
+export async function* follow(id) {
+  let last = "";
+  for (let attempt = 0; attempt < 30; attempt += 1) {
+    const response = await request(`/v1/uploads/${id}/events`, {
+      headers: last ? { "last-event-id": last } : {},
+    });
+    let settled = false;
+    for await (const event of events(response.body)) {
+      last = event.id;
+      const state = JSON.parse(event.data);
+      settled = isSettled(state);
+      yield state;
+    }
+    if (settled) return;
+    const state = await json("GET", `/v1/uploads/${id}`);
+    if (isSettled(state) || state.status === "ready") {
+      yield state;
+      return;
+    }
+  }
+}
+
+function isSettled(upload) {
+  return ["rejected", "failed", "expired"].includes(upload.status)
+    || (upload.status === "ready" && upload.moderation !== "unreviewed");
+}
+
+// EventSource cannot send a token, so the stream is read by hand.
+async function* events(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let buffer = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    buffer += value;
+    const blocks = buffer.split("\n\n");
+    buffer = blocks.pop();
+    for (const block of blocks) {
+      const event = { id: "", data: "" };
+      for (const line of block.split("\n")) {
+        const [name, ...rest] = line.split(": ");
+        if (name === "id" || name === "data") event[name] += rest.join(": ");
+      }
+      if (event.data) yield event;
+    }
+  }
+}

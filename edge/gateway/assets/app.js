@@ -1,0 +1,229 @@
+import * as api from "/api.js";
+import { paint } from "/blurhash.js";
+
+const $ = (id) => document.getElementById(id);
+const make = (tag, properties = {}, ...children) => {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+};
+
+let postPicture = null;
+let nextPosts = null;
+
+// --- messages -----------------------------------------------------------------------------------
+
+function say(text, good = false) {
+  $("message").textContent = text;
+  $("message").classList.toggle("good", good);
+  $("message").hidden = !text;
+}
+
+/** Runs what a form asks for; its buttons rest meanwhile, and what fails is said. */
+async function attempt(form, work) {
+  say("");
+  const buttons = form ? [...form.querySelectorAll("button")] : [];
+  buttons.forEach((button) => { button.disabled = true; });
+  try {
+    return await work();
+  } catch (error) {
+    say(error.message);
+    return null;
+  } finally {
+    buttons.forEach((button) => { button.disabled = false; });
+  }
+}
+
+// --- pictures -----------------------------------------------------------------------------------
+
+/** A picture in its proportions, its blurhash in the place until it is loaded. */
+function picture(shown, alt, kind = "") {
+  const frame = make("div", { className: `frame ${kind}` });
+  if (kind !== "avatar" && shown.width) frame.style.aspectRatio = `${shown.width} / ${shown.height}`;
+  const canvas = paint(shown.blurhash);
+  if (canvas) frame.append(canvas);
+  const image = make("img", { alt, decoding: "async" });
+  image.onload = () => image.classList.add("loaded");
+  image.src = shown.url;
+  frame.append(image);
+  return frame;
+}
+
+// --- account ------------------------------------------------------------------------------------
+
+function showAccount() {
+  const account = api.session?.account;
+  $("account").hidden = Boolean(account);
+  $("upload").hidden = !account;
+  $("write").hidden = !account;
+  $("who").hidden = !account;
+  if (!account) return;
+  $("who-name").textContent = account.display_name;
+  $("who-avatar").replaceChildren(...(account.avatar ? [picture(account.avatar, "", "avatar")] : []));
+}
+
+async function reloadAccount() {
+  const account = await api.json("GET", "/v1/me");
+  api.keep({ ...api.session, account });
+  showAccount();
+}
+
+$("account-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const path = event.submitter?.value === "log-in" ? "/v1/sessions" : "/v1/accounts";
+  attempt(event.target, async () => {
+    api.keep(await api.json("POST", path, {
+      handle: $("handle").value,
+      password: $("password").value,
+    }));
+    $("password").value = "";
+    showAccount();
+    $("file").focus();
+  });
+});
+
+$("log-out").addEventListener("click", () => attempt(null, async () => {
+  await api.json("DELETE", "/v1/sessions/current").catch(() => {});
+  api.keep(null);
+  showAccount();
+}));
+
+addEventListener("session-ended", () => {
+  showAccount();
+  say("Your session has ended. Log in again.");
+});
+
+// --- upload -------------------------------------------------------------------------------------
+
+function stage(name, text, failed = false) {
+  const item = document.querySelector(`#stages [data-stage=${name}]`);
+  item.className = failed ? "failed" : "done";
+  item.querySelector("time").textContent = text;
+}
+
+function startJourney() {
+  $("journey").hidden = false;
+  $("result").hidden = true;
+  for (const item of $("stages").children) {
+    item.className = "";
+    item.querySelector("time").textContent = "";
+  }
+}
+
+const clockTime = (iso) => new Date(iso).toLocaleTimeString([], { hour12: false });
+const between = (from, to) => `${Math.max(0, new Date(to) - new Date(from))} ms later`;
+
+/** Shows how far an upload has come; `last` says that nothing more will happen. */
+function showStages(upload, last) {
+  if (upload.received_at) {
+    stage("received", `${clockTime(upload.received_at)}, ${between(upload.created_at, upload.received_at)}`);
+  }
+  if (upload.ready_at) stage("processed", between(upload.received_at, upload.ready_at));
+  if (upload.moderated_at) {
+    const text = `${upload.moderation}, ${between(upload.ready_at ?? upload.received_at, upload.moderated_at)}`;
+    stage("moderated", text, upload.moderation === "removed");
+  } else if (last && upload.status === "ready") {
+    stage("moderated", "not judged: no detector is configured");
+  }
+  if (upload.status === "rejected" && !upload.moderated_at) {
+    stage("processed", `refused: ${upload.reason}`, true);
+  }
+  if (upload.status === "failed") stage("processed", "failed; it is kept and can be tried again", true);
+}
+
+function showResult(upload) {
+  $("result").hidden = upload.status !== "ready";
+  if (upload.status !== "ready") return;
+  $("result").querySelector(".frame").replaceWith(picture(upload, "The picture that you sent"));
+  $("result").querySelector("figcaption").textContent =
+    `${upload.width} × ${upload.height} WebP, ${upload.moderation}: ${upload.url}`;
+}
+
+async function send(file) {
+  const purpose = document.querySelector("input[name=purpose]:checked").value;
+  startJourney();
+  const started = performance.now();
+  let upload = await api.upload(file, purpose, (part) => {
+    $("progress").value = part;
+    $("progress-text").textContent = `${Math.round(part * 100)} %`;
+  });
+  $("progress").value = 1;
+  $("progress-text").textContent = "100 %";
+  stage("sent", `${Math.round(performance.now() - started)} ms, ${file.size} bytes`);
+  showStages(upload, false);
+  if (purpose === "avatar") await api.json("PUT", "/v1/me/avatar", { upload_id: upload.id });
+  if (purpose === "profile_header") await api.json("PUT", "/v1/me/profile-header", { upload_id: upload.id });
+  for await (const change of api.follow(upload.id)) {
+    upload = change;
+    showStages(upload, false);
+    showResult(upload);
+  }
+  showStages(upload, true);
+  showResult(upload);
+  if (purpose === "post_header" && upload.status === "ready") {
+    postPicture = upload.id;
+    $("post-picture").hidden = false;
+  }
+  await reloadAccount();
+  if (upload.status === "rejected") say(`The picture was not accepted: ${upload.reason}.`);
+}
+
+function choose(file) {
+  if (file) attempt(null, () => send(file)).finally(() => { $("file").value = ""; });
+}
+
+$("file").addEventListener("change", (event) => choose(event.target.files[0]));
+for (const name of ["dragenter", "dragover"]) {
+  $("drop").addEventListener(name, (event) => {
+    event.preventDefault();
+    $("drop").classList.add("over");
+  });
+}
+for (const name of ["dragleave", "drop"]) {
+  $("drop").addEventListener(name, () => $("drop").classList.remove("over"));
+}
+$("drop").addEventListener("drop", (event) => {
+  event.preventDefault();
+  choose(event.dataTransfer.files[0]);
+});
+
+// --- posts --------------------------------------------------------------------------------------
+
+function postItem(post) {
+  const by = make("p", { className: "by" });
+  if (post.author.avatar) by.append(picture(post.author.avatar, "", "avatar"));
+  const at = make("time", { dateTime: post.created_at, textContent: new Date(post.created_at).toLocaleString() });
+  by.append(make("strong", { textContent: post.author.display_name }), ` @${post.author.handle} `, at);
+  const item = make("li", {}, by, make("p", { className: "body", textContent: post.body }));
+  if (post.header) item.append(picture(post.header, `Picture of a post by ${post.author.display_name}`));
+  return item;
+}
+
+async function loadPosts(cursor) {
+  const query = cursor ? `&cursor=${encodeURIComponent(cursor)}` : "";
+  const page = await api.json("GET", `/v1/posts?limit=20${query}`);
+  const items = page.items.map(postItem);
+  if (cursor) $("posts").append(...items);
+  else $("posts").replaceChildren(...items);
+  nextPosts = page.next;
+  $("more").hidden = !nextPosts;
+  $("no-posts").hidden = $("posts").children.length > 0;
+}
+
+$("more").addEventListener("click", () => attempt(null, () => loadPosts(nextPosts)));
+
+$("post-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(event.target, async () => {
+    const header = postPicture && $("with-picture").checked ? { header_upload_id: postPicture } : {};
+    await api.json("POST", "/v1/posts", { body: $("body").value, ...header });
+    $("body").value = "";
+    postPicture = null;
+    $("post-picture").hidden = true;
+    await loadPosts();
+    say("Posted.", true);
+  });
+});
+
+showAccount();
+attempt(null, loadPosts);
