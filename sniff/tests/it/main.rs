@@ -1,0 +1,5 @@
+//! What the sniffer says of real files, and that no input confuses it.
+
+mod properties;
+mod samples;
+mod structure;
