@@ -16,5 +16,6 @@ pub mod pictures;
 pub mod ports;
 pub mod post;
 pub mod session;
+pub mod text;
 pub mod upload;
 pub mod wake;
