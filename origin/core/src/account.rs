@@ -88,7 +88,9 @@ pub struct InvalidText {
 pub fn parse_handle(text: &str) -> Result<String, InvalidText> {
     let handle = text.to_ascii_lowercase();
     let fits = limits::HANDLE_CHARS.contains(&handle.len())
-        && handle.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        && handle
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if fits {
         Ok(handle)
     } else {
@@ -129,7 +131,10 @@ pub fn check_password(password: &str) -> Result<(), InvalidText> {
     if limits::PASSWORD_BYTES.contains(&password.len()) {
         return Ok(());
     }
-    Err(InvalidText { field: "password", rule: "must be 8 to 256 bytes".to_owned() })
+    Err(InvalidText {
+        field: "password",
+        rule: "must be 8 to 256 bytes".to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -30,12 +30,18 @@ impl PortError {
         service: &'static str,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self::Unavailable { service, source: source.into() }
+        Self::Unavailable {
+            service,
+            source: source.into(),
+        }
     }
 
     /// The service answered in a way that it must not.
     pub fn failed(service: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Failed { service, source: source.into() }
+        Self::Failed {
+            service,
+            source: source.into(),
+        }
     }
 
     /// Whether waiting may help.

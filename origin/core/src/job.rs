@@ -152,7 +152,13 @@ pub enum JobState {
 
 impl JobState {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Ready, Self::Running, Self::Relayed, Self::Done, Self::Dead];
+    pub const ALL: [Self; 5] = [
+        Self::Ready,
+        Self::Running,
+        Self::Relayed,
+        Self::Done,
+        Self::Dead,
+    ];
 
     /// The name in the database.
     pub fn as_str(self) -> &'static str {
@@ -243,9 +249,13 @@ mod tests {
     #[test]
     fn payloads_are_the_originals() {
         let payload = ModerateImage {
-            key: "01890a5d-ac96-774b-bcce-b302099a8057.webp".parse().expect("a key"),
+            key: "01890a5d-ac96-774b-bcce-b302099a8057.webp"
+                .parse()
+                .expect("a key"),
             upload_type: Purpose::Avatar.into(),
-            user_id: "01890a5d-ac96-774b-bcce-b302099a8058".parse().expect("an id"),
+            user_id: "01890a5d-ac96-774b-bcce-b302099a8058"
+                .parse()
+                .expect("an id"),
         };
         assert_eq!(
             serde_json::to_value(&payload).expect("serialises"),

@@ -64,8 +64,10 @@ impl Pictures {
         id: UploadId,
         on_demand_cap: Option<u32>,
     ) -> Result<Making, PortError> {
-        let claim =
-            self.uploads.claim_making(id, self.env.now(), MAKING_LEASE, on_demand_cap).await?;
+        let claim = self
+            .uploads
+            .claim_making(id, self.env.now(), MAKING_LEASE, on_demand_cap)
+            .await?;
         let upload = match claim {
             MakingClaim::Claimed(upload) => upload,
             MakingClaim::Settled(upload) => return Ok(Making::Settled(upload)),
@@ -86,7 +88,10 @@ impl Pictures {
     }
 
     async fn make_claimed(&self, upload: &Upload) -> Result<Making, PortError> {
-        let picture = match self.make_staged(upload, upload.staged_etag.as_deref()).await {
+        let picture = match self
+            .make_staged(upload, upload.staged_etag.as_deref())
+            .await
+        {
             Ok(picture) => picture,
             Err(MakePictureError::Refused(reason)) => {
                 return self.refuse(upload.id, reason).await;
@@ -94,8 +99,10 @@ impl Pictures {
             Err(MakePictureError::Port(error)) => return Err(error),
         };
         let derivative = self.store(upload.id, &picture).await?;
-        let Some(upload) =
-            self.uploads.finish_making(upload.id, &derivative, self.env.now()).await?
+        let Some(upload) = self
+            .uploads
+            .finish_making(upload.id, &derivative, self.env.now())
+            .await?
         else {
             return Ok(Making::Unknown);
         };
@@ -105,7 +112,10 @@ impl Pictures {
             return Ok(Making::Settled(upload));
         }
         self.delete_staged(upload.id).await;
-        Ok(Making::Made { upload, preview: picture.preview })
+        Ok(Making::Made {
+            upload,
+            preview: picture.preview,
+        })
     }
 
     /// Decodes the staged file, only while it is the one that `complete` looked at.
@@ -126,8 +136,12 @@ impl Pictures {
         id: UploadId,
         picture: &MadePicture,
     ) -> Result<Derivative, PortError> {
-        let options = PutOptions { content_type: "image/webp" };
-        self.objects.put(&media_object(id), picture.webp.clone(), &options).await?;
+        let options = PutOptions {
+            content_type: "image/webp",
+        };
+        self.objects
+            .put(&media_object(id), picture.webp.clone(), &options)
+            .await?;
         Ok(Derivative {
             sha256: hex::encode(Sha256::digest(&picture.webp)),
             length: u64::try_from(picture.webp.len()).unwrap_or(u64::MAX),

@@ -26,7 +26,9 @@ pub struct Waker {
 impl Waker {
     /// One that nobody listens to yet. A listener that is slow loses the oldest of 1,024 hints.
     pub fn new() -> Self {
-        Self { sender: Arc::new(broadcast::channel(1_024).0) }
+        Self {
+            sender: Arc::new(broadcast::channel(1_024).0),
+        }
     }
 
     /// Tells everybody who listens now.

@@ -20,7 +20,7 @@ mod sessions;
 mod text_model;
 mod uploads;
 
-pub use accounts::{AccountStore, Credentials, CreateAccountError, SetPictureError};
+pub use accounts::{AccountStore, CreateAccountError, Credentials, SetPictureError};
 pub use detector::Detector;
 pub use jobs::{ClaimRequest, JobQueue, QueueStats, SettleError};
 pub use objects::{

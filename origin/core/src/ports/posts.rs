@@ -29,8 +29,12 @@ pub trait PostStore: Send + Sync {
     async fn post(&self, id: PostId) -> Result<Option<Post>, PortError>;
 
     /// Soft-deletes a post of that author. `false` if there is none that could be deleted.
-    async fn delete(&self, id: PostId, author: AccountId, now: Timestamp)
-    -> Result<bool, PortError>;
+    async fn delete(
+        &self,
+        id: PostId,
+        author: AccountId,
+        now: Timestamp,
+    ) -> Result<bool, PortError>;
 
     /// The newest posts of everybody, or of one author; at most `limit`, newest first.
     async fn list(
