@@ -1,0 +1,15 @@
+//! The services that start themselves where none is configured: a private Postgres and an S3 server.
+//!
+//! It knows nothing of the domain, of the tables in the database or of the objects in the store; it
+//! reads no environment variables and starts nothing by itself. Start at [`postgres::Postgres`] for
+//! the database, at [`guard`] for how it never outlives us.
+
+#![deny(missing_docs)]
+
+pub mod guard;
+pub mod postgres;
+
+mod account;
+mod files;
+
+pub use files::FileError;

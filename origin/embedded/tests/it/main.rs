@@ -1,0 +1,3 @@
+//! The services for real: processes, sockets, files.
+
+mod postgres;
