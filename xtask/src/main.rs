@@ -1,1 +1,26 @@
-fn main() {}
+//! `cargo xtask …`: everything a person types. `cargo xtask help` lists it.
+//!
+//! Small and blocking on purpose: it is built before anything else can be. Start at [`tasks`] for
+//! what each command does; [`process`] is the one place that starts and stops programs.
+
+mod cargo;
+mod check;
+mod chromium;
+mod components;
+mod demo;
+mod dev;
+mod guard;
+mod net;
+mod postgres;
+mod process;
+mod sqlx;
+mod structure;
+mod tally;
+mod tasks;
+mod test;
+mod toolchain;
+mod ui;
+
+fn main() -> std::process::ExitCode {
+    tasks::main()
+}

@@ -1,0 +1,102 @@
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::cargo::{COMPONENTS, WASM, cargo, target};
+use crate::process::{Stop, run};
+use crate::toolchain::{self, on_path};
+use crate::ui::step;
+use crate::{components, structure};
+
+const DENY_VERSION: &str = "0.20.2";
+
+type Lint = (&'static str, fn(&Stop) -> Result<()>);
+
+/// The cheap ones first. All run, whatever the others say.
+const LINTS: [Lint; 6] = [
+    ("format", |stop| {
+        run(stop, &mut cargo(["fmt", "--all", "--check"]))
+    }),
+    ("structure", |_| structure::check()),
+    ("components", |stop| components::main(stop, false)),
+    ("clippy", clippy),
+    ("docs", docs),
+    ("dependencies", dependencies),
+];
+
+/// Runs all linters.
+pub(crate) fn main(stop: &Stop) -> Result<()> {
+    let mut wrong = Vec::new();
+    for (name, lint) in LINTS {
+        if let Err(error) = step(&format!("Checking: {name}"), || lint(stop)) {
+            stop.check()?;
+            eprintln!("{error:#}");
+            wrong.push(name);
+        }
+    }
+    if wrong.is_empty() {
+        println!("check: all {} linters are content", LINTS.len());
+        return Ok(());
+    }
+    bail!("these linters are not content: {}", wrong.join(", "))
+}
+
+fn clippy(stop: &Stop) -> Result<()> {
+    run(
+        stop,
+        &mut cargo(["clippy", "--all-targets", "--", "-D", "warnings"]),
+    )?;
+    toolchain::ensure_wasm(stop)?;
+    for (_, package) in COMPONENTS {
+        let arguments = [
+            "clippy",
+            "-p",
+            package,
+            "--no-deps",
+            "--target",
+            WASM,
+            "--",
+            "-D",
+            "warnings",
+        ];
+        run(stop, &mut cargo(arguments))?;
+    }
+    Ok(())
+}
+
+fn docs(stop: &Stop) -> Result<()> {
+    run(
+        stop,
+        cargo(["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
+    )
+}
+
+/// Licences, sources, and who may use what. Advisories need a database from the network, so they are asked elsewhere.
+fn dependencies(stop: &Stop) -> Result<()> {
+    let deny = cargo_deny(stop)?;
+    let mut command = Command::new(deny);
+    command.args(["--workspace", "check", "bans", "licenses", "sources"]);
+    run(stop, command.current_dir(crate::cargo::root()))
+}
+
+fn cargo_deny(stop: &Stop) -> Result<PathBuf> {
+    if let Some(found) = on_path("cargo-deny") {
+        return Ok(found);
+    }
+    let tools = target().join("tools");
+    let program = tools.join("bin/cargo-deny");
+    if !program.is_file() {
+        step("Installing cargo-deny (some minutes, once)", || {
+            let mut install = cargo([
+                "install",
+                "cargo-deny",
+                "--locked",
+                "--version",
+                DENY_VERSION,
+            ]);
+            run(stop, install.arg("--root").arg(&tools))
+        })?;
+    }
+    Ok(program)
+}

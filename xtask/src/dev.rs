@@ -1,0 +1,177 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::cargo::{cargo, root, target};
+use crate::process::{Service, Stop, run};
+use crate::ui::{note, step};
+use crate::{components, net, postgres};
+
+const EDGE_PORT: u16 = 3000;
+const ORIGIN_PORT: u16 = 8080;
+/// A first start makes a database, and compiles components.
+const START: Duration = Duration::from_secs(120);
+/// Settings of the programs that would lead away from the embedded services.
+const NOT_HERE: [&str; 7] = [
+    "DATABASE_URL",
+    "S3_ENDPOINT",
+    "S3_EDGE_ENDPOINT",
+    "S3_ACCESS_KEY_ID",
+    "S3_SECRET_ACCESS_KEY",
+    "JWT_SECRET",
+    "EDGE_KEY",
+];
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Keep database and pictures there instead of in target/dev
+    #[arg(long)]
+    data: Option<PathBuf>,
+}
+
+/// Builds and runs everything until it is stopped.
+pub(crate) fn main(stop: &Stop, options: &Options) -> Result<()> {
+    let postgres = postgres::ensure(stop)?;
+    components::main(stop, false)?;
+    build_programs(stop)?;
+    let data = data_folder(options.data.as_deref())?;
+    for name in NOT_HERE
+        .iter()
+        .filter(|name| std::env::var_os(name).is_some())
+    {
+        note(&format!(
+            "{name} is set, and left out: `dev` uses services of its own"
+        ));
+    }
+    let mut platform = step("Starting origin and edge", || start(stop, &data, &postgres))?;
+    println!();
+    println!("Open http://127.0.0.1:{}", platform.edge_port);
+    println!(
+        "(the origin's API is at http://127.0.0.1:{}; Ctrl-C stops everything)",
+        platform.origin_port
+    );
+    let ended = watch(stop, &mut platform);
+    step("Stopping", || {
+        platform.stop();
+        Ok(())
+    })?;
+    ended
+}
+
+/// The programs, in one invocation so that features are resolved alike each time.
+pub(crate) fn build_programs(stop: &Stop) -> Result<()> {
+    step(
+        "Building origin and edge (some minutes the first time)",
+        || run(stop, &mut cargo(["build", "--bins"])),
+    )
+}
+
+struct Platform {
+    edge: Service,
+    origin: Service,
+    edge_port: u16,
+    origin_port: u16,
+}
+
+impl Platform {
+    /// The edge first: what it has accepted still needs the origin.
+    fn stop(&mut self) {
+        self.edge.stop();
+        self.origin.stop();
+    }
+}
+
+fn watch(stop: &Stop, platform: &mut Platform) -> Result<()> {
+    while !stop.asked() {
+        platform.origin.must_run()?;
+        platform.edge.must_run()?;
+        if stop.pause().is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn start(stop: &Stop, data: &Path, postgres: &Path) -> Result<Platform> {
+    let origin_port = net::port_near(ORIGIN_PORT)?;
+    let mut command = program("sluicegate-origin");
+    command
+        .arg("serve")
+        .env("SLUICEGATE_DATA", data)
+        .env("SLUICEGATE_POSTGRES_BIN", postgres)
+        .env("SLUICEGATE_LISTEN", format!("127.0.0.1:{origin_port}"));
+    let mut origin = Service::start("origin", &command)?;
+    origin.wait_for_line(stop, "listening on ", START)?;
+    net::wait_for_ok(stop, &mut origin, origin_port, "/readyz", START)?;
+    let store = store_url(stop, &mut origin, data)?;
+
+    let edge_port = net::port_near(EDGE_PORT)?;
+    let mut command = program("sluicegate-edge");
+    command
+        .arg("--app")
+        .arg(root().join("spin.toml"))
+        .arg("--listen")
+        .arg(format!("127.0.0.1:{edge_port}"))
+        .arg("--cache-dir")
+        .arg(target().join("edge-cache"))
+        .env(
+            "SPIN_VARIABLE_ORIGIN_URL",
+            format!("http://127.0.0.1:{origin_port}"),
+        )
+        .env("SPIN_VARIABLE_STORE_URL", store);
+    let mut edge = Service::start("edge", &command)?;
+    edge.wait_for_line(stop, "listening on ", START)?;
+    net::wait_for_ok(stop, &mut edge, edge_port, "/healthz", START)?;
+    Ok(Platform {
+        edge,
+        origin,
+        edge_port,
+        origin_port,
+    })
+}
+
+fn program(name: &str) -> Command {
+    let mut command = Command::new(target().join("debug").join(name));
+    command.current_dir(root());
+    for name in NOT_HERE {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Root's database runs as another user, who must be able to pass every folder above its own.
+fn data_folder(chosen: Option<&Path>) -> Result<PathBuf> {
+    let folder = match chosen {
+        Some(chosen) => std::path::absolute(chosen)?,
+        None if rustix::process::geteuid().is_root() => PathBuf::from("/var/lib/sluicegate/dev"),
+        None => target().join("dev"),
+    };
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
+}
+
+/// Where the embedded store listens. The services write that file when they are ready.
+fn store_url(stop: &Stop, origin: &mut Service, data: &Path) -> Result<String> {
+    let file = data.join("services.json");
+    let deadline = Instant::now() + START;
+    while Instant::now() < deadline {
+        origin.must_run()?;
+        if let Some(url) = read_store_url(&file) {
+            return Ok(url);
+        }
+        stop.pause()?;
+    }
+    bail!("{} does not name the store", file.display())
+}
+
+fn read_store_url(file: &Path) -> Option<String> {
+    let services: Value = serde_json::from_str(&fs::read_to_string(file).ok()?).ok()?;
+    services
+        .pointer("/s3_endpoint")
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+}

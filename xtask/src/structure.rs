@@ -1,0 +1,135 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::cargo::{members, root};
+
+/// A file that is longer holds more than one thing.
+const FILE_LINES: usize = 500;
+/// `main.rs` holds no logic.
+const MAIN_LINES: usize = 130;
+
+/// What no other linter looks at.
+pub(crate) fn check() -> Result<()> {
+    let mut wrong = Vec::new();
+    let members = members()?;
+    for file in sources(root())? {
+        let text = fs::read_to_string(&file)?;
+        let name = file
+            .strip_prefix(root())
+            .unwrap_or(&file)
+            .display()
+            .to_string();
+        wrong.extend(check_source(&name, &text));
+    }
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap_or_default();
+    wrong.extend(check_map(&map, &members));
+    for member in members
+        .iter()
+        .filter(|member| member.starts_with("origin/backends/"))
+    {
+        if !sources(&root().join(member))?
+            .iter()
+            .any(|file| calls_conformance(file))
+        {
+            wrong.push(format!(
+                "{member}: an adapter that no suite of origin/conformance tests"
+            ));
+        }
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        bail!("{}", wrong.join("\n"))
+    }
+}
+
+fn check_source(name: &str, text: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let lines = text.lines().count();
+    if lines > FILE_LINES {
+        wrong.push(format!("{name}: {lines} lines, more than {FILE_LINES}"));
+    }
+    if name.ends_with("/main.rs") && !name.contains("/tests/") && lines > MAIN_LINES {
+        wrong.push(format!(
+            "{name}: {lines} lines, more than {MAIN_LINES}; it holds no logic"
+        ));
+    }
+    if name.ends_with("src/lib.rs") && !text.starts_with("//!") {
+        wrong.push(format!(
+            "{name}: must open with `//!`: its job, what is not its job, where to start"
+        ));
+    }
+    for attribute in [concat!("#[", "allow("), concat!("#![", "allow(")] {
+        if text.contains(attribute) {
+            wrong.push(format!(
+                "{name}: `{attribute}…)]`: use `expect` with a reason"
+            ));
+        }
+    }
+    wrong
+}
+
+/// Each member stands in the map of ARCHITECTURE.md as its folder.
+fn check_map(map: &str, members: &[String]) -> Vec<String> {
+    let missing = members
+        .iter()
+        .filter(|member| !map.contains(&format!("`{member}`")));
+    missing
+        .map(|member| format!("ARCHITECTURE.md: `{member}` is not in the map"))
+        .collect()
+}
+
+fn calls_conformance(file: &Path) -> bool {
+    fs::read_to_string(file).is_ok_and(|text| text.contains("sluicegate_conformance::"))
+}
+
+/// All Rust files below a folder, sorted; build output and hidden folders left out.
+fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let (path, name) = (entry.path(), entry.file_name());
+            let hidden = name.to_string_lossy().starts_with('.');
+            if entry.file_type()?.is_dir() {
+                if !hidden && name != "target" && name != "node_modules" {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rule_finds_its_offender() {
+        let long = "//! x\n".repeat(FILE_LINES + 1);
+        assert_eq!(check_source("a/src/x.rs", &long).len(), 1);
+        assert_eq!(
+            check_source("a/src/main.rs", &"\n".repeat(MAIN_LINES + 1)).len(),
+            1
+        );
+        assert_eq!(check_source("a/src/lib.rs", "mod x;\n").len(), 1);
+        assert_eq!(
+            check_source("a/src/x.rs", concat!("#[", "allow(dead_code)]\n")).len(),
+            1
+        );
+        assert!(check_source("a/src/lib.rs", "//! Job.\n").is_empty());
+    }
+
+    #[test]
+    fn members_must_be_in_the_map() {
+        let members = ["contract".to_owned(), "origin/core".to_owned()];
+        assert_eq!(check_map("| `origin/core` | rules |", &members).len(), 1);
+    }
+}

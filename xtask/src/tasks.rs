@@ -1,0 +1,68 @@
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::process::Stop;
+use crate::{check, components, demo, dev, guard, sqlx, test};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Everything a person types to work on Sluicegate"
+)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run everything on this machine and print the URL; Ctrl-C stops it all
+    Dev(dev::Options),
+    /// Set up what tests need, then run all of them
+    Test(test::Options),
+    /// Run all linters: format, clippy, dependencies, docs, interfaces, structure
+    Check,
+    /// Build the WebAssembly components and compare their interfaces with the committed lists
+    Components {
+        /// Rewrite the lists instead of comparing
+        #[arg(long)]
+        bless: bool,
+    },
+    /// Build everything and run the demonstration
+    Demo,
+    /// Prepare the queries anew (`.sqlx`) against a private Postgres
+    Sqlx,
+    /// Run a program that ends when stdin does
+    #[command(hide = true)]
+    Guard {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+pub(crate) fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    let stop = Stop::on_signals()?;
+    let done = match task {
+        Task::Guard { command } => return guard::main(&stop, &command),
+        Task::Test(options) => return test::main(&stop, &options),
+        Task::Dev(options) => dev::main(&stop, &options),
+        Task::Check => check::main(&stop),
+        Task::Components { bless } => components::main(&stop, bless),
+        Task::Demo => demo::main(&stop),
+        Task::Sqlx => sqlx::main(&stop),
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
