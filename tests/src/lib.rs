@@ -1,0 +1,15 @@
+//! The whole system from outside: real binaries, real components, real sockets.
+//!
+//! This library starts a platform ([`platform::Platform`]), speaks to it as a client does
+//! ([`client::Client`]) and stands in for what cannot be had on one machine ([`detector`], [`proxy`]).
+//! The tests in `tests/it` and the `demo` program are built on it. It knows nothing of the insides:
+//! of our crates it uses the contract alone.
+
+pub mod client;
+pub mod demo;
+pub mod detector;
+pub mod fixtures;
+pub mod platform;
+pub mod process;
+pub mod proxy;
+pub mod wait;

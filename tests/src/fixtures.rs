@@ -1,0 +1,36 @@
+//! The files that tests and demo send; `tests/fixtures/README.md` says where they come from.
+
+use std::io::Cursor;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use image::{ImageFormat, Rgb, RgbImage};
+
+/// The bytes of a file in `tests/fixtures`.
+pub fn read(name: &str) -> Result<Vec<u8>> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(name);
+    std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The path of a file in `tests/fixtures`.
+pub fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(name)
+}
+
+/// A picture that takes a while to decode: as many pixels as are accepted, in few bytes.
+pub fn slow_to_decode() -> Result<Vec<u8>> {
+    let picture = RgbImage::from_fn(7_000, 7_000, |x, y| {
+        Rgb([low(x / 28), low(y / 28), low((x + y) / 56)])
+    });
+    let mut png = Cursor::new(Vec::new());
+    picture.write_to(&mut png, ImageFormat::Png)?;
+    Ok(png.into_inner())
+}
+
+fn low(value: u32) -> u8 {
+    u8::try_from(value & 0xff).unwrap_or_default()
+}

@@ -1,0 +1,228 @@
+//! A whole platform of real programs on free ports, in a data directory of its own.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::client::Client;
+use crate::process::{Program, program};
+
+/// Time for a database to be made and components to be compiled on a loaded machine.
+const START_LIMIT: Duration = Duration::from_secs(180);
+/// Time for running requests and jobs to end.
+pub const STOP_LIMIT: Duration = Duration::from_secs(60);
+
+/// How a platform is started.
+#[derive(Default)]
+pub struct Options {
+    /// Settings of the origin and its workers beyond the defaults.
+    pub settings: Vec<(String, String)>,
+    /// Variables of the edge beyond the defaults, without their prefix.
+    pub edge_variables: Vec<(String, String)>,
+    /// `serve --no-workers`.
+    pub no_workers: bool,
+}
+
+impl Options {
+    /// The defaults with one more setting.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// The programs of a platform, and where they listen.
+pub struct Platform {
+    /// The origin; taken out by tests that kill it.
+    pub origin: Option<Program>,
+    /// The edge.
+    pub edge: Program,
+    /// The origin's address.
+    pub origin_url: String,
+    /// The edge's address: what clients use.
+    pub edge_url: String,
+    /// Where the store listens.
+    pub store_url: String,
+    options: Options,
+    services: Option<Program>,
+    data: Arc<TempDir>,
+}
+
+impl Platform {
+    /// Starts everything on free ports, and waits until it answers.
+    pub async fn start(options: Options) -> Result<Self> {
+        let data = Arc::new(data_directory()?);
+        let services = start_services(data.path()).await?;
+        let store_url = store_url(data.path())?;
+        Self::start_on(data, Some(services), options, store_url).await
+    }
+
+    /// Starts another origin and edge on the same services. They end with these at the latest.
+    pub async fn start_second(&self, options: Options, store_url: &str) -> Result<Self> {
+        Self::start_on(Arc::clone(&self.data), None, options, store_url.to_owned()).await
+    }
+
+    async fn start_on(
+        data: Arc<TempDir>,
+        services: Option<Program>,
+        options: Options,
+        store_url: String,
+    ) -> Result<Self> {
+        let (origin, origin_url) = start_origin(data.path(), &options, "127.0.0.1:0").await?;
+        let (edge, edge_url) = start_edge(data.path(), &options, &origin_url, &store_url).await?;
+        Ok(Self {
+            origin: Some(origin),
+            edge,
+            origin_url,
+            edge_url,
+            store_url,
+            options,
+            services,
+            data,
+        })
+    }
+
+    /// Starts another edge in front of `origin_url`, such as a proxy's.
+    pub async fn start_another_edge(&self, origin_url: &str) -> Result<(Program, String)> {
+        start_edge(self.data.path(), &self.options, origin_url, &self.store_url).await
+    }
+
+    /// A client of the edge.
+    pub fn client(&self) -> Result<Client> {
+        Client::new(&self.edge_url)
+    }
+
+    /// A client that goes around the edge.
+    pub fn origin_client(&self) -> Result<Client> {
+        Client::new(&self.origin_url)
+    }
+
+    /// Kills the origin as `kill -9` does.
+    pub fn kill_origin(&mut self) -> Result<()> {
+        self.origin.take().context("the origin runs")?.kill()
+    }
+
+    /// Starts the origin again, at the address that it had.
+    pub async fn restart_origin(&mut self) -> Result<()> {
+        let address = self.origin_url.trim_start_matches("http://").to_owned();
+        let (origin, _) = start_origin(self.data.path(), &self.options, &address).await?;
+        self.origin = Some(origin);
+        Ok(())
+    }
+
+    /// Starts a worker of its own on the same data.
+    pub async fn start_worker(&self) -> Result<Program> {
+        let mut environment = settings(self.data.path(), &self.options);
+        environment.push(("SLUICEGATE_LISTEN".to_owned(), "127.0.0.1:0".to_owned()));
+        let queues = "image-moderation,post-processing";
+        let mut worker = Program::start(
+            &program("sluicegate-origin")?,
+            &["work", "--queues", queues],
+            &environment,
+        )?;
+        worker.wait_for_line("working on", START_LIMIT).await?;
+        Ok(worker)
+    }
+
+    /// Ends all programs in order, and fails if one of them does not end well.
+    pub async fn stop(self) -> Result<()> {
+        self.edge.stop(STOP_LIMIT).await?;
+        if let Some(origin) = self.origin {
+            origin.stop(STOP_LIMIT).await?;
+        }
+        match self.services {
+            Some(services) => services.stop(STOP_LIMIT).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A directory that goes when it is dropped, and that the user of the database may pass through.
+pub fn data_directory() -> Result<TempDir> {
+    let data = tempfile::Builder::new().prefix("sg-").tempdir()?;
+    std::fs::set_permissions(data.path(), std::fs::Permissions::from_mode(0o755))?;
+    Ok(data)
+}
+
+async fn start_services(data: &Path) -> Result<Program> {
+    let environment = settings(data, &Options::default());
+    let mut services = Program::start(&program("sluicegate-origin")?, &["services"], &environment)?;
+    services
+        .wait_for_line("services are ready", START_LIMIT)
+        .await?;
+    Ok(services)
+}
+
+/// Starts an origin on embedded services that run, and waits until it listens.
+async fn start_origin(data: &Path, options: &Options, listen: &str) -> Result<(Program, String)> {
+    let mut environment = settings(data, options);
+    environment.push(("SLUICEGATE_LISTEN".to_owned(), listen.to_owned()));
+    let arguments: &[&str] = if options.no_workers {
+        &["serve", "--no-workers"]
+    } else {
+        &["serve"]
+    };
+    let mut origin = Program::start(&program("sluicegate-origin")?, arguments, &environment)?;
+    let url = origin.wait_for_line("listening on ", START_LIMIT).await?;
+    Ok((origin, url))
+}
+
+async fn start_edge(
+    data: &Path,
+    options: &Options,
+    origin_url: &str,
+    store_url: &str,
+) -> Result<(Program, String)> {
+    let mut environment = vec![
+        (
+            "SLUICEGATE_DATA".to_owned(),
+            data.to_string_lossy().into_owned(),
+        ),
+        ("SPIN_VARIABLE_ORIGIN_URL".to_owned(), origin_url.to_owned()),
+        ("SPIN_VARIABLE_STORE_URL".to_owned(), store_url.to_owned()),
+    ];
+    for (name, value) in &options.edge_variables {
+        environment.push((
+            format!("SPIN_VARIABLE_{}", name.to_uppercase()),
+            value.clone(),
+        ));
+    }
+    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spin.toml");
+    // Compiled components are kept beside the programs, so that only the first start compiles them.
+    let edge = program("sluicegate-edge")?;
+    let cache = edge.with_file_name("edge-cache");
+    let arguments = [
+        "--app",
+        &app.to_string_lossy(),
+        "--listen",
+        "127.0.0.1:0",
+        "--cache-dir",
+        &cache.to_string_lossy(),
+    ];
+    let mut edge = Program::start(&edge, &arguments, &environment)?;
+    let url = edge.wait_for_line("listening on ", START_LIMIT).await?;
+    Ok((edge, url))
+}
+
+fn settings(data: &Path, options: &Options) -> Vec<(String, String)> {
+    let mut settings = vec![(
+        "SLUICEGATE_DATA".to_owned(),
+        data.to_string_lossy().into_owned(),
+    )];
+    settings.extend(options.settings.iter().cloned());
+    settings
+}
+
+fn store_url(data: &Path) -> Result<String> {
+    let path = data.join("services.json");
+    let text = std::fs::read(&path).with_context(|| format!("no {}", path.display()))?;
+    let services: Value = serde_json::from_slice(&text)?;
+    let endpoint = services.pointer("/s3_endpoint").and_then(Value::as_str);
+    Ok(endpoint.context("the store's address")?.to_owned())
+}

@@ -1,0 +1,152 @@
+//! Programs as children.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::wait::wait_for;
+
+/// Lines that are kept of each program's output.
+const KEPT_LINES: usize = 20_000;
+
+/// Where cargo put a program of ours: beside the tests that were built with it.
+pub fn program(name: &str) -> Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let folder = here
+        .ancestors()
+        .find(|folder| folder.join(name).is_file())
+        .with_context(|| format!("{name} is not built: use `cargo xtask test` or `demo`"))?;
+    Ok(folder.join(name))
+}
+
+/// A running program, whose output is kept. Killed when it is dropped.
+///
+/// Threads read its output, not tasks: a platform that several tests share outlives the runtime of
+/// the test that started it.
+pub struct Program {
+    name: String,
+    child: Child,
+    output: Arc<Mutex<Vec<String>>>,
+}
+
+impl Program {
+    /// Starts a program with nothing in its environment but what is given and what a shell needs.
+    pub fn start(
+        program: &Path,
+        arguments: &[&str],
+        environment: &[(String, String)],
+    ) -> Result<Self> {
+        let name = program
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear();
+        for kept in ["PATH", "HOME", "TMPDIR", "USER", "SLUICEGATE_POSTGRES_BIN"] {
+            if let Some(value) = std::env::var_os(kept) {
+                command.env(kept, value);
+            }
+        }
+        let mut child = command
+            .envs(environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        let output = Arc::default();
+        keep_lines(child.stdout.take(), &output);
+        keep_lines(child.stderr.take(), &output);
+        Ok(Self {
+            name,
+            child,
+            output,
+        })
+    }
+
+    /// Waits for a line of output that contains `text`, and answers what follows it there.
+    pub async fn wait_for_line(&mut self, text: &str, limit: Duration) -> Result<String> {
+        let what = format!("{text:?} from {}", self.name);
+        let found = wait_for(what, limit, async || {
+            let line = self.output().into_iter().find(|line| line.contains(text));
+            if line.is_none()
+                && let Some(status) = self.child.try_wait()?
+            {
+                bail!("{} ended with {status} before it said {text:?}", self.name);
+            }
+            Ok(line)
+        })
+        .await
+        .with_context(|| format!("{} said:\n{}", self.name, self.output().join("\n")))?;
+        let start = found.find(text).unwrap_or_default() + text.len();
+        Ok(found.get(start..).unwrap_or_default().trim().to_owned())
+    }
+
+    /// What it has written so far, both streams.
+    pub fn output(&self) -> Vec<String> {
+        self.output
+            .lock()
+            .map(|lines| lines.clone())
+            .unwrap_or_default()
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> Result<Pid> {
+        i32::try_from(self.child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .context("a process id")
+    }
+
+    /// Kills it as `kill -9` does, and waits until it is gone.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child
+            .kill()
+            .with_context(|| format!("cannot kill {}", self.name))?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Asks it to end, and waits until it has; fails if it did not end with 0.
+    pub async fn stop(mut self, limit: Duration) -> Result<()> {
+        kill_process(self.pid()?, Signal::TERM)?;
+        let what = format!("{} to end", self.name);
+        let status = wait_for(what, limit, async || Ok(self.child.try_wait()?)).await?;
+        if !status.success() {
+            bail!(
+                "{} ended with {status}:\n{}",
+                self.name,
+                self.output().join("\n")
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended by itself, and then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn keep_lines<R: Read + Send + 'static>(stream: Option<R>, output: &Arc<Mutex<Vec<String>>>) {
+    let Some(stream) = stream else { return };
+    let output = Arc::clone(output);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if let Ok(mut kept) = output.lock()
+                && kept.len() < KEPT_LINES
+            {
+                kept.push(line);
+            }
+        }
+    });
+}

@@ -1,0 +1,150 @@
+//! The page in a real browser. Reported as skipped where there is none.
+
+use std::path::Path;
+use std::time::Duration;
+
+use fantoccini::wd::Capabilities;
+use fantoccini::{ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+use sluicegate_tests::detector::Detector;
+use sluicegate_tests::fixtures;
+use sluicegate_tests::platform::{Options, Platform};
+use sluicegate_tests::process::Program;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Notes that a test could not run, where `cargo xtask test` counts it.
+fn skip(name: &str, reason: &str) {
+    println!("skipped: {name}: {reason}");
+    if let Some(path) = std::env::var_os("SLUICEGATE_SKIPPED") {
+        let line = format!("{name}: {reason}\n");
+        let mut file = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .open(path)
+            .unwrap();
+        std::io::Write::write_all(&mut file, line.as_bytes()).unwrap();
+    }
+}
+
+fn capabilities(profile: &Path) -> Capabilities {
+    let arguments = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--window-size=900,1400",
+        &format!("--user-data-dir={}", profile.display()),
+    ];
+    let options = json!({"goog:chromeOptions": {"args": arguments}});
+    options.as_object().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_person_signs_up_sends_a_picture_and_sees_it() {
+    let driver = Path::new("/usr/bin/chromedriver");
+    if !driver.is_file() || !Path::new("/usr/bin/chromium").is_file() {
+        skip("browser", "chromium and chromium-driver are not installed");
+        return;
+    }
+    let detector = Detector::start().await.unwrap();
+    let options = Options::default()
+        .setting("MODERATION_IMAGE_SERVICE_URL", &detector.url)
+        .setting("MODERATION_IMAGE_ASYNC", "true");
+    let platform = Platform::start(options).await.unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let environment = [("TMPDIR".to_owned(), home.path().display().to_string())];
+    let mut driver = Program::start(driver, &["--port=0"], &environment).unwrap();
+    let said = driver
+        .wait_for_line("was started successfully on port ", LIMIT)
+        .await
+        .unwrap();
+    let driver_url = format!("http://127.0.0.1:{}", said.trim_end_matches('.'));
+    let browser = ClientBuilder::new(HttpConnector::new())
+        .capabilities(capabilities(&home.path().join("profile")))
+        .connect(&driver_url)
+        .await
+        .unwrap();
+
+    let visit = visit(&browser, &platform.edge_url);
+    let outcome = tokio::time::timeout(Duration::from_secs(180), visit).await;
+    let picture = browser.screenshot().await;
+    // The session ends before anything is asserted: a killed driver would leave the browser behind.
+    browser.close().await.unwrap();
+    if let Ok(picture) = picture {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("screenshots");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("page.png"), picture).unwrap();
+    }
+    outcome.expect("the visit ends in time").unwrap();
+    driver.kill().unwrap();
+    platform.stop().await.unwrap();
+}
+
+type Visit = Result<(), fantoccini::error::CmdError>;
+
+async fn visit(browser: &fantoccini::Client, url: &str) -> Visit {
+    browser.goto(url).await?;
+    find(browser, "#handle").await?.send_keys("visitor").await?;
+    find(browser, "#password")
+        .await?
+        .send_keys("correct horse battery")
+        .await?;
+    find(browser, "button[value=sign-up]")
+        .await?
+        .click()
+        .await?;
+    find(browser, "#upload:not([hidden])").await?;
+    find(browser, "input[value=post_header]")
+        .await?
+        .click()
+        .await?;
+    let photo = fixtures::path("photo.jpg");
+    find(browser, "#file")
+        .await?
+        .send_keys(&photo.to_string_lossy())
+        .await?;
+
+    for stage in ["sent", "received", "processed", "moderated"] {
+        find(browser, &format!("#stages li.done[data-stage={stage}]")).await?;
+    }
+    find(browser, "#result img.loaded").await?;
+    find(browser, "#result canvas").await?;
+    let size =
+        "const i = document.querySelector('#result img'); return [i.naturalWidth, i.naturalHeight]";
+    let size = browser.execute(size, Vec::new()).await?;
+    assert!(
+        size[0].as_u64() > Some(0) && size[1].as_u64() > Some(0),
+        "{size}"
+    );
+
+    find(browser, "#post-picture:not([hidden])").await?;
+    find(browser, "#body")
+        .await?
+        .send_keys("Written in a real browser.")
+        .await?;
+    find(browser, "#post-form button").await?.click().await?;
+    find(browser, "#posts li img.loaded").await?;
+    let post = find(browser, "#posts li .body").await?.text().await?;
+    assert_eq!(post, "Written in a real browser.");
+    let message = find(browser, "#message").await?.text().await?;
+    assert_eq!(message, "Posted.");
+    Ok(())
+}
+
+async fn find(
+    browser: &fantoccini::Client,
+    selector: &str,
+) -> Result<fantoccini::elements::Element, fantoccini::error::CmdError> {
+    browser
+        .wait()
+        .at_most(LIMIT)
+        .for_element(Locator::Css(selector))
+        .await
+}

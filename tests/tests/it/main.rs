@@ -1,0 +1,18 @@
+//! Black-box tests of the whole platform. They need the programs and components that
+//! `cargo xtask test` builds first.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests state what must hold"
+)]
+
+mod browser;
+mod crashes;
+mod demo;
+mod media;
+mod moderation;
+mod raw;
+mod shared;
+mod tokens;
+mod uploads;

@@ -1,0 +1,36 @@
+//! HTTP by hand, for what a well-behaved client library will not do.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use sluicegate_tests::wait::within;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Sends bytes as they are, ends the sending side, and reads the answer to its end.
+pub async fn exchange(base: &str, request: &[u8]) -> Result<String> {
+    let mut stream = connect(base).await?;
+    stream.write_all(request).await?;
+    let mut answer = Vec::new();
+    within(
+        "an answer",
+        Duration::from_secs(60),
+        stream.read_to_end(&mut answer),
+    )
+    .await??;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+pub async fn connect(base: &str) -> Result<TcpStream> {
+    TcpStream::connect(base.trim_start_matches("http://"))
+        .await
+        .context("connect")
+}
+
+/// The head of an upload that says what it likes about its length.
+pub fn upload_head(token: &str, length: &str) -> String {
+    format!(
+        "POST /v1/uploads?purpose=avatar HTTP/1.1\r\nhost: edge\r\nconnection: close\r\n\
+         authorization: Bearer {token}\r\n{length}\r\n\r\n"
+    )
+}

@@ -1,0 +1,32 @@
+//! A platform that tests without faults share; it ends with the last test that uses it.
+
+use std::sync::{Arc, Weak};
+
+use anyhow::Result;
+use sluicegate_tests::client::Client;
+use sluicegate_tests::platform::{Options, Platform};
+use tokio::sync::Mutex;
+
+static SHARED: Mutex<Weak<Platform>> = Mutex::const_new(Weak::new());
+
+/// The secret that the shared platform signs tokens with.
+pub const JWT_SECRET: &str = "a secret of the tests, of 32 bytes and more";
+
+pub async fn platform() -> Result<Arc<Platform>> {
+    let mut shared = SHARED.lock().await;
+    if let Some(platform) = shared.upgrade() {
+        return Ok(platform);
+    }
+    let mut options = Options::default().setting("JWT_SECRET", JWT_SECRET);
+    options
+        .edge_variables
+        .push(("jwt_secret".to_owned(), JWT_SECRET.to_owned()));
+    let platform = Arc::new(Platform::start(options).await?);
+    *shared = Arc::downgrade(&platform);
+    Ok(platform)
+}
+
+/// Somebody new on a platform; handles are counted so that tests do not meet.
+pub async fn somebody(platform: &Platform, handle: &str) -> Result<Client> {
+    Ok(platform.client()?.sign_up(handle).await?.0)
+}

@@ -1,0 +1,277 @@
+//! Every status of the upload route.
+
+use reqwest::Method;
+use serde_json::json;
+use sluicegate_contract::limits;
+use sluicegate_contract::uploads::{Purpose, TicketRequest, UploadState};
+use sluicegate_tests::client::{Answer, Client};
+use sluicegate_tests::fixtures;
+use sluicegate_tests::platform::{Options, Platform};
+use sluicegate_tests::proxy::Proxy;
+use tokio::io::AsyncWriteExt;
+
+use crate::{raw, shared};
+
+async fn send(client: &Client, file: &str) -> Answer {
+    client
+        .upload("avatar", fixtures::read(file).unwrap())
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn pictures_are_taken_for_each_purpose() {
+    let platform = shared::platform().await.unwrap();
+    let client = shared::somebody(&platform, "up_each").await.unwrap();
+    for (purpose, file, size) in [
+        ("avatar", "photo.jpg", (400, 400)),
+        ("profile_header", "photo.png", (1200, 300)),
+        ("post_header", "photo.webp", (1200, 1600)),
+    ] {
+        let upload = client
+            .upload_ok(purpose, fixtures::read(file).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(upload.purpose.as_str(), purpose);
+        assert_eq!(upload.url, format!("/media/{}.webp", upload.id));
+        let ready = client.wait_until_ready(upload.id).await.unwrap();
+        let picture = client.get(&ready.url).await.unwrap();
+        let picture = image::load_from_memory(&picture.body).unwrap();
+        let made = (picture.width(), picture.height());
+        assert_eq!((ready.width, ready.height), (Some(made.0), Some(made.1)));
+        if purpose != "post_header" {
+            assert_eq!(made, size, "{purpose}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_picture_of_ours_is_refused_before_anything_is_stored() {
+    let platform = shared::platform().await.unwrap();
+    let client = shared::somebody(&platform, "up_refused").await.unwrap();
+    send(&client, "text-named.jpg")
+        .await
+        .expect_problem(415, "unsupported-media-type")
+        .unwrap();
+    for file in ["animated.webp", "animated.png"] {
+        let problem = send(&client, file)
+            .await
+            .expect_problem(422, "picture-refused")
+            .unwrap();
+        assert_eq!(problem.members["reason"], "animated", "{file}");
+    }
+    for file in ["bomb.webp", "huge.png"] {
+        let problem = send(&client, file)
+            .await
+            .expect_problem(422, "picture-refused")
+            .unwrap();
+        assert_eq!(problem.members["reason"], "too_many_pixels", "{file}");
+    }
+    let broken = fixtures::read("photo.png").unwrap()[..20].to_vec();
+    let answer = client.upload("avatar", broken).await.unwrap();
+    let problem = answer.expect_problem(422, "picture-refused").unwrap();
+    assert_eq!(problem.members["reason"], "broken");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_as_an_upload_is_a_clear_refusal() {
+    let platform = shared::platform().await.unwrap();
+    let client = shared::somebody(&platform, "up_unclear").await.unwrap();
+    let photo = fixtures::read("photo.png").unwrap();
+
+    let unknown = client.upload("selfie", photo.clone()).await.unwrap();
+    unknown.expect_problem(400, "invalid-request").unwrap();
+    let none = client.call(Method::POST, "/v1/uploads").await.unwrap();
+    none.expect_problem(400, "invalid-request").unwrap();
+    let get = client.get("/v1/uploads?purpose=avatar").await.unwrap();
+    get.expect_problem(405, "method-not-allowed").unwrap();
+    assert_eq!(get.header("allow"), "POST");
+    let stranger = client
+        .with_token(None)
+        .upload("avatar", photo)
+        .await
+        .unwrap();
+    stranger.expect_problem(401, "unauthorized").unwrap();
+    assert!(stranger.header("www-authenticate").starts_with("Bearer"));
+
+    let size = usize::try_from(limits::PICTURE_BYTES).unwrap() + 1;
+    let large = client.upload("avatar", vec![0; size]).await.unwrap();
+    let problem = large.expect_problem(413, "too-large").unwrap();
+    assert_eq!(problem.members["limit"], limits::PICTURE_BYTES);
+}
+
+#[tokio::test]
+async fn a_length_that_is_not_known_or_not_true_stores_nothing() {
+    let platform = shared::platform().await.unwrap();
+    let client = shared::somebody(&platform, "up_length").await.unwrap();
+    let token = client.token.clone().unwrap();
+    let photo = fixtures::read("photo.png").unwrap();
+
+    let mut chunked = raw::upload_head(&token, "transfer-encoding: chunked").into_bytes();
+    chunked.extend_from_slice(b"4\r\nabcd\r\n0\r\n\r\n");
+    let answer = raw::exchange(&platform.edge_url, &chunked).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 411"), "{answer}");
+
+    // Half of what was announced, and then the client is gone.
+    let head = raw::upload_head(&token, &format!("content-length: {}", photo.len()));
+    let mut stream = raw::connect(&platform.edge_url).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&photo[..photo.len() / 2]).await.unwrap();
+    stream.shutdown().await.unwrap();
+    drop(stream);
+
+    // The platform goes on, and the ticket that was opened for it is never completed.
+    let upload = client.upload_ok("avatar", photo).await.unwrap();
+    client.wait_until_ready(upload.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_origin_limits_open_tickets() {
+    let platform = shared::platform().await.unwrap();
+    let edge = shared::somebody(&platform, "up_tickets").await.unwrap();
+    let origin = edge.at(&platform.origin_url);
+    let request = TicketRequest {
+        purpose: Purpose::Avatar,
+        content_length: 10,
+        sha256: None,
+    };
+    let request = serde_json::to_value(request).unwrap();
+    let path = "/edge/v1/upload-tickets";
+    for _ in 0..limits::OPEN_TICKETS {
+        let answer = origin.send(Method::POST, path, &request).await.unwrap();
+        answer.expect_status(201).unwrap();
+    }
+    let answer = send(&edge, "photo.png").await;
+    answer.expect_problem(429, "too-many-requests").unwrap();
+    assert!(!answer.header("retry-after").is_empty());
+    // What only edges may ask cannot be asked through the edge.
+    for path in [
+        path,
+        "/edge/v1/../v1/upload-tickets",
+        "//edge/v1/upload-tickets",
+    ] {
+        let through = edge.send(Method::POST, path, &request).await.unwrap();
+        through.expect_problem(404, "not-found").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn uploads_of_others_cannot_be_seen_completed_or_used() {
+    let platform = shared::platform().await.unwrap();
+    let owner = shared::somebody(&platform, "up_owner").await.unwrap();
+    let other = shared::somebody(&platform, "up_other").await.unwrap();
+    let upload = owner
+        .upload_ok("avatar", fixtures::read("photo.png").unwrap())
+        .await
+        .unwrap();
+    let path = format!("/v1/uploads/{}", upload.id);
+
+    other
+        .get(&path)
+        .await
+        .unwrap()
+        .expect_problem(404, "not-found")
+        .unwrap();
+    let events = other.get(&format!("{path}/events")).await.unwrap();
+    events.expect_problem(404, "not-found").unwrap();
+    let complete = other
+        .call(Method::POST, &format!("{path}/complete"))
+        .await
+        .unwrap();
+    complete.expect_problem(404, "not-found").unwrap();
+    let body = json!({"upload_id": upload.id});
+    let set = other
+        .send(Method::PUT, "/v1/me/avatar", &body)
+        .await
+        .unwrap();
+    set.expect_problem(422, "unsuitable-upload").unwrap();
+    let wrong_place = owner
+        .send(Method::PUT, "/v1/me/profile-header", &body)
+        .await
+        .unwrap();
+    wrong_place
+        .expect_problem(422, "unsuitable-upload")
+        .unwrap();
+    let post = other
+        .post("with a borrowed picture", Some(upload.id))
+        .await
+        .unwrap();
+    post.expect_problem(422, "unsuitable-upload").unwrap();
+    owner
+        .send(Method::PUT, "/v1/me/avatar", &body)
+        .await
+        .unwrap()
+        .expect_status(200)
+        .unwrap();
+    let again = owner
+        .call(Method::POST, &format!("{path}/complete"))
+        .await
+        .unwrap();
+    again.expect_status(200).unwrap();
+}
+
+#[tokio::test]
+async fn services_that_are_down_are_a_problem_of_the_gateway() {
+    let mut platform = Platform::start(Options::default()).await.unwrap();
+    let client = platform
+        .client()
+        .unwrap()
+        .sign_up("up_faults")
+        .await
+        .unwrap()
+        .0;
+    let upload = client
+        .upload_ok("avatar", fixtures::read("photo.png").unwrap())
+        .await
+        .unwrap();
+    client.wait_until_ready(upload.id).await.unwrap();
+
+    platform.kill_origin().unwrap();
+    send(&client, "photo.png")
+        .await
+        .expect_problem(502, "bad-gateway")
+        .unwrap();
+    client
+        .get("/v1/me")
+        .await
+        .unwrap()
+        .expect_problem(502, "bad-gateway")
+        .unwrap();
+
+    platform.restart_origin().await.unwrap();
+    let upload = client
+        .upload_ok("avatar", fixtures::read("photo.png").unwrap())
+        .await
+        .unwrap();
+    client.wait_until_ready(upload.id).await.unwrap();
+    platform.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_cuts_the_line_completes_nothing() {
+    let platform = Platform::start(Options::default()).await.unwrap();
+    let proxy = Proxy::start(&platform.store_url).await.unwrap();
+    // The host is signed, so an origin of its own hands out URLs with the proxy's name.
+    let options = Options::default().setting("S3_EDGE_ENDPOINT", &proxy.url);
+    let second = platform.start_second(options, &proxy.url).await.unwrap();
+    let client = second.client().unwrap().sign_up("up_cut").await.unwrap().0;
+
+    let mut seen = proxy.cut_at("PUT /");
+    let sending = tokio::spawn({
+        let client = client.clone();
+        async move { send(&client, "photo.png").await }
+    });
+    let request = seen.recv().await.expect("the PUT passes the proxy");
+    drop(seen);
+    let answer = sending.await.unwrap();
+    answer.expect_problem(502, "bad-gateway").unwrap();
+
+    let id = request.split("staging/").nth(1).unwrap()[..36].to_owned();
+    let upload = client.upload_state(id.parse().unwrap()).await.unwrap();
+    assert_eq!(upload.status, UploadState::Ticketed);
+    let next = client
+        .upload_ok("avatar", fixtures::read("photo.png").unwrap())
+        .await
+        .unwrap();
+    client.wait_until_ready(next.id).await.unwrap();
+}
