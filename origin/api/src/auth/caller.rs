@@ -1,0 +1,50 @@
+//! The extractor of everything that needs an account.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::header;
+use http::request::Parts;
+use sluicegate_contract::ids::{AccountId, SessionId};
+
+use super::tokens::refused;
+use crate::error::ApiError;
+use crate::state::App;
+
+/// Who asks: the token is valid and its session lives.
+pub(crate) struct Caller {
+    pub(crate) account: AccountId,
+    pub(crate) session: SessionId,
+}
+
+impl FromRequestParts<Arc<App>> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let token = bearer(parts).ok_or_else(refused)?;
+        let verified = app.tokens.verify(token).await?;
+        if !app
+            .sessions
+            .is_live(verified.session, app.env.now())
+            .await?
+        {
+            return Err(refused());
+        }
+        tracing::Span::current().record("account", tracing::field::display(verified.account));
+        Ok(Self {
+            account: verified.account,
+            session: verified.session,
+        })
+    }
+}
+
+/// RFC 6750, section 2.1; the scheme's case does not count.
+fn bearer(parts: &Parts) -> Option<&str> {
+    let (scheme, token) = parts
+        .headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

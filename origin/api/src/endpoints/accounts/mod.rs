@@ -1,0 +1,1 @@
+pub(crate) mod sign_up;

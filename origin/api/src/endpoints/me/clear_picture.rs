@@ -1,0 +1,37 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use sluicegate_contract::accounts::Account;
+use sluicegate_core::account::PictureSlot;
+
+use crate::auth::caller::Caller;
+use crate::auth::tokens::refused;
+use crate::error::ApiError;
+use crate::state::App;
+use crate::views;
+
+/// `DELETE /v1/me/avatar`
+pub(crate) async fn avatar(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Json<Account>, ApiError> {
+    clear(&app, &caller, PictureSlot::Avatar).await
+}
+
+/// `DELETE /v1/me/profile-header`
+pub(crate) async fn profile_header(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Json<Account>, ApiError> {
+    clear(&app, &caller, PictureSlot::ProfileHeader).await
+}
+
+async fn clear(app: &App, caller: &Caller, slot: PictureSlot) -> Result<Json<Account>, ApiError> {
+    let account = app
+        .accounts
+        .clear_picture(caller.account, slot)
+        .await?
+        .ok_or_else(refused)?;
+    Ok(Json(views::account(account)))
+}

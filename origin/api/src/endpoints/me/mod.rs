@@ -1,0 +1,4 @@
+pub(crate) mod clear_picture;
+pub(crate) mod get;
+pub(crate) mod patch;
+pub(crate) mod set_picture;

@@ -1,0 +1,33 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use sluicegate_contract::accounts::{Account, ProfilePatch};
+use sluicegate_core::account::{parse_bio, parse_display_name};
+
+use crate::auth::caller::Caller;
+use crate::auth::tokens::refused;
+use crate::error::ApiError;
+use crate::http::extract;
+use crate::state::App;
+use crate::views;
+
+/// `PATCH /v1/me`
+pub(crate) async fn handler(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    extract::Json(patch): extract::Json<ProfilePatch>,
+) -> Result<Json<Account>, ApiError> {
+    let display_name = patch
+        .display_name
+        .as_deref()
+        .map(parse_display_name)
+        .transpose()?;
+    let bio = patch.bio.as_deref().map(parse_bio).transpose()?;
+    let account = app
+        .accounts
+        .update_profile(caller.account, display_name.as_deref(), bio.as_deref())
+        .await?
+        .ok_or_else(refused)?;
+    Ok(Json(views::account(account)))
+}

@@ -1,0 +1,49 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use sluicegate_contract::accounts::{Account, SetPicture};
+use sluicegate_contract::problem::ProblemType;
+use sluicegate_core::account::PictureSlot;
+use sluicegate_core::ports::SetPictureError;
+
+use crate::auth::caller::Caller;
+use crate::error::ApiError;
+use crate::http::extract;
+use crate::state::App;
+use crate::views;
+
+/// `PUT /v1/me/avatar`
+pub(crate) async fn avatar(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    extract::Json(request): extract::Json<SetPicture>,
+) -> Result<Json<Account>, ApiError> {
+    set(&app, &caller, PictureSlot::Avatar, &request).await
+}
+
+/// `PUT /v1/me/profile-header`
+pub(crate) async fn profile_header(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    extract::Json(request): extract::Json<SetPicture>,
+) -> Result<Json<Account>, ApiError> {
+    set(&app, &caller, PictureSlot::ProfileHeader, &request).await
+}
+
+async fn set(
+    app: &App,
+    caller: &Caller,
+    slot: PictureSlot,
+    request: &SetPicture,
+) -> Result<Json<Account>, ApiError> {
+    match app.accounts.set_picture(caller.account, slot, request.upload_id).await {
+        Ok(account) => Ok(Json(views::account(account))),
+        Err(SetPictureError::Unsuitable) => Err(ApiError::new(ProblemType::UnsuitableUpload)
+            .detail(format!(
+                "It must be an upload of your own with purpose {}, that has arrived and was not removed.",
+                slot.purpose().as_str()
+            ))),
+        Err(SetPictureError::Port(error)) => Err(error.into()),
+    }
+}

@@ -1,0 +1,19 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use sluicegate_contract::accounts::Profile;
+
+use super::by_handle;
+use crate::error::ApiError;
+use crate::http::extract::Name;
+use crate::state::App;
+use crate::views;
+
+/// `GET /v1/profiles/{handle}`
+pub(crate) async fn handler(
+    State(app): State<Arc<App>>,
+    Name(handle): Name<String>,
+) -> Result<Json<Profile>, ApiError> {
+    Ok(Json(views::profile(by_handle(&app, &handle).await?)))
+}

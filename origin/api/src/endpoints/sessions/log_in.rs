@@ -1,0 +1,57 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use sluicegate_contract::accounts::{LogIn, Session};
+use sluicegate_contract::limits;
+use sluicegate_contract::problem::ProblemType;
+use sluicegate_core::account::parse_handle;
+
+use crate::attempts;
+use crate::auth::session;
+use crate::error::ApiError;
+use crate::http::client::ClientAddress;
+use crate::http::extract;
+use crate::state::App;
+
+/// `POST /v1/sessions`
+///
+/// An account that does not exist, a handle that cannot be one, and a wrong password: one answer, after the
+/// same work.
+pub(crate) async fn handler(
+    State(app): State<Arc<App>>,
+    client: ClientAddress,
+    extract::Json(request): extract::Json<LogIn>,
+) -> Result<(StatusCode, Json<Session>), ApiError> {
+    if request.password.0.len() > *limits::PASSWORD_BYTES.end() {
+        return Err(wrong());
+    }
+    attempts::log_in_from(&app, &client).await?;
+    let handle = parse_handle(&request.handle).ok();
+    let credentials = match &handle {
+        Some(handle) => {
+            attempts::log_in_to(&app, handle).await?;
+            app.accounts.credentials(handle).await?
+        }
+        None => None,
+    };
+    let (account, hash) = credentials
+        .map(|found| (found.account, found.password_hash))
+        .unzip();
+    let right = app.passwords.verify(hash, request.password.0).await?;
+    let account = account.filter(|_| right).ok_or_else(wrong)?;
+    if let Some(handle) = &handle {
+        attempts::forget_log_ins_to(&app, handle).await;
+    }
+
+    let account = app.accounts.account(account).await?.ok_or_else(wrong)?;
+    let (new, refresh) = session::new(&app.env, account.id);
+    app.sessions.start(&new).await?;
+    let session = session::grant(&app, account, new.id, refresh).await?;
+    Ok((StatusCode::CREATED, Json(session)))
+}
+
+fn wrong() -> ApiError {
+    ApiError::new(ProblemType::InvalidCredentials)
+}

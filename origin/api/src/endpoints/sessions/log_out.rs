@@ -1,0 +1,17 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::StatusCode;
+
+use crate::auth::caller::Caller;
+use crate::error::ApiError;
+use crate::state::App;
+
+/// `DELETE /v1/sessions/current`
+pub(crate) async fn handler(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<StatusCode, ApiError> {
+    app.sessions.end(caller.session, app.env.now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

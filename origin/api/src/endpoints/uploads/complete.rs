@@ -1,0 +1,92 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+use sluicegate_contract::ids::{JobId, UploadId};
+use sluicegate_contract::problem::ProblemType;
+use sluicegate_contract::uploads::UploadState;
+use sluicegate_core::job::{IMAGE_QUEUE, ModerateImage, NewJob};
+use sluicegate_core::upload::{Completion, Upload};
+use sluicegate_core::wake::Wake;
+
+use super::{judged, owned, refusal, staged};
+use crate::auth::caller::Caller;
+use crate::error::ApiError;
+use crate::http::extract::Name;
+use crate::http::trace::Trace;
+use crate::state::App;
+use crate::views;
+
+/// `POST /v1/uploads/{id}/complete`
+///
+/// The file is stored; from here on it is an upload. Can be repeated until the ticket runs out.
+pub(crate) async fn handler(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Name(id): Name<UploadId>,
+    Trace(traceparent): Trace,
+) -> Result<Response, ApiError> {
+    let upload = owned(&app, &caller, id).await?;
+    if upload.state != UploadState::Ticketed {
+        return earlier(&upload);
+    }
+    if app.env.now() >= upload.expires_at {
+        return Err(expired());
+    }
+    let etag = staged::check(&app, &upload).await?;
+    let completion = if app.config.image_sync && app.config.image_checks {
+        judged::complete(&app, &upload, &etag, traceparent).await?
+    } else {
+        unjudged(&app, &upload, &etag, traceparent).await?
+    };
+    match completion {
+        Completion::Completed(upload) => Ok(created(&upload)),
+        Completion::Already(upload) | Completion::Refused(upload) => earlier(&upload),
+        Completion::Unknown => Err(ApiError::not_found()),
+    }
+}
+
+/// Commits the upload with its job; a worker makes and judges the picture.
+pub(super) async fn unjudged(
+    app: &App,
+    upload: &Upload,
+    etag: &str,
+    traceparent: Option<String>,
+) -> Result<Completion, ApiError> {
+    let now = app.env.now();
+    let payload = ModerateImage {
+        key: upload.key(),
+        upload_type: upload.purpose.into(),
+        user_id: upload.owner,
+    };
+    let job = NewJob::moderate_image(JobId(app.env.new_id()), &payload, traceparent, now);
+    let completion = app.uploads.complete(upload.id, etag, &job, now).await?;
+    if matches!(completion, Completion::Completed(_)) {
+        app.waker.wake(Wake::Jobs(IMAGE_QUEUE));
+        app.waker.wake(Wake::Upload(upload.id));
+    }
+    Ok(completion)
+}
+
+fn created(upload: &Upload) -> Response {
+    let location = [(header::LOCATION, format!("/v1/uploads/{}", upload.id))];
+    (StatusCode::CREATED, location, Json(views::upload(upload))).into_response()
+}
+
+/// The answer where another call came first.
+fn earlier(upload: &Upload) -> Result<Response, ApiError> {
+    match upload.state {
+        UploadState::Received
+        | UploadState::Processing
+        | UploadState::Ready
+        | UploadState::Failed => Ok(Json(views::upload(upload)).into_response()),
+        UploadState::Rejected => Err(refusal(upload)),
+        UploadState::Ticketed | UploadState::Expired => Err(expired()),
+    }
+}
+
+fn expired() -> ApiError {
+    ApiError::new(ProblemType::UploadExpired).detail("Its ticket ran out. Start a new upload.")
+}

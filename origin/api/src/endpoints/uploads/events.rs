@@ -1,0 +1,109 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::stream::unfold;
+use http::HeaderMap;
+use sluicegate_contract::ids::UploadId;
+use sluicegate_core::upload::Upload;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::owned;
+use crate::auth::caller::Caller;
+use crate::error::ApiError;
+use crate::http::extract::Name;
+use crate::live::{is_settled, wait_until};
+use crate::state::App;
+use crate::views;
+
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// The stream ends after this; clients come back with `Last-Event-ID`.
+const LENGTH: Duration = Duration::from_mins(1);
+/// What clients are told to wait before they come back.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// `GET /v1/uploads/{id}/events`
+///
+/// How the upload stands, then each change, until it is settled or the time is over.
+pub(crate) async fn handler(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Name(id): Name<UploadId>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, ApiError> {
+    owned(&app, &caller, id).await?;
+    let seen = headers
+        .get("last-event-id")
+        .and_then(|seen| seen.to_str().ok()?.parse().ok());
+    // As many as may wait, wait: the others get one event and come back.
+    let place = Arc::clone(&app.waiters).try_acquire_owned().ok();
+    let end = Instant::now()
+        + if place.is_some() {
+            LENGTH
+        } else {
+            Duration::ZERO
+        };
+    let feed = Feed {
+        app,
+        id,
+        seen,
+        end,
+        over: false,
+        _place: place,
+    };
+    let events = unfold(feed, |mut feed| async move {
+        let event = feed.next().await?;
+        Some((event, feed))
+    });
+    let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("still here");
+    Ok(Sse::new(events).keep_alive(keep_alive))
+}
+
+struct Feed {
+    app: Arc<App>,
+    id: UploadId,
+    seen: Option<u64>,
+    end: Instant,
+    over: bool,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Feed {
+    async fn next(&mut self) -> Option<Result<Event, axum::Error>> {
+        if self.over {
+            return None;
+        }
+        match self.newer().await {
+            Ok(upload) => {
+                let upload = upload?;
+                self.seen = Some(upload.revision);
+                self.over = is_settled(&self.app, &upload);
+                Some(event(&upload))
+            }
+            Err(error) => {
+                // The client sees the stream end and comes back.
+                tracing::warn!(upload.id = %self.id, %error, "an event stream ended early");
+                None
+            }
+        }
+    }
+
+    /// The upload once it is newer than what was seen; `None` at the end.
+    async fn newer(&self) -> Result<Option<Upload>, sluicegate_core::error::PortError> {
+        let newer = |upload: &Upload| self.seen.is_none_or(|seen| upload.revision > seen);
+        let enough = |upload: &Upload| newer(upload) || is_settled(&self.app, upload);
+        let found = wait_until(&self.app, self.id, self.end, enough).await?;
+        Ok(found.filter(newer))
+    }
+}
+
+fn event(upload: &Upload) -> Result<Event, axum::Error> {
+    Event::default()
+        .event("upload")
+        .id(upload.revision.to_string())
+        .retry(RETRY)
+        .json_data(views::upload(upload))
+}

@@ -1,0 +1,8 @@
+//! What is the same for all endpoints: what surrounds a request, and what is read from it.
+
+pub(crate) mod around;
+pub(crate) mod client;
+pub(crate) mod extract;
+pub(crate) mod panics;
+pub(crate) mod time_limit;
+pub(crate) mod trace;
