@@ -1,0 +1,22 @@
+//! Adapters that need no driver: clock, entropy, the HTTP client, detectors and text models that
+//! are asked over HTTP, and the ones that stand in where none is configured.
+//!
+//! Choosing among them is not this crate's job: the server does that by its settings. Start at
+//! [`HttpDetector`] for how a service is asked; the rules that all share (time-outs, retries, the
+//! circuit breaker, bounded answers) are in `service.rs`.
+
+#![deny(missing_docs)]
+
+mod breaker;
+mod detector;
+mod finding;
+mod http_client;
+mod service;
+mod system;
+mod text_model;
+
+pub use detector::{HttpDetector, NoDetector};
+pub use http_client::{HttpClientError, http_client};
+pub use service::{InvalidAddress, ServiceLimits};
+pub use system::{SystemClock, SystemEntropy, system_env};
+pub use text_model::{ModelSettings, NoModel, OllamaModel, OpenAiModel};

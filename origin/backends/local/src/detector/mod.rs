@@ -1,0 +1,7 @@
+//! Detectors of pictures.
+
+mod http;
+mod none;
+
+pub use http::HttpDetector;
+pub use none::NoDetector;

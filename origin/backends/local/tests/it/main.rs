@@ -1,0 +1,7 @@
+//! The adapters against scripted services.
+
+mod breaker;
+mod detector;
+mod openai;
+mod support;
+mod text_model;

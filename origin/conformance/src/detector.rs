@@ -1,0 +1,51 @@
+//! What every [`Detector`] that asks a service must do.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sluicegate_core::error::PortError;
+use sluicegate_core::moderation::Judgement;
+use sluicegate_core::ports::Detector;
+
+pub use crate::judges::{Expected, Wire};
+use crate::judges::{
+    asks_again_after_a_500, errors_are_never_judgements, outages_are_told_from_faults,
+    says_what_the_service_says,
+};
+use crate::scripted::{Reply, ScriptedServer, nobody};
+
+/// Not a real picture: adapters hand it on as it is.
+pub const PICTURE: &[u8] = b"\xff\xd8\xff\xe0 a picture \xff\xd9";
+
+/// Runs the whole suite. `make` builds a fresh adapter for the service at a base URL.
+pub async fn all(make: impl Fn(&str) -> Arc<dyn Detector>, wire: &Wire, expected: Expected) {
+    let server = ScriptedServer::start(Reply::ok(&wire.safe)).await;
+    let url = server.url();
+    let one = make(&url);
+    says_what_the_service_says(&server, wire, || classify(one.clone())).await;
+    errors_are_never_judgements(&server, wire, expected, |url| classify(make(&url))).await;
+    outages_are_told_from_faults(&server, || classify(make(&url))).await;
+    asks_again_after_a_500(&server, wire, expected, || classify(make(&url))).await;
+    its_name_stays(&*one, &*make(&url));
+    it_says_whether_it_would_answer(&server, &make).await;
+}
+
+async fn classify(detector: Arc<dyn Detector>) -> Result<Judgement, PortError> {
+    detector.classify(Bytes::from_static(PICTURE)).await
+}
+
+fn its_name_stays(one: &dyn Detector, other: &dyn Detector) {
+    assert!(!one.name().is_empty());
+    assert_eq!(one.name(), other.name());
+}
+
+async fn it_says_whether_it_would_answer(
+    server: &ScriptedServer,
+    make: &impl Fn(&str) -> Arc<dyn Detector>,
+) {
+    server.always(Reply::ok("{}"));
+    assert!(make(&server.url()).ping().await.is_ok());
+    server.always(Reply::Answer(500, Vec::new()));
+    assert!(make(&server.url()).ping().await.is_err());
+    assert!(make(&nobody().await).ping().await.is_err());
+}
