@@ -28,6 +28,14 @@ pub struct Drain {
     pub time: Duration,
 }
 
+impl Drain {
+    /// Enough for a client that is somewhat over a limit; not for one that floods.
+    pub const SHORT: Self = Self {
+        bytes: 16 * 1024 * 1024,
+        time: Duration::from_secs(10),
+    };
+}
+
 impl Body {
     pub(crate) fn new(source: Source) -> Self {
         Self(source)
@@ -60,8 +68,9 @@ impl Body {
         more.then_some(buffer)
     }
 
-    /// Waits for the word after the last byte; `false` if the body was cut off.
-    pub async fn ended_well(self) -> bool {
+    /// Waits for the word after the last byte; `false` if the body was cut off. To be asked once, and
+    /// only after the end.
+    pub async fn ended_well(&mut self) -> bool {
         self.0.ended_well().await
     }
 

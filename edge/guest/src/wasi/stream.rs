@@ -11,7 +11,7 @@ pub(super) type Ending = Result<Option<Trailers>, ErrorCode>;
 /// A body that somebody else writes.
 pub struct Source {
     stream: StreamReader<u8>,
-    ending: FutureReader<Ending>,
+    ending: Option<FutureReader<Ending>>,
     /// Held while the body is read: its end tells the host that we are done.
     _done: Option<FutureWriter<Result<(), ErrorCode>>>,
 }
@@ -24,7 +24,7 @@ impl Source {
     ) -> Self {
         Self {
             stream,
-            ending,
+            ending: Some(ending),
             _done: done,
         }
     }
@@ -40,14 +40,17 @@ impl Source {
         (buffer, more)
     }
 
-    /// Waits for the word after the last byte; `false` if the body was cut off.
-    pub async fn ended_well(self) -> bool {
-        drop(self.stream);
-        self.ending.await.is_ok()
+    /// Waits for the word after the last byte; `false` if the body was cut off. To be asked once, and
+    /// only when [`Source::read`] has come to the end.
+    pub async fn ended_well(&mut self) -> bool {
+        match self.ending.take() {
+            Some(ending) => ending.await.is_ok(),
+            None => false,
+        }
     }
 
     pub(super) fn into_parts(self) -> (StreamReader<u8>, FutureReader<Ending>) {
-        (self.stream, self.ending)
+        (self.stream, self.ending.unwrap_or_else(nothing))
     }
 }
 

@@ -1,0 +1,89 @@
+//! What the origin is asked: a ticket before the body, and to complete the upload after it.
+
+use std::time::Duration;
+
+use sluicegate_contract::ids::UploadId;
+use sluicegate_contract::limits;
+use sluicegate_contract::problem::ProblemType;
+use sluicegate_contract::uploads::{Ticket, TicketRequest};
+use sluicegate_guest::origin::{Call, Called, call};
+use sluicegate_guest::wasi::pause;
+use sluicegate_guest::{Answer, Instance, log};
+use sluicegate_policy::headers::{HeaderList, values};
+use sluicegate_policy::refusal::Refusal;
+use sluicegate_policy::trace::Trace;
+
+use crate::upload::Stop;
+
+const TICKET_TIME: Duration = Duration::from_secs(15);
+/// `complete` can be repeated, and by then the body is stored: worth more than one try.
+const COMPLETE_TRIES: u32 = 3;
+const COMPLETE_PAUSE: Duration = Duration::from_millis(300);
+
+/// In whose name the origin is asked.
+pub(crate) struct Client<'a> {
+    pub(crate) instance: &'a Instance,
+    pub(crate) headers: &'a HeaderList,
+    pub(crate) trace: &'a Trace,
+    pub(crate) address: Option<String>,
+}
+
+impl Client<'_> {
+    async fn post(
+        &self,
+        target: &str,
+        body: Option<Vec<u8>>,
+        time: Duration,
+    ) -> Result<Called, Refusal> {
+        let headers = values(self.headers, "authorization")
+            .map(|value| ("authorization".to_owned(), value.to_vec()))
+            .collect();
+        let ask = Call {
+            method: "POST",
+            target,
+            headers,
+            body,
+            limit: limits::JSON_BODY,
+            time,
+        };
+        call(self.instance, self.trace, self.address.as_deref(), ask).await
+    }
+}
+
+/// Asks for leave to store one object.
+pub(crate) async fn ticket(client: &Client<'_>, wanted: &TicketRequest) -> Result<Ticket, Stop> {
+    let unreadable = |error: serde_json::Error| {
+        log(
+            &client.trace.request_id,
+            &format!("the ticket cannot be read: {error}"),
+        );
+        Refusal::new(ProblemType::BadGateway, "The origin answered wrongly.")
+    };
+    let body = serde_json::to_vec(wanted).map_err(unreadable)?;
+    let called = client
+        .post("/edge/v1/upload-tickets", Some(body), TICKET_TIME)
+        .await?;
+    if called.status != 201 {
+        return Err(Stop::Answered(called.hand_on(&client.trace.request_id)));
+    }
+    let ticket = serde_json::from_slice(&called.body).map_err(unreadable)?;
+    Ok(ticket)
+}
+
+/// Tells the origin that the object is there; its answer is the client's.
+pub(crate) async fn complete(client: &Client<'_>, id: UploadId) -> Result<Answer, Stop> {
+    let target = format!("/v1/uploads/{id}/complete");
+    let mut tried = 1;
+    loop {
+        match client.post(&target, None, limits::API_REQUEST_TIME).await {
+            Ok(called) => return Ok(called.hand_on(&client.trace.request_id)),
+            Err(refusal) if refusal.status() != 502 || tried == COMPLETE_TRIES => {
+                return Err(refusal.into());
+            }
+            Err(_) => {
+                pause(COMPLETE_PAUSE * tried).await;
+                tried += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The body on its way into the store.
+
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
+use sluicegate_contract::limits;
+use sluicegate_contract::problem::ProblemType;
+use sluicegate_contract::uploads::PresignedPut;
+use sluicegate_guest::Body;
+use sluicegate_guest::origin::CONNECT_TIME;
+use sluicegate_guest::wasi::{Limits, Outgoing, OutgoingBody, Reply, pipe, send};
+use sluicegate_policy::headers::HeaderList;
+use sluicegate_policy::peer::{Failure, Peer, failed, stored};
+use sluicegate_policy::refusal::Refusal;
+use sluicegate_policy::url::HttpUrl;
+
+use crate::progress::{Progress, Waiting};
+use crate::pump::{Cut, pump};
+use crate::upload::cut_short;
+
+/// Streams `head` and `body` to a presigned address. `Ok` means that the store has all of it; after
+/// anything else it has nothing.
+pub(crate) async fn put(
+    put: &PresignedPut,
+    head: Vec<u8>,
+    body: &mut Body,
+    total: u64,
+    digest: bool,
+) -> Result<(), Refusal> {
+    let url = HttpUrl::parse(&put.url)
+        .map_err(|_| Refusal::new(ProblemType::BadGateway, "The origin answered wrongly."))?;
+    let headers: HeaderList = put
+        .headers
+        .iter()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("host"))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.clone().into_bytes()))
+        .collect();
+    let progress = Progress::new();
+    let (sink, source) = pipe();
+    let sending = send(Outgoing {
+        method: "PUT",
+        url: &url,
+        headers,
+        body: OutgoingBody::Stream(source),
+        limits: Limits {
+            connect: CONNECT_TIME,
+            head: limits::UPLOAD_REQUEST_TIME,
+        },
+    });
+    let pumping = pump(sink, head, body, total, &progress);
+    let exchange = exchange(sending, pumping, digest);
+    match select(pin!(exchange), pin!(progress.stalled())).await {
+        Either::Left((done, _)) => done,
+        Either::Right((Waiting::Store, _)) => Err(failed(Peer::Store, Failure::TimedOut)),
+        Either::Right((Waiting::Client, _)) => Err(Refusal::new(
+            ProblemType::RequestTimeout,
+            "The body stopped arriving.",
+        )),
+    }
+}
+
+async fn exchange(
+    sending: impl Future<Output = Result<Reply, Failure>>,
+    pumping: impl Future<Output = Result<(), Cut>>,
+    digest: bool,
+) -> Result<(), Refusal> {
+    let (reply, pumped) = match select(pin!(sending), pin!(pumping)).await {
+        Either::Right((Err(cut @ (Cut::Short | Cut::Long)), _)) => return Err(refuse(cut)),
+        // The store closed its ears; what it says, if anything, tells why.
+        Either::Right((pumped, sending)) => (sending.await, pumped),
+        Either::Left((Ok(reply), pumping)) if stored(reply.status, digest).is_ok() => {
+            (Ok(reply), pumping.await)
+        }
+        Either::Left((reply, _)) => (reply, Err(Cut::Refused)),
+    };
+    let reply = reply.map_err(|failure| failed(Peer::Store, failure))?;
+    stored(reply.status, digest)?;
+    pumped.map_err(refuse)
+}
+
+fn refuse(cut: Cut) -> Refusal {
+    match cut {
+        Cut::Short => cut_short(),
+        Cut::Long => Refusal::new(
+            ProblemType::InvalidRequest,
+            "The body went on beyond its declared length.",
+        ),
+        Cut::Refused => failed(Peer::Store, Failure::Broken),
+    }
+}
