@@ -14,6 +14,7 @@ use crate::files::{FileError, private_folder, write_private};
 
 /// A log that has grown beyond this is put aside at the next start.
 const LOG_BYTES: u64 = 8 * 1024 * 1024;
+const TAIL_BYTES: u64 = 1_000;
 /// `sun_path` holds 107 bytes and a zero; `/.s.PGSQL.5432` takes 14 of them, its lock file 5 more.
 const SOCKET_FOLDER_BYTES: usize = 107 - 14 - 5;
 
@@ -114,17 +115,14 @@ impl Cluster {
         log.map_err(FileError::wrap("open", &path))
     }
 
+    /// For [`tail`]: the guard of a thrown-away one removes the file's name.
+    pub(super) fn read_log(&self) -> Option<File> {
+        File::open(self.log_file()).ok()
+    }
+
     /// What Postgres said last.
     pub(super) fn log_tail(&self) -> String {
-        let read = || -> std::io::Result<String> {
-            let mut file = File::open(self.log_file())?;
-            let length = file.metadata()?.len();
-            file.seek(SeekFrom::Start(length.saturating_sub(1_000)))?;
-            let mut tail = Vec::new();
-            file.take(1_000).read_to_end(&mut tail)?;
-            Ok(String::from_utf8_lossy(&tail).trim().to_owned())
-        };
-        read().unwrap_or_default()
+        self.read_log().map(tail).unwrap_or_default()
     }
 
     /// The process that says it runs on this data, if there is one and it is a Postgres. A note of a
@@ -142,6 +140,18 @@ impl Cluster {
         let _ = fs::remove_file(&note);
         None
     }
+}
+
+/// The end of a log.
+pub(super) fn tail(mut file: File) -> String {
+    let mut read = || -> std::io::Result<String> {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+        let mut tail = Vec::new();
+        (&mut file).take(TAIL_BYTES).read_to_end(&mut tail)?;
+        Ok(String::from_utf8_lossy(&tail).trim().to_owned())
+    };
+    read().unwrap_or_default()
 }
 
 /// Where `/proc` does not tell, it is taken for one.

@@ -6,12 +6,14 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, tail};
 use super::{Durability, Handshake, Options, PostgresError, USER, handshake};
 use crate::files::{lock_file, try_lock};
 
 /// How often a condition is looked at while we wait for it.
 const GLANCE: Duration = Duration::from_millis(20);
+/// How often somebody looks whether it still runs.
+const WATCH: Duration = Duration::from_millis(500);
 /// How long a fast shutdown may take; the guard insists after 20 s.
 const STOP_TIME: Duration = Duration::from_secs(30);
 
@@ -95,6 +97,20 @@ impl Postgres {
         matches!(self.source, Source::Found(_))
     }
 
+    /// Ends when Postgres has ended, without a call to stop it.
+    pub async fn ended(&mut self) {
+        loop {
+            sleep(WATCH).await;
+            let runs = match &mut self.source {
+                Source::Started(guard) => matches!(guard.try_wait(), Ok(None)),
+                Source::Found(_) => handshake(&self.socket_folder).await != Handshake::Nobody,
+            };
+            if !runs {
+                return;
+            }
+        }
+    }
+
     /// Stops it and waits until it is gone: open connections are cut, committed data is kept. One that
     /// ran before stays.
     pub async fn stop(self) {
@@ -164,13 +180,14 @@ async fn launch(options: &Options, cluster: &Cluster) -> Result<Child, PostgresE
         program: command.get_program().into(),
         source,
     })?;
+    let log = cluster.read_log();
     // If we are dropped while waiting, the pipe closes with `guard` and Postgres stops again.
     loop {
         if handshake(&cluster.socket_folder).await == Handshake::Ready {
             return Ok(guard);
         }
         if !matches!(guard.try_wait(), Ok(None)) {
-            return Err(PostgresError::Ended(cluster.log_tail()));
+            return Err(PostgresError::Ended(log.map(tail).unwrap_or_default()));
         }
         sleep(GLANCE).await;
     }

@@ -1,3 +1,6 @@
 //! The services for real: processes, sockets, files.
 
+mod objects;
 mod postgres;
+mod services;
+mod waiting;

@@ -11,6 +11,8 @@ use sluicegate_embedded::postgres::{
     handshake, throw_away,
 };
 
+use crate::waiting::until;
+
 fn search() -> BinarySearch {
     BinarySearch {
         chosen: std::env::var_os("SLUICEGATE_POSTGRES_BIN").map(PathBuf::from),
@@ -26,20 +28,6 @@ fn options(name: &str) -> Options {
         guard: Guard::Shell,
         patience: Duration::from_secs(60),
     }
-}
-
-async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !condition().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    assert!(
-        tokio::time::timeout(Duration::from_secs(20), waiting)
-            .await
-            .is_ok(),
-        "timed out waiting until {what}"
-    );
 }
 
 async fn nobody_answers(socket_folder: &Path) -> bool {
