@@ -5,5 +5,6 @@
 
 pub mod detector;
 mod judges;
+pub mod objects;
 pub mod scripted;
 pub mod text_model;
