@@ -1,0 +1,85 @@
+//! Runs the application of a Spin manifest (version 2) on wasmtime: routes, variables, outbound hosts,
+//! composition, instance reuse, and limits on memory, time and concurrency.
+//!
+//! Not its job: TLS (a balancer terminates it), anything about Sluicegate's API, and the parts of Spin
+//! that our manifest does not use. Those are refused by name, all at once, before anything listens.
+//!
+//! Start at [`Host::load`], which turns a [`Config`] into a ready application, then read [`Host::serve`].
+//! `wasm::p3` is the one module that touches the experimental part of wasmtime's WASI HTTP.
+
+pub mod cli;
+pub mod config;
+pub mod logging;
+pub mod manifest;
+mod outbound;
+mod routes;
+mod server;
+mod template;
+mod variables;
+mod wasm;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+pub use config::{Config, Limits};
+pub use manifest::Problems;
+
+/// Why the host cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The manifest, its variables or its components cannot be run; lists everything that is wrong.
+    #[error(transparent)]
+    Application(#[from] Problems),
+    /// The engine cannot be built on this machine.
+    #[error("the WebAssembly engine cannot start: {0}")]
+    Engine(String),
+    /// The listener failed for good.
+    #[error("the listener failed: {0}")]
+    Listener(#[from] std::io::Error),
+}
+
+/// An application that is loaded, compiled and linked, and has not served a request yet.
+pub struct Host {
+    application: Arc<server::Application>,
+}
+
+impl Host {
+    /// Reads the manifest, resolves variables, composes, compiles and links every component.
+    /// Blocking work runs off the async threads. Every problem found is in the one error.
+    pub async fn load(config: Config) -> Result<Self, Error> {
+        let limits = config.limits.clone();
+        let loaded = tokio::task::spawn_blocking(move || wasm::load(&config))
+            .await
+            .map_err(|error| Error::Engine(error.to_string()))??;
+        Ok(Self {
+            application: Arc::new(server::Application::new(loaded, limits)),
+        })
+    }
+
+    /// Serves until `shutdown` resolves, then stops accepting and lets what runs finish, for at most
+    /// [`Limits::drain`].
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), Error> {
+        server::serve(self.application, listener, shutdown).await
+    }
+}
+
+/// [`Host::load`], then [`Host::serve`].
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    Host::load(config).await?.serve(listener, shutdown).await
+}
+
+/// The line on standard output that tells a parent process where the host listens.
+pub fn ready_line(address: SocketAddr) -> String {
+    format!("listening on http://{address}")
+}

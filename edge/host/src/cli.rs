@@ -1,0 +1,134 @@
+//! The command line, and the signals that end the process.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, Limits, default_cache_dir};
+use crate::logging::LogFormat;
+
+/// Runs the application of a Spin manifest on wasmtime.
+///
+/// Variables come from `SPIN_VARIABLE_<NAME>` in the environment; `RUST_LOG` filters the log.
+#[derive(Debug, Parser)]
+#[command(name = "sluicegate-edge", version)]
+pub struct Args {
+    /// The manifest.
+    #[arg(long, short = 'f', default_value = "spin.toml")]
+    pub app: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    pub listen: SocketAddr,
+    /// How the log on standard error is written.
+    #[arg(long, value_enum, default_value_t)]
+    pub log_format: LogFormat,
+    /// Where compiled components are kept between starts.
+    #[arg(long)]
+    cache_dir: Option<PathBuf>,
+    /// Requests an instance serves before it is replaced.
+    #[arg(long, default_value_t = Limits::default().instance_uses)]
+    max_instance_reuse_count: usize,
+    /// Requests an instance serves at once.
+    #[arg(long, default_value_t = Limits::default().instance_concurrency)]
+    max_instance_concurrent_reuse_count: usize,
+    /// Seconds an unused instance is kept.
+    #[arg(long, default_value_t = Limits::default().instance_idle.as_secs())]
+    idle_instance_timeout: u64,
+    /// Mebibytes of memory of an instance.
+    #[arg(long, default_value_t = Limits::default().instance_memory >> 20)]
+    instance_memory_mib: usize,
+    /// Seconds from a request's arrival to the head of its response.
+    #[arg(long, default_value_t = Limits::default().request_timeout.as_secs())]
+    request_timeout: u64,
+    /// The same for uploads.
+    #[arg(long, default_value_t = Limits::default().upload_timeout.as_secs())]
+    upload_timeout: u64,
+    /// The path whose requests count as uploads.
+    #[arg(long, default_value_t = Limits::default().upload_path)]
+    upload_path: String,
+    /// Requests at once; more are refused with 503.
+    #[arg(long, default_value_t = Limits::default().requests)]
+    max_requests: usize,
+    /// Uploads at once; more are refused with 503.
+    #[arg(long, default_value_t = Limits::default().uploads)]
+    max_uploads: usize,
+    /// Open client connections; more wait in the listener's queue.
+    #[arg(long, default_value_t = Limits::default().connections)]
+    max_connections: usize,
+    /// Seconds that requests may run on after the signal to end.
+    #[arg(long, default_value_t = Limits::default().drain.as_secs())]
+    drain_seconds: u64,
+}
+
+impl Args {
+    /// What the host is told, with variables looked up in `environment`.
+    pub fn into_config(self, environment: BTreeMap<String, String>) -> Config {
+        Config {
+            app: self.app,
+            cache_dir: self.cache_dir.or_else(|| default_cache_dir(&environment)),
+            environment,
+            limits: Limits {
+                instance_uses: self.max_instance_reuse_count.max(1),
+                instance_concurrency: self.max_instance_concurrent_reuse_count.max(1),
+                instance_idle: Duration::from_secs(self.idle_instance_timeout),
+                instance_memory: self.instance_memory_mib.max(1).saturating_mul(1 << 20),
+                request_timeout: Duration::from_secs(self.request_timeout.max(1)),
+                upload_timeout: Duration::from_secs(self.upload_timeout.max(1)),
+                upload_path: self.upload_path,
+                requests: self.max_requests.max(1),
+                uploads: self.max_uploads.max(1),
+                connections: self.max_connections.max(1),
+                drain: Duration::from_secs(self.drain_seconds),
+                ..Limits::default()
+            },
+        }
+    }
+}
+
+/// Resolves at the first SIGTERM or SIGINT. The handlers stand as soon as this returns.
+pub fn terminated() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_of_the_limits() {
+        let config = Args::parse_from(["sluicegate-edge"]).into_config(BTreeMap::new());
+        assert_eq!(
+            format!("{:?}", config.limits),
+            format!("{:?}", Limits::default())
+        );
+    }
+
+    #[test]
+    fn flags_change_limits() {
+        let config = Args::parse_from([
+            "sluicegate-edge",
+            "--app",
+            "a.toml",
+            "--max-uploads",
+            "7",
+            "--instance-memory-mib",
+            "2",
+        ])
+        .into_config(BTreeMap::new());
+        assert_eq!(config.limits.uploads, 7);
+        assert_eq!(config.limits.instance_memory, 2 << 20);
+        assert_eq!(config.app, PathBuf::from("a.toml"));
+    }
+}

@@ -1,0 +1,103 @@
+//! Takes connections, serves them, and ends in an orderly way.
+
+mod access;
+mod bodies;
+mod connection;
+mod problem;
+mod service;
+mod stalled_io;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::wasm::Loaded;
+use crate::{Error, Limits};
+
+pub(crate) use bodies::StallGuard;
+
+/// After a failure to accept that is not a connection's own: no file handles left, for example.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// An application with what bounds it.
+pub(crate) struct Application {
+    loaded: Loaded,
+    limits: Limits,
+    requests: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
+}
+
+impl Application {
+    pub(crate) fn new(loaded: Loaded, limits: Limits) -> Self {
+        Self {
+            loaded,
+            requests: Arc::new(Semaphore::new(limits.requests)),
+            uploads: Arc::new(Semaphore::new(limits.uploads)),
+            limits,
+        }
+    }
+}
+
+/// Serves until `shutdown`, then lets what runs finish within the drain time.
+pub(crate) async fn serve(
+    application: Arc<Application>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let drain = application.limits.drain;
+    let slots = Arc::new(Semaphore::new(application.limits.connections));
+    let (draining, watched) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    tracing::info!(application = %application.loaded.name, "serving");
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(_) = connections.join_next() => {}
+            accepted = accept(&listener, &slots) => {
+                if let Some((stream, peer, slot)) = accepted {
+                    let application = application.clone();
+                    let watched = watched.clone();
+                    connections.spawn(async move {
+                        connection::serve(application, stream, peer, watched).await;
+                        drop(slot);
+                    });
+                }
+            }
+        }
+    }
+    drop(listener);
+    tracing::info!(connections = connections.len(), "draining");
+    draining.send_replace(true);
+    let finished = tokio::time::timeout(drain, async {
+        while connections.join_next().await.is_some() {}
+    });
+    if finished.await.is_err() {
+        tracing::warn!(
+            connections = connections.len(),
+            "cut off at the end of the drain time"
+        );
+        connections.shutdown().await;
+    }
+    Ok(())
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let slot = slots.clone().acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, slot)),
+        Err(error) => {
+            tracing::warn!("cannot accept a connection: {error}");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The host's own answers, as `application/problem+json` with the types that the whole platform uses.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use wasmtime_wasi_http::WasiBody;
+
+/// What the host answers where no component does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// No host, or a request target that is not a path.
+    InvalidRequest,
+    NotFound,
+    /// A component trapped, ran out of memory, or answered with an error.
+    BadGateway,
+    /// A component did not answer in time.
+    GatewayTimeout,
+    /// Too much is going on; seconds after which to try again.
+    Unavailable(u64),
+}
+
+impl Problem {
+    fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::InvalidRequest => (
+                StatusCode::BAD_REQUEST,
+                "invalid-request",
+                "The request is not valid",
+            ),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "not-found",
+                "There is no such resource",
+            ),
+            Self::BadGateway => (
+                StatusCode::BAD_GATEWAY,
+                "bad-gateway",
+                "A service behind the gateway failed",
+            ),
+            Self::GatewayTimeout => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "gateway-timeout",
+                "A service behind the gateway was too slow",
+            ),
+            Self::Unavailable(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "The service is not available right now",
+            ),
+        }
+    }
+
+    pub(super) fn response(self) -> Response<WasiBody> {
+        let (status, slug, title) = self.parts();
+        let mut json = serde_json::json!({
+            "type": format!("/problems/{slug}"),
+            "title": title,
+            "status": status.as_u16(),
+        });
+        let retry = match self {
+            Self::Unavailable(seconds) => Some(seconds),
+            _ => None,
+        };
+        if let (Some(seconds), Some(members)) = (retry, json.as_object_mut()) {
+            members.insert("retry_after".to_owned(), seconds.into());
+        }
+        let body = Full::new(Bytes::from(json.to_string()))
+            .map_err(|never| match never {})
+            .boxed_unsync();
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = retry {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn says_type_status_and_when_to_try_again() {
+        let response = Problem::Unavailable(5).response();
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()[RETRY_AFTER], "5");
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        let body = http_body_util::Limited::new(response.into_body(), 4096);
+        let bytes = BodyExt::collect(body).await.unwrap().to_bytes();
+        let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(json["type"], "/problems/unavailable");
+        assert_eq!(json["status"], 503);
+        assert_eq!(json["retry_after"], 5);
+    }
+}

@@ -1,0 +1,184 @@
+//! From a manifest to components that can be called: files, variables, composition, compilation, linking.
+
+mod compose;
+mod engine;
+pub(crate) mod p3;
+mod upstream;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::manifest::{self, Component, Dependency, Manifest, Problems};
+use crate::outbound::{AllowedHost, AllowedHosts};
+use crate::routes::{Route, Router};
+use crate::variables::Variables;
+use crate::{Error, Limits};
+use engine::Engine;
+use upstream::Upstream;
+
+/// A ready application.
+pub(crate) struct Loaded {
+    pub(crate) name: String,
+    pub(crate) router: Router<p3::Handler>,
+}
+
+/// What the host grants a component.
+pub(crate) struct Grants {
+    pub(crate) id: String,
+    pub(crate) variables: Variables,
+    pub(crate) allowed_hosts: AllowedHosts,
+}
+
+/// Reads, resolves, composes, compiles and links. Blocks; call it off the async threads, within a runtime.
+pub(crate) fn load(config: &Config) -> Result<Loaded, Error> {
+    let manifest = manifest::parse(&read_manifest(&config.app)?)?;
+    let folder = config.app.parent().unwrap_or(Path::new(""));
+    let grants = grant_all(&manifest, &config.environment)?;
+    let binaries = read_all(&manifest, folder)?;
+    let engine = Engine::start(&config.limits, config.cache_dir.as_deref())?;
+    let router = build(&manifest, grants, &binaries, &engine, &config.limits)?;
+    Ok(Loaded {
+        name: manifest.name,
+        router,
+    })
+}
+
+fn read_manifest(path: &Path) -> Result<String, Problems> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let mut problems = Problems::default();
+        problems.add(format!("cannot read {}: {error}", path.display()));
+        problems
+    })
+}
+
+/// What every routed component gets; names every variable and host that does not work out.
+fn grant_all(
+    manifest: &Manifest,
+    environment: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Grants>, Problems> {
+    let mut problems = Problems::default();
+    let values = match Variables::resolve(&manifest.variables, environment) {
+        Ok(values) => values,
+        Err(errors) => {
+            errors.into_iter().for_each(|error| problems.add(error));
+            return Err(problems);
+        }
+    };
+    let mut all = BTreeMap::new();
+    for (id, component) in &manifest.components {
+        let variables = values.grant(&component.variables).unwrap_or_else(|names| {
+            for name in names {
+                problems.add(format!(
+                    "component.{id}.variables: there is no variable {name:?}"
+                ));
+            }
+            Variables::default()
+        });
+        let grants = Grants {
+            id: id.clone(),
+            variables,
+            allowed_hosts: allowed_hosts(id, component, &values, &mut problems),
+        };
+        all.insert(id.clone(), grants);
+    }
+    problems.or(all)
+}
+
+fn allowed_hosts(
+    id: &str,
+    component: &Component,
+    values: &Variables,
+    problems: &mut Problems,
+) -> AllowedHosts {
+    let mut hosts = Vec::new();
+    for template in &component.allowed_outbound_hosts {
+        let at = format!(
+            "component.{id}.allowed_outbound_hosts: {:?}",
+            template.source()
+        );
+        match values.render(template) {
+            Ok(text) => match AllowedHost::parse(&text) {
+                Ok(host) => hosts.push(host),
+                Err(error) => problems.add(format!("{at} {error}")),
+            },
+            Err(name) => problems.add(format!("{at}: there is no variable {name:?}")),
+        }
+    }
+    AllowedHosts::new(hosts)
+}
+
+/// The binary of every routed component, composed with its dependencies.
+fn read_all(manifest: &Manifest, folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Problems> {
+    let mut problems = Problems::default();
+    let mut binaries = BTreeMap::new();
+    let mut routed: Vec<_> = manifest.routes.iter().map(|(_, id)| id).collect();
+    routed.sort();
+    routed.dedup();
+    for id in routed {
+        let Some(component) = manifest.components.get(id) else {
+            continue;
+        };
+        match read_one(manifest, component, folder) {
+            Ok(binary) => {
+                binaries.insert(id.clone(), binary);
+            }
+            Err(error) => problems.add(format!("component.{id}: {error}")),
+        }
+    }
+    problems.or(binaries)
+}
+
+fn read_one(manifest: &Manifest, component: &Component, folder: &Path) -> Result<Vec<u8>, String> {
+    let binary = read(&folder.join(&component.source))?;
+    let mut dependencies = Vec::new();
+    for (import, dependency) in &component.dependencies {
+        let path = match dependency {
+            Dependency::Path(path) => path,
+            Dependency::Component(id) => match manifest.components.get(id) {
+                Some(component) => &component.source,
+                None => return Err(format!("there is no component {id:?}")),
+            },
+        };
+        dependencies.push((import.as_str(), read(&folder.join(path))?));
+    }
+    if dependencies.is_empty() {
+        return Ok(binary);
+    }
+    compose::compose(&binary, &dependencies)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
+fn build(
+    manifest: &Manifest,
+    mut grants: BTreeMap<String, Grants>,
+    binaries: &BTreeMap<String, Vec<u8>>,
+    engine: &Engine,
+    limits: &Limits,
+) -> Result<Router<p3::Handler>, Error> {
+    let mut problems = Problems::default();
+    let linker = p3::linker(engine.get()).map_err(|error| Error::Engine(format!("{error:#}")))?;
+    let upstream = Upstream::new(limits);
+    let mut handlers: BTreeMap<&str, Arc<p3::Handler>> = BTreeMap::new();
+    for (id, binary) in binaries {
+        let Some(grants) = grants.remove(id) else {
+            continue;
+        };
+        match p3::Handler::new(&linker, binary, grants, upstream.clone(), limits) {
+            Ok(handler) => {
+                handlers.insert(id, Arc::new(handler));
+            }
+            Err(error) => problems.add(format!("component.{id}: {error:#}")),
+        }
+    }
+    let routes: Vec<(Route, Arc<p3::Handler>)> = manifest
+        .routes
+        .iter()
+        .filter_map(|(route, id)| Some((route.clone(), handlers.get(id.as_str())?.clone())))
+        .collect();
+    Ok(problems.or(Router::new(routes))?)
+}

@@ -1,0 +1,227 @@
+//! Components that handle HTTP, on the WASI 0.3 part of wasmtime.
+//!
+//! That part calls itself experimental: it is pinned exactly, and no module but this one touches it.
+//! [`Handler`] is what the rest of the host sees.
+
+mod body;
+mod hooks;
+mod output;
+mod variables;
+mod worker;
+
+use std::sync::Arc;
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use tokio::time::Instant;
+use wasmtime::component::{Component, Linker, ResourceTable};
+use wasmtime::{Engine, PoolConcurrencyLimitError, Store, StoreLimits, StoreLimitsBuilder};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::handler::{
+    ExpirationError, HandlerState, Instance, InstantiationError, ProxyHandler, ProxyPre,
+};
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::Grants;
+use super::upstream::Upstream;
+use crate::Limits;
+use body::WholeBody;
+use hooks::Hooks;
+use worker::{Expiration, Shared, Worker};
+
+pub(crate) use worker::Lease;
+
+/// Handles an instance may hold at once (bodies, headers, streams).
+const MAX_HANDLES: usize = 1 << 16;
+/// What the host allows itself beyond a request's deadline to end it in an orderly way.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Why a component gave no response.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Its time was over.
+    TimedOut,
+    /// There is no room for another instance.
+    NoRoom,
+    /// It trapped, ran out of memory, or answered with an error.
+    Failed(String),
+}
+
+/// Everything that components may import.
+pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    variables::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
+/// A component that is compiled and linked, with the instances that run it.
+pub(crate) struct Handler {
+    id: String,
+    proxy: ProxyHandler<Factory>,
+}
+
+impl std::fmt::Debug for Handler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handler")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Handler {
+    pub(super) fn new(
+        linker: &Linker<Guest>,
+        binary: &[u8],
+        grants: Grants,
+        upstream: Upstream,
+        limits: &Limits,
+    ) -> wasmtime::Result<Self> {
+        let engine = linker.engine().clone();
+        let component = Component::from_binary(&engine, binary)?;
+        let service = ServicePre::new(linker.instantiate_pre(&component)?)?;
+        let factory = Factory {
+            engine,
+            service,
+            grants: Arc::new(grants),
+            upstream,
+            limits: limits.clone(),
+        };
+        Ok(Self {
+            id: factory.grants.id.clone(),
+            proxy: ProxyHandler::new(factory),
+        })
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Runs a request, whose URI has scheme and authority. The body of the response ends cleanly only
+    /// if the component ended it.
+    pub(crate) async fn handle(
+        &self,
+        lease: Arc<Lease>,
+        request: Request<WasiBody>,
+    ) -> Result<Response<WasiBody>, Failure> {
+        let deadline = lease.deadline();
+        let handled = self.proxy.handle(lease.clone(), request);
+        match tokio::time::timeout_at(deadline + GRACE, handled).await {
+            Err(_) => Err(Failure::TimedOut),
+            Ok(Err(error)) => Err(self.failure(&error, deadline)),
+            Ok(Ok(response)) => Ok(response.map(|body| match lease.worker() {
+                Some(worker) => WholeBody::new(body, worker).boxed_unsync(),
+                None => body,
+            })),
+        }
+    }
+
+    fn failure(&self, error: &wasmtime::Error, deadline: Instant) -> Failure {
+        if error.is::<ExpirationError>() || Instant::now() >= deadline {
+            return Failure::TimedOut;
+        }
+        if let Some(error) = error.downcast_ref::<InstantiationError<Arc<Lease>>>() {
+            tracing::warn!(component = %self.id, "no instance: {:#}", error.error);
+            if error.error.is::<PoolConcurrencyLimitError>() {
+                return Failure::NoRoom;
+            }
+        }
+        Failure::Failed(format!("{error:#}"))
+    }
+}
+
+/// Makes instances.
+struct Factory {
+    engine: Engine,
+    service: ServicePre<Guest>,
+    grants: Arc<Grants>,
+    upstream: Upstream,
+    limits: Limits,
+}
+
+impl HandlerState for Factory {
+    type StoreData = Guest;
+    type WorkerExpiration = Expiration;
+    type WorkerState = Worker;
+
+    async fn instantiate(&self) -> wasmtime::Result<Instance<Guest, Expiration, Worker>> {
+        let shared = Arc::new(Shared::new());
+        let guest = Guest::new(&self.grants, &self.upstream, &shared, &self.limits);
+        let mut store = Store::new(&self.engine, guest);
+        store.limiter(|guest| &mut guest.limits);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        let pre = ProxyPre::P3(self.service.clone());
+        let proxy = tokio::time::timeout(
+            self.limits.request_timeout,
+            pre.instantiate_async(&mut store),
+        )
+        .await??;
+        Ok(Instance {
+            store,
+            proxy,
+            view: Guest::http,
+            expiration: Expiration::new(shared.clone(), &self.limits),
+            state: Worker::new(self.grants.clone(), shared, &self.limits),
+        })
+    }
+}
+
+/// What belongs to one instance.
+pub(super) struct Guest {
+    table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Hooks,
+    limits: StoreLimits,
+    grants: Arc<Grants>,
+}
+
+impl Guest {
+    fn new(
+        grants: &Arc<Grants>,
+        upstream: &Upstream,
+        worker: &Arc<Shared>,
+        limits: &Limits,
+    ) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_HANDLES);
+        // No files, no network, no arguments, no environment: what a component may reach is HTTP.
+        let wasi = WasiCtx::builder()
+            .stdout(output::Lines::new(&grants.id))
+            .stderr(output::Lines::new(&grants.id))
+            .build();
+        Self {
+            table,
+            wasi,
+            http: WasiHttpCtx::new(),
+            hooks: Hooks::new(grants.clone(), upstream.clone(), worker.clone()),
+            limits: StoreLimitsBuilder::new()
+                .memory_size(limits.instance_memory)
+                .build(),
+            grants: grants.clone(),
+        }
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.hooks,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! How long an instance lives, and what ends it.
+//!
+//! A request that waits is expired by its own timer. A component that computes without end keeps that
+//! timer from being looked at, so [`Expiration`] ends the whole instance from outside a moment later.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, Sleep, sleep_until};
+use wasmtime::component::GuestTaskId;
+use wasmtime::{Store, StoreContextMut};
+use wasmtime_wasi_http::handler::{ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus};
+
+use super::Guest;
+use crate::Limits;
+use crate::wasm::Grants;
+
+/// How much later than the requests' own timers an instance is ended.
+const STUCK: Duration = Duration::from_millis(500);
+/// How often an instance looks whether the bodies it serves are done.
+const RECHECK: Duration = Duration::from_secs(1);
+
+/// A request's right to be served. Lives until its response's body is done, or until the component is
+/// done with it after the client has gone.
+pub(crate) struct Lease {
+    deadline: Instant,
+    worker: OnceLock<Arc<Shared>>,
+    _permits: Vec<OwnedSemaphorePermit>,
+}
+
+impl Lease {
+    pub(crate) fn new(deadline: Instant, permits: Vec<OwnedSemaphorePermit>) -> Self {
+        Self {
+            deadline,
+            worker: OnceLock::new(),
+            _permits: permits,
+        }
+    }
+
+    /// When the head of the response must be there.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Keeps the instance alive for the body, until then at most.
+    pub(crate) fn body_until(&self, until: Instant) {
+        if let Some(worker) = self.worker.get() {
+            worker.change(|times| times.bodies = times.bodies.max(until));
+        }
+    }
+
+    pub(super) fn worker(&self) -> Option<Arc<Shared>> {
+        self.worker.get().cloned()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(worker) = self.worker.get() {
+            worker.leases.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// What an instance, its requests and their bodies know of each other.
+pub(crate) struct Shared {
+    leases: AtomicUsize,
+    failed: AtomicBool,
+    expired: AtomicBool,
+    times: Mutex<Times>,
+}
+
+#[derive(Clone, Copy)]
+struct Times {
+    /// When the last of the requests must have its response's head.
+    requests: Instant,
+    /// When the last of the bodies must be done.
+    bodies: Instant,
+}
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            leases: AtomicUsize::new(0),
+            failed: AtomicBool::new(false),
+            expired: AtomicBool::new(false),
+            times: Mutex::new(Times {
+                requests: now,
+                bodies: now,
+            }),
+        }
+    }
+
+    /// Whether the instance ended while it may have had something left to write.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Times)) {
+        change(&mut self.times.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn times(&self) -> Times {
+        *self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(self: &Arc<Self>, lease: &Lease) {
+        if lease.worker.set(self.clone()).is_ok() {
+            self.leases.fetch_add(1, Ordering::AcqRel);
+            self.change(|times| times.requests = times.requests.max(lease.deadline));
+        }
+    }
+
+    fn in_use(&self) -> bool {
+        self.leases.load(Ordering::Acquire) > 0
+    }
+
+    fn has_expired(&self) -> bool {
+        self.expired.load(Ordering::Acquire)
+    }
+}
+
+/// An instance's share in the queue of requests.
+pub(super) struct Worker {
+    grants: Arc<Grants>,
+    shared: Arc<Shared>,
+    uses: usize,
+    concurrency: usize,
+}
+
+impl Worker {
+    pub(super) fn new(grants: Arc<Grants>, shared: Arc<Shared>, limits: &Limits) -> Self {
+        Self {
+            grants,
+            shared,
+            uses: limits.instance_uses,
+            concurrency: limits.instance_concurrency,
+        }
+    }
+}
+
+impl WorkerState for Worker {
+    type StoreData = Guest;
+    type RequestData = Arc<Lease>;
+
+    fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
+        if total >= self.uses || self.shared.has_expired() {
+            ShouldAccept::Never
+        } else if concurrent >= self.concurrency {
+            ShouldAccept::No
+        } else {
+            ShouldAccept::Yes
+        }
+    }
+
+    fn on_request_start(
+        &self,
+        _: StoreContextMut<'_, Guest>,
+        lease: Arc<Lease>,
+        _: GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
+        self.shared.start(&lease);
+        let shared = self.shared.clone();
+        // The lease is held here too: a request whose client has gone still counts while it runs.
+        Box::pin(async move {
+            sleep_until(lease.deadline).await;
+            shared.expired.store(true, Ordering::Release);
+        })
+    }
+
+    fn drop(&self, store: Store<Guest>, result: wasmtime::Result<()>) {
+        if let Err(error) = result {
+            // Before the store goes, so that no stream it closes is taken for a clean end.
+            self.shared.failed.store(true, Ordering::Release);
+            tracing::warn!(component = %self.grants.id, "an instance failed: {error:?}");
+        }
+        drop(store);
+    }
+}
+
+/// Ends an instance that is stuck, done or unused.
+pub(super) struct Expiration {
+    shared: Arc<Shared>,
+    idle: Duration,
+    after_response: Duration,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Expiration {
+    pub(super) fn new(shared: Arc<Shared>, limits: &Limits) -> Self {
+        Self {
+            shared,
+            idle: limits.instance_idle,
+            after_response: limits.request_timeout,
+            sleep: Box::pin(sleep_until(Instant::now())),
+        }
+    }
+
+    /// When the instance ends if nothing changes, and when to look again.
+    fn ends(&self, status: WorkerStatus, start: Instant, now: Instant) -> (Instant, Instant) {
+        let times = self.shared.times();
+        if status == WorkerStatus::Requests {
+            let end = times.requests + STUCK;
+            return (end, end);
+        }
+        if self.shared.in_use() {
+            let end = times.bodies.max(times.requests + STUCK);
+            return (end, end.min(now + RECHECK));
+        }
+        let end = match status {
+            _ if self.shared.has_expired() => now,
+            WorkerStatus::Idle => start + self.idle,
+            _ => start + self.after_response,
+        };
+        (end, end)
+    }
+}
+
+impl WorkerExpiration for Expiration {
+    fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        status: WorkerStatus,
+        start: std::time::Instant,
+    ) -> Poll<()> {
+        let start = Instant::from_std(start);
+        loop {
+            let now = Instant::now();
+            let (end, look_again) = self.ends(status, start, now);
+            if now >= end {
+                return Poll::Ready(());
+            }
+            self.sleep.as_mut().reset(look_again);
+            if self.sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expiration(shared: &Arc<Shared>) -> Expiration {
+        Expiration::new(shared.clone(), &Limits::default())
+    }
+
+    #[tokio::test]
+    async fn a_stuck_request_ends_the_instance_whatever_bodies_it_serves() {
+        let shared = Arc::new(Shared::new());
+        let now = Instant::now();
+        let lease = Lease::new(now + Duration::from_secs(60), Vec::new());
+        shared.start(&lease);
+        lease.body_until(now + Duration::from_secs(900));
+        let (end, _) = expiration(&shared).ends(WorkerStatus::Requests, now, now);
+        assert_eq!(end, now + Duration::from_secs(60) + STUCK);
+    }
+
+    #[tokio::test]
+    async fn bodies_keep_an_instance_and_their_end_frees_it() {
+        let shared = Arc::new(Shared::new());
+        let now = Instant::now();
+        let lease = Lease::new(now, Vec::new());
+        shared.start(&lease);
+        lease.body_until(now + Duration::from_secs(900));
+        let expiration = expiration(&shared);
+        let (end, look_again) = expiration.ends(WorkerStatus::Idle, now, now);
+        assert_eq!(end, now + Duration::from_secs(900));
+        assert_eq!(look_again, now + RECHECK);
+        drop(lease);
+        let (end, _) = expiration.ends(WorkerStatus::Idle, now, now);
+        assert_eq!(end, now + Limits::default().instance_idle);
+        shared.expired.store(true, Ordering::Release);
+        let (end, _) = expiration.ends(WorkerStatus::PostReturn, now, now);
+        assert_eq!(end, now);
+    }
+}
