@@ -1,0 +1,153 @@
+mod attempts;
+mod pictures;
+mod row;
+
+use async_trait::async_trait;
+use sluicegate_contract::ids::{AccountId, UploadId};
+use sluicegate_contract::time::Timestamp;
+use sluicegate_core::account::{Account, NewAccount, PictureSlot};
+use sluicegate_core::error::PortError;
+use sluicegate_core::ports::{AccountStore, CreateAccountError, Credentials, SetPictureError};
+use sluicegate_core::session::NewSession;
+
+use crate::database::Database;
+use row::{AccountRow, account_query};
+
+pub(crate) struct PgAccounts(pub(crate) Database);
+
+#[async_trait]
+impl AccountStore for PgAccounts {
+    async fn create(
+        &self,
+        account: &NewAccount,
+        session: &NewSession,
+    ) -> Result<Account, CreateAccountError> {
+        let created = self.0.run(self.insert(account, session)).await?;
+        created.ok_or(CreateAccountError::HandleTaken)
+    }
+
+    async fn credentials(&self, handle: &str) -> Result<Option<Credentials>, PortError> {
+        let query = sqlx::query!(
+            "select id, password_hash from accounts where handle = $1",
+            handle
+        );
+        let row = self.0.run(query.fetch_optional(&self.0.pool)).await?;
+        Ok(row.map(|row| Credentials {
+            account: AccountId(row.id),
+            password_hash: row.password_hash,
+        }))
+    }
+
+    async fn account(&self, id: AccountId) -> Result<Option<Account>, PortError> {
+        let query = account_query!("select * from accounts where id = $1", id.0);
+        self.one(query.fetch_optional(&self.0.pool)).await
+    }
+
+    async fn by_handle(&self, handle: &str) -> Result<Option<Account>, PortError> {
+        let query = account_query!("select * from accounts where handle = $1", handle);
+        self.one(query.fetch_optional(&self.0.pool)).await
+    }
+
+    async fn update_profile(
+        &self,
+        id: AccountId,
+        display_name: Option<&str>,
+        bio: Option<&str>,
+    ) -> Result<Option<Account>, PortError> {
+        let query = account_query!(
+            "update accounts set display_name = coalesce($2, display_name), bio = coalesce($3, bio)
+            where id = $1
+            returning *",
+            id.0,
+            display_name,
+            bio,
+        );
+        self.one(query.fetch_optional(&self.0.pool)).await
+    }
+
+    async fn set_picture(
+        &self,
+        id: AccountId,
+        slot: PictureSlot,
+        upload: UploadId,
+    ) -> Result<Account, SetPictureError> {
+        let account = self
+            .one(pictures::set(&self.0.pool, id, slot, upload))
+            .await?;
+        account.ok_or(SetPictureError::Unsuitable)
+    }
+
+    async fn clear_picture(
+        &self,
+        id: AccountId,
+        slot: PictureSlot,
+    ) -> Result<Option<Account>, PortError> {
+        self.one(pictures::clear(&self.0.pool, id, slot)).await
+    }
+
+    async fn count_attempt(
+        &self,
+        key: &str,
+        now: Timestamp,
+        since: Timestamp,
+    ) -> Result<u64, PortError> {
+        self.0
+            .run(attempts::count(&self.0.pool, key, now, since))
+            .await
+    }
+
+    async fn forget_attempts(&self, key: &str) -> Result<(), PortError> {
+        self.0.run(attempts::forget(&self.0.pool, key)).await
+    }
+
+    async fn ping(&self) -> Result<(), PortError> {
+        let query = sqlx::query!(r#"select 1 as "one!""#);
+        self.0.run(query.fetch_one(&self.0.pool)).await.map(drop)
+    }
+}
+
+impl PgAccounts {
+    async fn one(
+        &self,
+        row: impl Future<Output = sqlx::Result<Option<AccountRow>>>,
+    ) -> Result<Option<Account>, PortError> {
+        self.0
+            .run(async { row.await?.map(AccountRow::read).transpose() })
+            .await
+    }
+
+    /// The account, its session and the first refresh token in one statement; nothing if the handle is
+    /// taken.
+    async fn insert(
+        &self,
+        account: &NewAccount,
+        session: &NewSession,
+    ) -> sqlx::Result<Option<Account>> {
+        account_query!(
+            "insert into accounts (id, handle, display_name, password_hash, created_at)
+            values ($1, $2, $3, $4, $5)
+            on conflict (handle) do nothing
+            returning *
+            ), s as (
+                insert into sessions (id, account_id, created_at, expires_at)
+                select $6, a.id, $7, $8 from a
+                returning id
+            ), t as (
+                insert into refresh_tokens (hash, session_id, created_at)
+                select $9, s.id, $7 from s",
+            account.id.0,
+            account.handle,
+            account.display_name,
+            account.password_hash,
+            account.created_at.into_inner(),
+            session.id.0,
+            session.created_at.into_inner(),
+            session.expires_at.into_inner(),
+            session.refresh.as_slice(),
+        )
+        .fetch_optional(&self.0.pool)
+        .await?
+        .map(AccountRow::read)
+        .transpose()
+    }
+}

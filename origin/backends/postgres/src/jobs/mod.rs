@@ -1,0 +1,117 @@
+mod claim;
+pub(crate) mod settle;
+mod view;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sluicegate_contract::ids::JobId;
+use sluicegate_contract::time::Timestamp;
+use sluicegate_core::error::PortError;
+use sluicegate_core::job::{JobView, Lease, LeaseLost, LeasedJob, NewJob};
+use sluicegate_core::ports::{ClaimRequest, JobQueue, QueueStats, SettleError};
+
+use crate::columns::int;
+use crate::database::Database;
+
+pub(crate) struct PgJobs(pub(crate) Database);
+
+#[async_trait]
+impl JobQueue for PgJobs {
+    async fn add(&self, job: &NewJob) -> Result<(), PortError> {
+        self.0.run(self.insert(job)).await
+    }
+
+    async fn claim(
+        &self,
+        request: &ClaimRequest<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<LeasedJob>, PortError> {
+        self.0.run(claim::claim(&self.0.pool, request, now)).await
+    }
+
+    async fn heartbeat(
+        &self,
+        leases: &[Lease],
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<Lease>, PortError> {
+        self.0
+            .run(claim::extend(&self.0.pool, leases, now.plus(lease)))
+            .await
+    }
+
+    async fn settle(&self, lease: &Lease, now: Timestamp) -> Result<(), SettleError> {
+        let settled = async {
+            let mut connection = self.0.pool.acquire().await?;
+            settle::done(&mut connection, lease, now).await
+        };
+        held(lease, self.0.run(settled).await?)
+    }
+
+    async fn retry(
+        &self,
+        lease: &Lease,
+        run_at: Timestamp,
+        error: &str,
+        now: Timestamp,
+    ) -> Result<(), SettleError> {
+        let retried = settle::retry(&self.0.pool, lease, run_at, error, now);
+        held(lease, self.0.run(retried).await?)
+    }
+
+    async fn bury(&self, lease: &Lease, error: &str, now: Timestamp) -> Result<(), SettleError> {
+        let buried = settle::bury(&self.0.pool, lease, error, now);
+        held(lease, self.0.run(buried).await?)
+    }
+
+    async fn release(&self, lease: &Lease, _now: Timestamp) -> Result<(), SettleError> {
+        held(
+            lease,
+            self.0.run(settle::release(&self.0.pool, lease)).await?,
+        )
+    }
+
+    async fn replay(&self, id: JobId, now: Timestamp) -> Result<bool, PortError> {
+        self.0.run(settle::replay(&self.0.pool, id, now)).await
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<JobView>, PortError> {
+        self.0.run(view::job(&self.0.pool, id)).await
+    }
+
+    async fn stats(&self, queue: &str, now: Timestamp) -> Result<QueueStats, PortError> {
+        self.0.run(view::stats(&self.0.pool, queue, now)).await
+    }
+}
+
+impl PgJobs {
+    async fn insert(&self, job: &NewJob) -> sqlx::Result<()> {
+        sqlx::query!(
+            "insert into jobs (id, queue, name, payload, owner_id, run_at, max_attempts, traceparent,
+                created_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            on conflict (id) do nothing",
+            job.id.0,
+            job.queue,
+            job.name,
+            job.payload,
+            job.owner.0,
+            job.run_at.into_inner(),
+            int(job.max_attempts)?,
+            job.traceparent,
+            job.created_at.into_inner(),
+        )
+        .execute(&self.0.pool)
+        .await
+        .map(drop)
+    }
+}
+
+fn held(lease: &Lease, held: bool) -> Result<(), SettleError> {
+    if held {
+        Ok(())
+    } else {
+        Err(LeaseLost(*lease).into())
+    }
+}

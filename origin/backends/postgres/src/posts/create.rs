@@ -1,0 +1,52 @@
+use sluicegate_core::job::NewJob;
+use sluicegate_core::post::{NewPost, Post};
+use sqlx::PgPool;
+
+use super::row::{PostRow, post_query};
+use crate::columns::int;
+
+/// Post and job in one statement; nothing if the upload cannot be used. `for share` makes this and a
+/// removal of the picture take turns: the one that comes second sees what the first did.
+pub(super) async fn create(
+    pool: &PgPool,
+    post: &NewPost,
+    job: &NewJob,
+) -> sqlx::Result<Option<Post>> {
+    post_query!(
+        "usable as materialized (
+            select id from uploads
+            where id = $6 and owner_id = $2 and purpose = 'post_header'
+                and state in ('received', 'processing', 'ready') and moderation <> 'removed'
+            for share
+        ), p as (
+            insert into posts (id, author_id, body, fingerprint, created_at, header_upload_id)
+            select $1, $2, $3, $4, $5, usable.id
+            from (select) one left join usable on true
+            where $6::uuid is null or usable.id is not null
+            returning *
+        ), j as (
+            insert into jobs (id, queue, name, payload, owner_id, run_at, max_attempts, traceparent,
+                created_at)
+            select $7, $8, $9, $10, $11, $12, $13, $14, $15 from p
+        )",
+        post.id.0,
+        post.author.0,
+        post.body,
+        post.fingerprint.as_slice(),
+        post.created_at.into_inner(),
+        post.header.map(|upload| upload.0),
+        job.id.0,
+        job.queue,
+        job.name,
+        job.payload,
+        job.owner.0,
+        job.run_at.into_inner(),
+        int(job.max_attempts)?,
+        job.traceparent,
+        job.created_at.into_inner(),
+    )
+    .fetch_optional(pool)
+    .await?
+    .map(PostRow::read)
+    .transpose()
+}

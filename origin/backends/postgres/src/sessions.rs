@@ -1,0 +1,130 @@
+use async_trait::async_trait;
+use sluicegate_contract::ids::{AccountId, SessionId};
+use sluicegate_contract::time::Timestamp;
+use sluicegate_core::error::PortError;
+use sluicegate_core::ports::SessionStore;
+use sluicegate_core::session::{NewSession, RefreshHash, Rotation};
+
+use crate::database::Database;
+
+pub(crate) struct PgSessions(pub(crate) Database);
+
+#[async_trait]
+impl SessionStore for PgSessions {
+    async fn start(&self, session: &NewSession) -> Result<(), PortError> {
+        let query = sqlx::query!(
+            "with s as (
+                insert into sessions (id, account_id, created_at, expires_at)
+                values ($1, $2, $3, $4)
+                on conflict (id) do nothing
+                returning id
+            )
+            insert into refresh_tokens (hash, session_id, created_at) select $5, s.id, $3 from s",
+            session.id.0,
+            session.account.0,
+            session.created_at.into_inner(),
+            session.expires_at.into_inner(),
+            session.refresh.as_slice(),
+        );
+        self.0.run(query.execute(&self.0.pool)).await.map(drop)
+    }
+
+    async fn is_live(&self, id: SessionId, now: Timestamp) -> Result<bool, PortError> {
+        let query = sqlx::query_scalar!(
+            r#"select exists (
+                select from sessions where id = $1 and ended_at is null and expires_at > $2
+            ) as "live!""#,
+            id.0,
+            now.into_inner(),
+        );
+        self.0.run(query.fetch_one(&self.0.pool)).await
+    }
+
+    async fn rotate(
+        &self,
+        presented: &RefreshHash,
+        new: &RefreshHash,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<Rotation, PortError> {
+        self.0
+            .run(async {
+                if let Some(rotated) = self.replace(presented, new, now, expires_at).await? {
+                    return Ok(rotated);
+                }
+                let reused = self.end_if_used(presented, now).await?;
+                Ok(if reused {
+                    Rotation::Reused
+                } else {
+                    Rotation::Unknown
+                })
+            })
+            .await
+    }
+
+    async fn end(&self, id: SessionId, now: Timestamp) -> Result<(), PortError> {
+        let query = sqlx::query!(
+            "update sessions set ended_at = $2 where id = $1 and ended_at is null",
+            id.0,
+            now.into_inner(),
+        );
+        self.0.run(query.execute(&self.0.pool)).await.map(drop)
+    }
+}
+
+impl PgSessions {
+    /// The row of the presented token decides: whoever marks it as used first has won.
+    async fn replace(
+        &self,
+        presented: &RefreshHash,
+        new: &RefreshHash,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> sqlx::Result<Option<Rotation>> {
+        let row = sqlx::query!(
+            r#"with presented as (
+                update refresh_tokens set used_at = $3
+                where hash = $1 and used_at is null and exists (
+                    select from sessions
+                    where sessions.id = refresh_tokens.session_id
+                        and ended_at is null and expires_at > $3
+                )
+                returning session_id
+            ), session as (
+                update sessions set expires_at = $4
+                from presented
+                where sessions.id = presented.session_id and sessions.ended_at is null
+                returning sessions.id, sessions.account_id
+            ), stored as (
+                insert into refresh_tokens (hash, session_id, created_at)
+                select $2, session.id, $3 from session
+            )
+            select id as "id!", account_id as "account_id!" from session"#,
+            presented.as_slice(),
+            new.as_slice(),
+            now.into_inner(),
+            expires_at.into_inner(),
+        )
+        .fetch_optional(&self.0.pool)
+        .await?;
+        Ok(row.map(|row| Rotation::Rotated {
+            session: SessionId(row.id),
+            account: AccountId(row.account_id),
+        }))
+    }
+
+    /// Ends the live session of a token that had been used before; `false` if there is none.
+    async fn end_if_used(&self, presented: &RefreshHash, now: Timestamp) -> sqlx::Result<bool> {
+        let ended = sqlx::query!(
+            "update sessions set ended_at = $2
+            from refresh_tokens token
+            where token.hash = $1 and token.used_at is not null and sessions.id = token.session_id
+                and sessions.ended_at is null and sessions.expires_at > $2",
+            presented.as_slice(),
+            now.into_inner(),
+        )
+        .execute(&self.0.pool)
+        .await?;
+        Ok(ended.rows_affected() > 0)
+    }
+}

@@ -1,0 +1,146 @@
+mod complete;
+mod making;
+mod row;
+mod ticket;
+mod verdict;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sluicegate_contract::ids::UploadId;
+use sluicegate_contract::time::Timestamp;
+use sluicegate_core::error::PortError;
+use sluicegate_core::job::{Lease, NewJob};
+use sluicegate_core::moderation::{Record, Subject};
+use sluicegate_core::ports::{CreateTicketError, ImageVerdict, SettleError, UploadStore};
+use sluicegate_core::upload::{Completion, Derivative, MakingClaim, NewUpload, Upload};
+use sqlx::PgPool;
+
+use crate::database::Database;
+use crate::records;
+use row::{UploadRow, upload_query};
+
+pub(crate) struct PgUploads(pub(crate) Database);
+
+#[async_trait]
+impl UploadStore for PgUploads {
+    async fn create_ticket(
+        &self,
+        upload: &NewUpload,
+        open_limit: u32,
+    ) -> Result<Upload, CreateTicketError> {
+        let created = self
+            .0
+            .run(ticket::create(&self.0.pool, upload, open_limit))
+            .await?;
+        created.ok_or(CreateTicketError::TooManyOpen)
+    }
+
+    async fn upload(&self, id: UploadId) -> Result<Option<Upload>, PortError> {
+        self.0.run(find(&self.0.pool, id)).await
+    }
+
+    async fn complete(
+        &self,
+        id: UploadId,
+        staged_etag: &str,
+        job: &NewJob,
+        now: Timestamp,
+    ) -> Result<Completion, PortError> {
+        self.0
+            .run(complete::with_job(&self.0.pool, id, staged_etag, job, now))
+            .await
+    }
+
+    async fn complete_judged(
+        &self,
+        id: UploadId,
+        staged_etag: &str,
+        derivative: &Derivative,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<Completion, PortError> {
+        self.0
+            .run(complete::judged(
+                &self.0.pool,
+                id,
+                staged_etag,
+                derivative,
+                record,
+                now,
+            ))
+            .await
+    }
+
+    async fn claim_making(
+        &self,
+        id: UploadId,
+        now: Timestamp,
+        lease: Duration,
+        on_demand_cap: Option<u32>,
+    ) -> Result<MakingClaim, PortError> {
+        let until = now.plus(lease);
+        match on_demand_cap {
+            Some(cap) => {
+                self.0
+                    .run(making::claim_capped(&self.0.pool, id, now, until, cap))
+                    .await
+            }
+            None => {
+                self.0
+                    .run(making::claim(&self.0.pool, id, now, until))
+                    .await
+            }
+        }
+    }
+
+    async fn finish_making(
+        &self,
+        id: UploadId,
+        derivative: &Derivative,
+        now: Timestamp,
+    ) -> Result<Option<Upload>, PortError> {
+        self.0
+            .run(making::finish(&self.0.pool, id, derivative, now))
+            .await
+    }
+
+    async fn release_making(&self, id: UploadId, _now: Timestamp) -> Result<(), PortError> {
+        self.0.run(making::release(&self.0.pool, id)).await
+    }
+
+    async fn reject(&self, id: UploadId, reason: &str, _now: Timestamp) -> Result<(), PortError> {
+        self.0.run(verdict::reject(&self.0.pool, id, reason)).await
+    }
+
+    async fn fail(&self, id: UploadId, reason: &str, _now: Timestamp) -> Result<(), PortError> {
+        self.0.run(verdict::fail(&self.0.pool, id, reason)).await
+    }
+
+    async fn apply_verdict(
+        &self,
+        id: UploadId,
+        verdict: &ImageVerdict,
+        settle: Option<&Lease>,
+        now: Timestamp,
+    ) -> Result<(), SettleError> {
+        self.0
+            .run(verdict::apply(&self.0.pool, id, verdict, settle, now))
+            .await??;
+        Ok(())
+    }
+
+    async fn records(&self, id: UploadId) -> Result<Vec<Record>, PortError> {
+        self.0
+            .run(records::list(&self.0.pool, Subject::Upload(id)))
+            .await
+    }
+}
+
+async fn find(pool: &PgPool, id: UploadId) -> sqlx::Result<Option<Upload>> {
+    upload_query!("select * from uploads where id = $1", id.0)
+        .fetch_optional(pool)
+        .await?
+        .map(UploadRow::read)
+        .transpose()
+}

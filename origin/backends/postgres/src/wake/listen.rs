@@ -1,0 +1,64 @@
+use sluicegate_core::job::QUEUES;
+use sluicegate_core::wake::{Wake, Waker};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use tokio::time::timeout;
+
+use super::hints::{Foreign, decode};
+use super::{Backoff, CHANNEL, CONNECT_TIME};
+
+/// Never ends by itself.
+pub(super) async fn run(options: PgConnectOptions, waker: &Waker, foreign: &Foreign) {
+    let mut backoff = Backoff::new();
+    loop {
+        let error = match connect(&options).await {
+            Ok(mut listener) => {
+                backoff.reset();
+                wake_all(waker, foreign);
+                hear(&mut listener, waker, foreign).await
+            }
+            Err(error) => error,
+        };
+        backoff.pause("hears wake-ups", &error).await;
+    }
+}
+
+async fn connect(options: &PgConnectOptions) -> sqlx::Result<PgListener> {
+    let connecting = async {
+        // A listener wants a pool of its own; ours must not lend it a connection.
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .connect_lazy_with(options.clone());
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.eager_reconnect(false);
+        listener.listen(CHANNEL).await?;
+        Ok(listener)
+    };
+    timeout(CONNECT_TIME, connecting)
+        .await
+        .map_err(|_| sqlx::Error::PoolTimedOut)?
+}
+
+/// Hears until the connection is lost.
+async fn hear(listener: &mut PgListener, waker: &Waker, foreign: &Foreign) -> sqlx::Error {
+    loop {
+        match listener.try_recv().await {
+            Ok(Some(notification)) if foreign.is_sender(notification.process_id()) => {}
+            Ok(Some(notification)) => {
+                for hint in decode(notification.payload()) {
+                    foreign.arrives(hint);
+                    waker.wake(hint);
+                }
+            }
+            Ok(None) => return std::io::Error::from(std::io::ErrorKind::ConnectionReset).into(),
+            Err(error) => return error,
+        }
+    }
+}
+
+/// Nobody knows what was missed while we did not hear.
+fn wake_all(waker: &Waker, foreign: &Foreign) {
+    for queue in QUEUES {
+        foreign.arrives(Wake::Jobs(queue));
+        waker.wake(Wake::Jobs(queue));
+    }
+}
