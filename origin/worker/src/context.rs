@@ -1,0 +1,30 @@
+use std::sync::Arc;
+
+use sluicegate_core::env::Env;
+use sluicegate_core::pictures::Pictures;
+use sluicegate_core::ports::{Detector, ObjectStore, PostStore, TextModel, UploadStore};
+use sluicegate_core::text::TextPolicy;
+use sluicegate_core::wake::Waker;
+
+/// All that jobs may use.
+#[derive(Clone)]
+pub struct WorkerContext {
+    /// Time, ids, randomness.
+    pub env: Env,
+    /// Uploads.
+    pub uploads: Arc<dyn UploadStore>,
+    /// Posts.
+    pub posts: Arc<dyn PostStore>,
+    /// Where pictures lie.
+    pub objects: Arc<dyn ObjectStore>,
+    /// How pictures are made.
+    pub pictures: Pictures,
+    /// Who judges pictures.
+    pub detector: Arc<dyn Detector>,
+    /// Who judges texts: stage 2.
+    pub text_model: Arc<dyn TextModel>,
+    /// What texts may not hold: stage 1.
+    pub policy: Arc<TextPolicy>,
+    /// Who is told of changes.
+    pub waker: Waker,
+}

@@ -1,0 +1,37 @@
+//! All jobs there are.
+
+use std::sync::Arc;
+
+use sluicegate_core::job::LeasedJob;
+
+use crate::context::WorkerContext;
+use crate::job::Job;
+use crate::jobs::{ModerateImageJob, ProcessPostJob};
+
+/// The jobs of this version.
+pub fn registry(context: &WorkerContext) -> Registry {
+    Registry::new(vec![
+        Arc::new(ModerateImageJob::new(context.clone())),
+        Arc::new(ProcessPostJob::new(context.clone())),
+    ])
+}
+
+/// Finds the job for what was leased.
+#[derive(Clone)]
+pub struct Registry {
+    jobs: Vec<Arc<dyn Job>>,
+}
+
+impl Registry {
+    /// With these jobs.
+    pub fn new(jobs: Vec<Arc<dyn Job>>) -> Self {
+        Self { jobs }
+    }
+
+    pub(crate) fn find(&self, leased: &LeasedJob) -> Option<Arc<dyn Job>> {
+        self.jobs
+            .iter()
+            .find(|job| job.queue() == leased.queue && job.name() == leased.name)
+            .cloned()
+    }
+}

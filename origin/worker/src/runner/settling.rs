@@ -1,0 +1,107 @@
+//! What the queue is told at the end of an attempt.
+
+use std::time::Duration;
+
+use sluicegate_core::job::{JobState, LeasedJob, backoff};
+use sluicegate_core::ports::SettleError;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use super::pace::{Pace, share};
+use crate::outcome::Outcome;
+
+const AGAIN_MIN: Duration = Duration::from_millis(100);
+const AGAIN_MAX: Duration = Duration::from_secs(5);
+
+pub(super) struct Settling<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) job: &'a LeasedJob,
+    pub(super) lost: &'a CancellationToken,
+    pub(super) give_back: &'a CancellationToken,
+}
+
+impl Settling<'_> {
+    pub(super) async fn conclude(&self, outcome: Outcome, took_ms: u64) {
+        let (queue, env, lease) = (&self.shared.queue, &self.shared.env, &self.job.lease);
+        match outcome {
+            Outcome::Settled => tracing::info!(took_ms, "done"),
+            Outcome::Done => {
+                if self.tell(|| queue.settle(lease, env.now())).await {
+                    tracing::info!(took_ms, "done");
+                }
+            }
+            Outcome::Retry { error, after } => {
+                let after = after.unwrap_or_else(|| backoff(lease.attempt, share(env)));
+                let run_at = env.now().plus(after);
+                if self
+                    .tell(|| queue.retry(lease, run_at, &error, env.now()))
+                    .await
+                {
+                    tracing::warn!(took_ms, error, ?after, "failed; to be tried again");
+                    self.mourn().await;
+                }
+            }
+            Outcome::Fail { error } => {
+                if self.tell(|| queue.bury(lease, &error, env.now())).await {
+                    tracing::error!(took_ms, error, "failed for good");
+                    self.mourn().await;
+                }
+            }
+        }
+    }
+
+    /// Once: if it cannot be said now, the end of the lease says it.
+    pub(super) async fn give_back(&self) {
+        match self
+            .shared
+            .queue
+            .release(&self.job.lease, self.shared.env.now())
+            .await
+        {
+            Ok(()) => tracing::info!("given back"),
+            Err(error) => tracing::warn!(%error, "could not give it back"),
+        }
+    }
+
+    /// Says it until it was heard, while the lease holds.
+    async fn tell<F: Future<Output = Result<(), SettleError>>>(&self, say: impl Fn() -> F) -> bool {
+        let mut pace = Pace::new(AGAIN_MIN, AGAIN_MAX);
+        loop {
+            match say().await {
+                Ok(()) => return true,
+                Err(SettleError::Port(error)) if error.is_unavailable() => {
+                    tracing::warn!(%error, "could not settle; trying again");
+                }
+                Err(error) => {
+                    tracing::error!(%error, "could not settle");
+                    return false;
+                }
+            }
+            tokio::select! {
+                () = time::sleep(pace.pause(&self.shared.env)) => {}
+                () = self.lost.cancelled() => return false,
+                () = self.give_back.cancelled() => return false,
+            }
+        }
+    }
+
+    /// Tells the job if it is dead now. Whether the attempt was the last one only the queue knows: given
+    /// back ones do not count.
+    async fn mourn(&self) {
+        match self.shared.queue.job(self.job.lease.job).await {
+            Ok(Some(job)) if job.state == JobState::Dead => {}
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(%error, "could not find out whether the job is dead");
+                return;
+            }
+        }
+        let Some(job) = self.shared.registry.find(self.job) else {
+            return;
+        };
+        if let Err(error) = job.died(self.job).await {
+            tracing::warn!(%error, "could not note what a dead job leaves");
+        }
+    }
+}
