@@ -9,6 +9,7 @@ use sluicegate_contract::uploads::Purpose;
 use crate::headers::{HeaderList, single, values};
 use crate::path::query_values;
 use crate::refusal::Refusal;
+use crate::trace::hex;
 
 /// What an inspector said of the first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +117,7 @@ pub fn digest(headers: &HeaderList) -> Result<Option<String>, Refusal> {
         if bytes.len() != 32 || sha256.is_some() {
             return Err(refusal());
         }
-        sha256 = Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect());
+        sha256 = Some(hex(&bytes));
     }
     Ok(sha256)
 }

@@ -9,15 +9,16 @@ use crate::headers::{HeaderList, harden, set};
 /// A problem and the headers that go with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    problem: Problem,
+    problem: Box<Problem>,
     headers: HeaderList,
 }
 
 impl Refusal {
     /// A refusal of this type, and what happened in this case.
     pub fn new(kind: ProblemType, detail: &str) -> Self {
+        let problem = Box::new(Problem::new(kind).detail(detail));
         let mut refusal = Self {
-            problem: Problem::new(kind).detail(detail),
+            problem,
             headers: HeaderList::new(),
         };
         set(&mut refusal.headers, "content-type", PROBLEM_JSON);
@@ -67,7 +68,7 @@ impl Refusal {
     /// Adds a named member to the problem.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.problem = self.problem.with(name, value);
+        self.problem = Box::new(self.problem.with(name, value));
         self
     }
 
