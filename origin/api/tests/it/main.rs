@@ -1,0 +1,23 @@
+//! The API through its router, on a real Postgres. Objects, pictures and verdicts are stand-ins that
+//! tests hold still; the real ones have tests of their own, and the platform's tests run them all.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test's helper fails by panicking"
+)]
+
+mod accounts;
+mod errors;
+mod grants;
+mod health;
+mod posts;
+mod profiles;
+mod replicas;
+mod sessions;
+mod support;
+mod tokens;
+mod uploads;
+mod uploads_judged;
+mod waiting;

@@ -1,0 +1,12 @@
+//! What the tests share.
+
+mod call;
+mod clock;
+mod detector;
+mod maker;
+mod objects;
+mod world;
+
+pub(crate) use call::{Answer, call};
+pub(crate) use detector::Mood;
+pub(crate) use world::{Person, World, fixture};

@@ -1,0 +1,149 @@
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream;
+use sha2::{Digest, Sha256};
+use sluicegate_contract::time::Timestamp;
+use sluicegate_core::error::PortError;
+use sluicegate_core::ports::{
+    ByteStream, ObjectInfo, ObjectStore, PresignedGet, PresignedPut, PutGrant, PutOptions, Reach,
+};
+
+/// Objects in memory; can be told to be down.
+#[derive(Default)]
+pub(crate) struct Memory {
+    objects: Mutex<HashMap<String, Bytes>>,
+    down: AtomicBool,
+}
+
+impl Memory {
+    pub(crate) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// What an edge does with a presigned PUT.
+    pub(crate) fn store(&self, key: &str, content: &[u8]) {
+        self.objects
+            .lock()
+            .unwrap()
+            .insert(key.to_owned(), Bytes::copy_from_slice(content));
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.objects.lock().unwrap().contains_key(key)
+    }
+
+    fn get(&self, key: &str) -> Result<Option<(Bytes, ObjectInfo)>, PortError> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable(
+                "store",
+                "store.internal:9000 refused",
+            ));
+        }
+        let found = self.objects.lock().unwrap().get(key).cloned();
+        Ok(found.map(|content| (content.clone(), info(&content))))
+    }
+
+    fn get_if(&self, key: &str, etag: Option<&str>) -> Result<Option<Bytes>, PortError> {
+        let found = self.get(key)?;
+        Ok(found
+            .filter(|(_, info)| etag.is_none_or(|etag| info.etag == etag))
+            .map(|(content, _)| content))
+    }
+}
+
+fn info(content: &Bytes) -> ObjectInfo {
+    let etag = format!("\"{}\"", hex::encode(&Sha256::digest(content)[..16]));
+    ObjectInfo {
+        etag,
+        length: content.len() as u64,
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Memory {
+    async fn presign_put(
+        &self,
+        grant: &PutGrant<'_>,
+        now: Timestamp,
+    ) -> Result<PresignedPut, PortError> {
+        assert_eq!(grant.reach, Reach::Edge);
+        let mut headers = std::collections::BTreeMap::from([(
+            "content-length".to_owned(),
+            grant.length.to_string(),
+        )]);
+        if let Some(sha256) = grant.sha256 {
+            headers.insert("x-sha256".to_owned(), hex::encode(sha256));
+        }
+        let url = format!("http://store.test/{}", grant.key);
+        Ok(PresignedPut {
+            url,
+            headers,
+            expires_at: now.plus(grant.lifetime),
+        })
+    }
+
+    async fn presign_get(
+        &self,
+        key: &str,
+        lifetime: Duration,
+        reach: Reach,
+        now: Timestamp,
+    ) -> Result<PresignedGet, PortError> {
+        assert_eq!(reach, Reach::Edge);
+        let url = format!("http://store.test/{key}");
+        Ok(PresignedGet {
+            url,
+            expires_at: now.plus(lifetime),
+        })
+    }
+
+    async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {
+        Ok(self.get(key)?.map(|(_, info)| info))
+    }
+
+    async fn read_start(
+        &self,
+        key: &str,
+        length: u64,
+        etag: &str,
+    ) -> Result<Option<Bytes>, PortError> {
+        let found = self.get_if(key, Some(etag))?;
+        Ok(found.map(|content| content.slice(..content.len().min(length.try_into().unwrap()))))
+    }
+
+    async fn read(&self, key: &str, etag: Option<&str>) -> Result<Option<ByteStream>, PortError> {
+        let found = self.get_if(key, etag)?;
+        Ok(found.map(|content| -> ByteStream { Box::pin(stream::iter([Ok(content)])) }))
+    }
+
+    async fn put(
+        &self,
+        key: &str,
+        content: Bytes,
+        _: &PutOptions<'_>,
+    ) -> Result<ObjectInfo, PortError> {
+        self.get(key)?;
+        let info = info(&content);
+        self.objects.lock().unwrap().insert(key.to_owned(), content);
+        Ok(info)
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), PortError> {
+        self.get(key)?;
+        self.objects.lock().unwrap().remove(key);
+        Ok(())
+    }
+
+    async fn ensure_bucket(&self) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<(), PortError> {
+        self.get("").map(drop)
+    }
+}

@@ -1,0 +1,132 @@
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{World, call};
+
+/// Well above what a test waits for on purpose, and below what it would wait by mistake.
+const SOON: Duration = Duration::from_secs(8);
+
+#[tokio::test]
+async fn a_status_answers_at_once_without_a_reason_to_wait() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada").await;
+    let id = world.upload(&ada, "avatar").await;
+    let began = Instant::now();
+    let path = format!("/v1/uploads/{id}");
+    let status = world.get(&ada, &path).await;
+    assert_eq!(status.header("etag"), "\"2\"");
+    assert_eq!(status.expect(200)["revision"], 2);
+    world
+        .get(&ada, &format!("{path}?wait=20&revision=1"))
+        .await
+        .expect(200);
+    let stale = call("GET", &format!("{path}?wait=20")).header("if-none-match", "\"1\"");
+    stale
+        .token(&ada.access)
+        .send(&world.origin)
+        .await
+        .expect(200);
+    call("GET", &format!("/edge/v1/media/{id}"))
+        .send(&world.origin)
+        .await
+        .expect(200);
+    let settled = world
+        .get(&ada, &format!("{path}?wait=20"))
+        .await
+        .expect(200);
+    assert_eq!(settled["status"], "ready", "settled: nobody will judge it");
+    assert!(began.elapsed() < SOON);
+}
+
+#[tokio::test]
+async fn a_status_waits_for_the_next_change() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada").await;
+    let id = world.upload(&ada, "avatar").await;
+    let path = format!("/v1/uploads/{id}?wait=20");
+    let media = format!("/edge/v1/media/{id}");
+    let began = Instant::now();
+    let make = call("GET", &media).send(&world.origin);
+    let (status, _) = tokio::join!(world.get(&ada, &path), make);
+    assert!(status.expect(200)["revision"].as_u64().unwrap() > 2);
+    assert!(began.elapsed() < SOON);
+}
+
+#[tokio::test]
+async fn a_status_answers_with_what_there_is_when_the_time_is_over() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada").await;
+    let id = world.upload(&ada, "avatar").await;
+    let began = Instant::now();
+    let status = world
+        .get(&ada, &format!("/v1/uploads/{id}?wait=1"))
+        .await
+        .expect(200);
+    assert_eq!(status["status"], "received");
+    assert!(began.elapsed() >= Duration::from_secs(1));
+    let same = call("GET", &format!("/v1/uploads/{id}")).header("if-none-match", "\"2\"");
+    let same = same.token(&ada.access).send(&world.origin).await;
+    assert_eq!((same.status.as_u16(), same.body.len()), (304, 0));
+}
+
+#[tokio::test]
+async fn more_waiters_than_allowed_do_not_wait() {
+    let world = World::with(|config| config.waiters = 0).await;
+    let ada = world.sign_up("ada").await;
+    let id = world.upload(&ada, "avatar").await;
+    let began = Instant::now();
+    world
+        .get(&ada, &format!("/v1/uploads/{id}?wait=20"))
+        .await
+        .expect(200);
+    let events = world.get(&ada, &format!("/v1/uploads/{id}/events")).await;
+    assert_eq!(events_of(events.text()).len(), 1);
+    assert!(began.elapsed() < SOON);
+}
+
+/// `(id, data)` of each event.
+fn events_of(stream: &str) -> Vec<(u64, Value)> {
+    let mut events = Vec::new();
+    for block in stream
+        .split("\n\n")
+        .filter(|block| block.contains("event: upload"))
+    {
+        let line = |name: &str| {
+            block
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .unwrap()
+        };
+        let data = serde_json::from_str(line("data: ")).unwrap();
+        events.push((line("id: ").parse().unwrap(), data));
+    }
+    events
+}
+
+#[tokio::test]
+async fn events_tell_each_change_until_the_upload_is_settled() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada").await;
+    let id = world.upload(&ada, "avatar").await;
+    let path = format!("/v1/uploads/{id}/events");
+    let media = format!("/edge/v1/media/{id}");
+    let make = call("GET", &media).send(&world.origin);
+    let (stream, _) = tokio::join!(world.get(&ada, &path), make);
+    assert_eq!(stream.header("content-type"), "text/event-stream");
+    let events = events_of(stream.text());
+    assert!(events.len() >= 2, "{events:?}");
+    assert!(events.is_sorted_by(|a, b| a.0 < b.0), "{events:?}");
+    assert_eq!(events[0].1["status"], "received");
+    let (last, upload) = events.last().unwrap();
+    assert_eq!(
+        (&upload["status"], &upload["revision"]),
+        (&json!("ready"), &json!(last))
+    );
+
+    let again = call("GET", &path)
+        .token(&ada.access)
+        .header("last-event-id", &last.to_string());
+    let again = again.send(&world.origin).await;
+    assert_eq!(events_of(again.text()), [], "nothing newer will come");
+}
