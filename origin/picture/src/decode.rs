@@ -1,0 +1,108 @@
+//! From bytes to pixels. Says no as early as it can: before anything is allocated for pixels.
+
+use std::io::{Cursor, ErrorKind};
+
+use image::codecs::jpeg::JpegDecoder;
+use image::codecs::png::PngDecoder;
+use image::codecs::webp::WebPDecoder;
+use image::error::LimitErrorKind;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, Limits};
+use sluicegate_contract::limits;
+use sluicegate_sniff::{Inspection, Kind, inspect};
+
+use crate::jpeg_end;
+use crate::protocol::Refusal;
+
+/// What a decoder may allocate: 50 megapixels of four channels twice over, below the child's own cap.
+const DECODER_BYTES: u64 = 400 * 1024 * 1024;
+
+/// Pixels as stored, and how to turn them.
+pub(crate) struct Decoded {
+    pub(crate) image: DynamicImage,
+    pub(crate) orientation: Orientation,
+}
+
+/// Decodes a still picture within the limits. The file is spent.
+pub(crate) fn decode(file: Vec<u8>) -> Result<Decoded, Refusal> {
+    match kind(&file)? {
+        Kind::Jpeg => {
+            if !jpeg_end::is_complete(&file) {
+                return Err(Refusal::Truncated);
+            }
+            pixels(JpegDecoder::new(Cursor::new(file)).map_err(refusal)?)
+        }
+        Kind::Png => {
+            let decoder = PngDecoder::with_limits(Cursor::new(file), bounds()).map_err(refusal)?;
+            if decoder.is_apng().map_err(refusal)? {
+                return Err(Refusal::Animated);
+            }
+            pixels(decoder)
+        }
+        Kind::Webp => {
+            let decoder = WebPDecoder::new(Cursor::new(file)).map_err(refusal)?;
+            if decoder.has_animation() {
+                return Err(Refusal::Animated);
+            }
+            pixels(decoder)
+        }
+    }
+}
+
+fn kind(file: &[u8]) -> Result<Kind, Refusal> {
+    let total = u64::try_from(file.len()).map_err(|_| Refusal::TooLarge)?;
+    match inspect(file, total) {
+        Inspection::Picture(picture) if picture.animated => Err(Refusal::Animated),
+        Inspection::Picture(picture) => {
+            check_size(picture.width, picture.height)?;
+            Ok(picture.kind)
+        }
+        Inspection::Refused(sluicegate_sniff::Refusal::Unsupported) => Err(Refusal::Unsupported),
+        Inspection::NeedMore | Inspection::Refused(sluicegate_sniff::Refusal::Broken) => {
+            Err(Refusal::Broken)
+        }
+    }
+}
+
+fn check_size(width: u32, height: u32) -> Result<(), Refusal> {
+    let is_large = width.max(height) > limits::PICTURE_SIDE
+        || u64::from(width) * u64::from(height) > limits::PICTURE_PIXELS;
+    if is_large {
+        Err(Refusal::TooManyPixels)
+    } else {
+        Ok(())
+    }
+}
+
+fn bounds() -> Limits {
+    let mut bounds = Limits::no_limits();
+    bounds.max_image_width = Some(limits::PICTURE_SIDE);
+    bounds.max_image_height = Some(limits::PICTURE_SIDE);
+    bounds.max_alloc = Some(DECODER_BYTES);
+    bounds
+}
+
+fn pixels(mut decoder: impl ImageDecoder) -> Result<Decoded, Refusal> {
+    let (width, height) = decoder.dimensions();
+    check_size(width, height)?;
+    decoder.set_limits(bounds()).map_err(refusal)?;
+    // Metadata that cannot be read is no reason to refuse the pixels.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let image = DynamicImage::from_decoder(decoder).map_err(refusal)?;
+    Ok(Decoded { image, orientation })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used as `map_err(refusal)`")]
+fn refusal(error: ImageError) -> Refusal {
+    match &error {
+        ImageError::Limits(limit) => match limit.kind() {
+            LimitErrorKind::DimensionError => Refusal::TooManyPixels,
+            _ => Refusal::TooMuchMemory,
+        },
+        ImageError::Unsupported(_) => Refusal::Unsupported,
+        ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            Refusal::Truncated
+        }
+        _ => Refusal::Broken,
+    }
+}
