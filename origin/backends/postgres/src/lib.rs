@@ -26,6 +26,6 @@ mod uploads;
 mod wake;
 
 pub use database::{Database, Options};
-pub use migrate::{SchemaState, migrate};
+pub use migrate::{SchemaState, migrate, schema_id};
 pub use pooler::{Pooling, probe_pooler};
 pub use wake::spawn_wake_bridge;

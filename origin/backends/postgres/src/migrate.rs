@@ -55,3 +55,16 @@ pub(crate) async fn schema_state(pool: &PgPool) -> sqlx::Result<SchemaState> {
         std::cmp::Ordering::Greater => SchemaState::Ahead,
     })
 }
+
+/// Names the schema: changes whenever a migration is added or edited. For databases that are kept as
+/// templates.
+pub fn schema_id() -> String {
+    // FNV-1a (RFC 9923) over the migrations' own checksums.
+    let bytes = MIGRATOR
+        .iter()
+        .flat_map(|migration| migration.checksum.iter());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
