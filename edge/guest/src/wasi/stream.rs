@@ -11,6 +11,8 @@ pub(super) type Ending = Result<Option<Trailers>, ErrorCode>;
 /// A body that somebody else writes.
 pub struct Source {
     stream: StreamReader<u8>,
+    /// To read once more after the end would be a trap.
+    ended: bool,
     ending: Option<FutureReader<Ending>>,
     /// Held while the body is read: its end tells the host that we are done.
     _done: Option<FutureWriter<Result<(), ErrorCode>>>,
@@ -24,6 +26,7 @@ impl Source {
     ) -> Self {
         Self {
             stream,
+            ended: false,
             ending: Some(ending),
             _done: done,
         }
@@ -31,12 +34,12 @@ impl Source {
 
     /// Reads once, behind what `buffer` holds, at most up to its capacity. `false` at the end.
     pub async fn read(&mut self, buffer: Vec<u8>) -> (Vec<u8>, bool) {
-        let before = buffer.len();
+        if self.ended {
+            return (buffer, false);
+        }
         let (result, buffer) = self.stream.read(buffer).await;
-        let more = match result {
-            StreamResult::Complete(_) => true,
-            StreamResult::Dropped | StreamResult::Cancelled => buffer.len() > before,
-        };
+        let more = matches!(result, StreamResult::Complete(_));
+        self.ended = !more;
         (buffer, more)
     }
 
