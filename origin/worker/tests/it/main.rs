@@ -1,0 +1,9 @@
+//! The runner and the jobs, on a real database.
+
+mod leases;
+mod outages;
+mod pictures;
+mod pictures_making;
+mod posts;
+mod runner;
+mod support;

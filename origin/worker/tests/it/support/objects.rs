@@ -1,0 +1,121 @@
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream;
+use sluicegate_contract::time::Timestamp;
+use sluicegate_core::error::PortError;
+use sluicegate_core::ports::{
+    ByteStream, ObjectInfo, ObjectStore, PresignedGet, PresignedPut, PutGrant, PutOptions, Reach,
+};
+
+/// Objects in memory. Can be told to be down, or to refuse to delete.
+#[derive(Default)]
+pub(crate) struct Memory {
+    objects: Mutex<HashMap<String, Bytes>>,
+    down: AtomicBool,
+    keeps: AtomicBool,
+}
+
+impl Memory {
+    pub(crate) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Whether it refuses to delete.
+    pub(crate) fn set_keeps(&self, keeps: bool) {
+        self.keeps.store(keeps, Ordering::SeqCst);
+    }
+
+    pub(crate) fn store(&self, key: &str, content: &str) {
+        self.objects
+            .lock()
+            .unwrap()
+            .insert(key.to_owned(), content.to_owned().into());
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.objects.lock().unwrap().contains_key(key)
+    }
+
+    pub(crate) fn etag(key: &str) -> String {
+        format!("\"{key}\"")
+    }
+
+    fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable("store", "nobody there"));
+        }
+        Ok(self.objects.lock().unwrap().get(key).cloned())
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Memory {
+    async fn presign_put(&self, _: &PutGrant<'_>, _: Timestamp) -> Result<PresignedPut, PortError> {
+        unreachable!("a worker gives no URLs")
+    }
+
+    async fn presign_get(
+        &self,
+        _: &str,
+        _: Duration,
+        _: Reach,
+        _: Timestamp,
+    ) -> Result<PresignedGet, PortError> {
+        unreachable!("a worker gives no URLs")
+    }
+
+    async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {
+        let info = |content: Bytes| ObjectInfo {
+            etag: Self::etag(key),
+            length: u64::try_from(content.len()).unwrap(),
+        };
+        Ok(self.get(key)?.map(info))
+    }
+
+    async fn read_start(&self, key: &str, _: u64, _: &str) -> Result<Option<Bytes>, PortError> {
+        self.get(key)
+    }
+
+    async fn read(&self, key: &str, etag: Option<&str>) -> Result<Option<ByteStream>, PortError> {
+        let same = etag.is_none_or(|etag| etag == Self::etag(key));
+        let found = self.get(key)?.filter(|_| same);
+        Ok(found.map(|content| -> ByteStream { Box::pin(stream::iter([Ok(content)])) }))
+    }
+
+    async fn put(
+        &self,
+        key: &str,
+        content: Bytes,
+        _: &PutOptions<'_>,
+    ) -> Result<ObjectInfo, PortError> {
+        self.get(key)?;
+        let length = u64::try_from(content.len()).unwrap();
+        self.objects.lock().unwrap().insert(key.to_owned(), content);
+        Ok(ObjectInfo {
+            etag: Self::etag(key),
+            length,
+        })
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), PortError> {
+        self.get(key)?;
+        if self.keeps.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable("store", "cannot delete"));
+        }
+        self.objects.lock().unwrap().remove(key);
+        Ok(())
+    }
+
+    async fn ensure_bucket(&self) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<(), PortError> {
+        self.get("").map(drop)
+    }
+}
