@@ -75,7 +75,7 @@ fn check_source(name: &str, text: &str) -> Vec<String> {
 fn check_map(map: &str, members: &[String]) -> Vec<String> {
     let missing = members
         .iter()
-        .filter(|member| !map.contains(&format!("`{member}`")));
+        .filter(|member| !map.contains(&format!("`{member}/`")));
     missing
         .map(|member| format!("ARCHITECTURE.md: `{member}` is not in the map"))
         .collect()
@@ -130,6 +130,6 @@ mod tests {
     #[test]
     fn members_must_be_in_the_map() {
         let members = ["contract".to_owned(), "origin/core".to_owned()];
-        assert_eq!(check_map("| `origin/core` | rules |", &members).len(), 1);
+        assert_eq!(check_map("| `origin/core/` | rules |", &members).len(), 1);
     }
 }

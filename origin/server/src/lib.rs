@@ -1,0 +1,20 @@
+//! The origin's program, `sluicegate-origin`: settings, commands, and the one page that wires all.
+//!
+//! It holds no rule of the domain and no adapter; it chooses adapters ([`compose`]), gives them to the API
+//! and the workers, and starts and stops them. An origin is a function of settings, listener and
+//! shutdown ([`serve::run`]), so several run in one process. Start at [`program::main`] for what the
+//! command line does, and at [`compose`] for what is made of which setting.
+
+pub mod cli;
+pub mod compose;
+pub mod doctor;
+pub mod http;
+pub mod logging;
+pub mod places;
+pub mod program;
+pub mod schema;
+pub mod serve;
+pub mod services;
+pub mod settings;
+mod signals;
+mod table;

@@ -1,0 +1,212 @@
+//! What is made of which setting: one page, one `match` a port.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use sluicegate_api::{ApiConfig, ApiState, EdgeKey, JwtSecret};
+use sluicegate_core::env::Env;
+use sluicegate_core::job::{IMAGE_QUEUE, POST_QUEUE};
+use sluicegate_core::pictures::Pictures;
+use sluicegate_core::ports::{Detector, ObjectStore, PictureMaker, TextModel};
+use sluicegate_core::text::TextPolicy;
+use sluicegate_core::wake::Waker;
+use sluicegate_local::{
+    HttpDetector, NoDetector, NoModel, OllamaModel, OpenAiModel, ServiceLimits, http_client,
+    system_env,
+};
+use sluicegate_picture::{CHILD_COMMAND, ChildLimits, ChildPictureMaker};
+use sluicegate_postgres::Database;
+use sluicegate_s3::S3ObjectStore;
+use sluicegate_worker::{QueueSettings, Runner, RunnerSettings, WorkerContext, registry};
+
+use crate::places::Places;
+use crate::settings::{ModelApi, ModelSettings, ModerationSettings, Settings};
+
+/// All ports, each with its adapter.
+pub struct Ports {
+    pub env: Env,
+    pub database: Database,
+    pub objects: Arc<dyn ObjectStore>,
+    pub detector: Arc<dyn Detector>,
+    pub text_model: Arc<dyn TextModel>,
+    pub policy: Arc<TextPolicy>,
+    pub pictures: Pictures,
+    pub waker: Waker,
+}
+
+/// Chooses adapters. `program` is this program's file: it is started again as the decoder.
+pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Result<Ports> {
+    let env = system_env();
+    let waker = Waker::new();
+    let database = database(settings, places).await?;
+    let objects: Arc<dyn ObjectStore> = Arc::new(S3ObjectStore::new(&places.objects));
+    let pictures = Pictures {
+        env: env.clone(),
+        uploads: database.uploads(),
+        objects: Arc::clone(&objects),
+        maker: picture_maker(settings, program),
+        waker: waker.clone(),
+    };
+    Ok(Ports {
+        detector: detector(&settings.moderation, &env)?,
+        text_model: text_model(&settings.moderation, &env)?,
+        policy: policy(&settings.moderation)?,
+        env,
+        database,
+        objects,
+        pictures,
+        waker,
+    })
+}
+
+async fn database(settings: &Settings, places: &Places) -> Result<Database> {
+    let options = sluicegate_postgres::Options {
+        max_connections: settings.database_pool,
+        ..sluicegate_postgres::Options::default()
+    };
+    Database::connect(places.database_url.expose(), &options)
+        .await
+        .context("cannot use the database")
+}
+
+fn picture_maker(settings: &Settings, program: &Path) -> Arc<dyn PictureMaker> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let at_once = settings.work.picture_children.map_or(cores, size);
+    Arc::new(ChildPictureMaker::new(
+        program,
+        [CHILD_COMMAND],
+        ChildLimits::default(),
+        at_once,
+    ))
+}
+
+/// The picture detector.
+pub fn detector(moderation: &ModerationSettings, env: &Env) -> Result<Arc<dyn Detector>> {
+    Ok(match &moderation.image_service {
+        None => Arc::new(NoDetector),
+        Some(url) => {
+            let limits = ServiceLimits::detector();
+            let detector = HttpDetector::new(url.expose(), http_client()?, env.clone(), limits);
+            Arc::new(detector.context("MODERATION_IMAGE_SERVICE_URL")?)
+        }
+    })
+}
+
+/// The text model.
+pub fn text_model(moderation: &ModerationSettings, env: &Env) -> Result<Arc<dyn TextModel>> {
+    let Some(ModelSettings {
+        url,
+        api,
+        name,
+        key,
+    }) = &moderation.model
+    else {
+        return Ok(Arc::new(NoModel));
+    };
+    let settings = sluicegate_local::ModelSettings {
+        url: url.expose().to_owned(),
+        model: name.clone(),
+        client: http_client()?,
+        env: env.clone(),
+        limits: ServiceLimits::model(),
+    };
+    let key = key.as_ref().map(|key| key.expose().to_owned());
+    Ok(match api {
+        ModelApi::Ollama => Arc::new(OllamaModel::new(settings).context("MODERATION_MODEL_URL")?),
+        ModelApi::OpenAi => {
+            Arc::new(OpenAiModel::new(settings, key).context("MODERATION_MODEL_URL")?)
+        }
+    })
+}
+
+/// The rules for posts.
+pub fn policy(moderation: &ModerationSettings) -> Result<Arc<TextPolicy>> {
+    let policy = match &moderation.policy_file {
+        None => TextPolicy::embedded()?,
+        Some(path) => {
+            let name = || format!("MODERATION_POLICY_FILE {}", path.display());
+            let text = std::fs::read_to_string(path).with_context(name)?;
+            TextPolicy::from_toml(&text).with_context(name)?
+        }
+    };
+    Ok(Arc::new(policy))
+}
+
+/// The API on these ports.
+pub fn api(settings: &Settings, ports: &Ports) -> Result<axum::Router> {
+    Ok(sluicegate_api::router(ApiState {
+        env: ports.env.clone(),
+        accounts: ports.database.accounts(),
+        sessions: ports.database.sessions(),
+        signing_keys: ports.database.signing_keys(),
+        uploads: ports.database.uploads(),
+        posts: ports.database.posts(),
+        objects: Arc::clone(&ports.objects),
+        pictures: ports.pictures.clone(),
+        detector: Arc::clone(&ports.detector),
+        text_policy: Arc::clone(&ports.policy),
+        waker: ports.waker.clone(),
+        config: api_config(settings)?,
+    }))
+}
+
+fn api_config(settings: &Settings) -> Result<ApiConfig> {
+    let jwt_secret = settings
+        .tokens
+        .secret
+        .as_ref()
+        .map(|secret| JwtSecret::new(secret.expose()));
+    Ok(ApiConfig {
+        issuer: settings.tokens.issuer.clone(),
+        audience: settings.tokens.audience.clone(),
+        jwt_secret: jwt_secret.transpose().context("JWT_SECRET")?,
+        edge_key: settings
+            .edge_key
+            .as_ref()
+            .map(|key| EdgeKey::new(key.expose())),
+        image_sync: !settings.moderation.image_async,
+        image_checks: settings.moderation.image_service.is_some(),
+        content_sync: !settings.moderation.content_async,
+        on_demand_cap: settings.work.pictures_on_demand,
+        ..ApiConfig::default()
+    })
+}
+
+/// Workers for these queues on these ports.
+pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
+    let context = WorkerContext {
+        env: ports.env.clone(),
+        uploads: ports.database.uploads(),
+        posts: ports.database.posts(),
+        objects: Arc::clone(&ports.objects),
+        pictures: ports.pictures.clone(),
+        detector: Arc::clone(&ports.detector),
+        text_model: Arc::clone(&ports.text_model),
+        policy: Arc::clone(&ports.policy),
+        waker: ports.waker.clone(),
+    };
+    let all = [
+        (IMAGE_QUEUE, settings.work.image_jobs),
+        (POST_QUEUE, settings.work.post_jobs),
+    ];
+    let chosen = all
+        .into_iter()
+        .filter(|(queue, _)| queues.iter().any(|name| name == queue));
+    let mut how = RunnerSettings::new(format!("origin-{}", std::process::id()));
+    how.queues = chosen
+        .map(|(queue, concurrency)| QueueSettings { queue, concurrency })
+        .collect();
+    how.drain = settings.drain;
+    Runner::new(
+        ports.database.jobs(),
+        registry(&context),
+        ports.env.clone(),
+        ports.waker.clone(),
+        how,
+    )
+}
+
+fn size(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,78 @@
+//! The command line: from arguments and environment to an exit code.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use sluicegate_picture::{CHILD_COMMAND, child_main};
+
+use crate::cli::{Cli, Command};
+use crate::settings::{REFERENCE, Settings};
+use crate::{doctor, logging, schema, serve, services};
+
+/// A setting is wrong (`EX_USAGE` of sysexits).
+const WRONG_SETTINGS: u8 = 64;
+
+/// Runs the program. The two hidden commands come first: they must start before any runtime, thread
+/// or log, for one locks itself down and the other outlives us.
+pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments
+        .next()
+        .as_deref()
+        .and_then(std::ffi::OsStr::to_str)
+    {
+        Some(CHILD_COMMAND) => return child_main(arguments),
+        Some("guard") => return sluicegate_embedded::guard::main(arguments),
+        _ => {}
+    }
+    let cli = Cli::parse();
+    if matches!(cli.command, Command::Settings) {
+        print!("{REFERENCE}");
+        return ExitCode::SUCCESS;
+    }
+    match Settings::from_env() {
+        Ok(settings) => start(&cli.command, &settings),
+        Err(wrong) => {
+            eprintln!("error: {wrong}");
+            eprintln!("`sluicegate-origin settings` explains every setting");
+            ExitCode::from(WRONG_SETTINGS)
+        }
+    }
+}
+
+/// This program's file, to start it again. It stays the same even if another is installed in its place.
+pub fn own_file() -> anyhow::Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() {
+        Ok(running.to_owned())
+    } else {
+        Ok(std::env::current_exe()?)
+    }
+}
+
+fn start(command: &Command, settings: &Settings) -> ExitCode {
+    // Fails only if somebody has chosen before us, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let ran = logging::start(settings).and_then(|()| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(run(command, settings))
+    });
+    ran.unwrap_or_else(|error| {
+        tracing::error!("{error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(command: &Command, settings: &Settings) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(options) => serve::serve(settings, *options).await,
+        Command::Work(options) => serve::work(settings, options).await,
+        Command::Services { with_parent } => services::command(settings, *with_parent).await,
+        Command::Migrate => schema::command(settings).await,
+        Command::Doctor => doctor::command(settings).await,
+        Command::Settings => Ok(ExitCode::SUCCESS),
+    }
+}

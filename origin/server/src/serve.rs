@@ -1,0 +1,177 @@
+//! The commands that run until they are stopped: API, workers, or both.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use sluicegate_core::job::QUEUES;
+use sluicegate_postgres::{Pooling, spawn_wake_bridge};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::compose::{self, Ports};
+use crate::http::{self, Bounds};
+use crate::places::Places;
+use crate::settings::Settings;
+use crate::{cli, program, schema, signals};
+
+/// `serve`.
+pub async fn serve(settings: &Settings, options: cli::Serve) -> Result<ExitCode> {
+    let shutdown = signals::stop_on_signal()?;
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+    run(settings, &program::own_file()?, options, listener, shutdown).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An origin from start to end: a function of settings, listener and shutdown, so that several can run
+/// in one process. `program` is the file of `sluicegate-origin`, which is started again as the decoder and as
+/// the embedded services. Says `listening on …` on stdout when it is ready.
+pub async fn run(
+    settings: &Settings,
+    program: &Path,
+    options: cli::Serve,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<()> {
+    let queues = QUEUES.map(str::to_owned);
+    let queues = if options.no_workers {
+        &[][..]
+    } else {
+        &queues[..]
+    };
+    let Some(started) =
+        Started::within(settings, program, options.migrate, queues, &shutdown).await?
+    else {
+        return Ok(());
+    };
+    let app = compose::api(settings, &started.ports)?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let connections = usize::try_from(settings.work.connections)?;
+    let bounds = Bounds {
+        connections,
+        drain: settings.drain,
+    };
+    let served = http::serve(listener, app, bounds, shutdown.clone());
+    let (drained, ()) = tokio::join!(served, started.finish(&shutdown));
+    if !drained {
+        tracing::warn!("some requests were cut: they took longer than DRAIN_SECONDS");
+    }
+    started.leave().await;
+    Ok(())
+}
+
+/// `work`.
+pub async fn work(settings: &Settings, options: &cli::Work) -> Result<ExitCode> {
+    let shutdown = signals::stop_on_signal()?;
+    let program = program::own_file()?;
+    let started = Started::within(settings, &program, false, &options.queues, &shutdown).await?;
+    if let Some(started) = started {
+        println!("working on {}", options.queues.join(", "));
+        started.finish(&shutdown).await;
+        started.leave().await;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What `serve` and `work` have in common, running.
+struct Started {
+    places: Places,
+    ports: Ports,
+    background: tokio::sync::Mutex<JoinSet<()>>,
+}
+
+impl Started {
+    /// `None` if we are to stop before all is up.
+    async fn within(
+        settings: &Settings,
+        program: &Path,
+        migrate: bool,
+        queues: &[String],
+        shutdown: &CancellationToken,
+    ) -> Result<Option<Self>> {
+        let start = Self::start(settings, program, migrate, queues, shutdown);
+        shutdown.run_until_cancelled(start).await.transpose()
+    }
+
+    async fn start(
+        settings: &Settings,
+        program: &Path,
+        migrate: bool,
+        queues: &[String],
+        shutdown: &CancellationToken,
+    ) -> Result<Self> {
+        let places = Places::find(settings, program).await?;
+        let pooling = schema::prepare(&places, migrate).await?;
+        let ports = compose::ports(settings, &places, program).await?;
+        ports
+            .objects
+            .ensure_bucket()
+            .await
+            .context("cannot use the object store")?;
+        announce(&places, &ports, queues);
+        let mut background = JoinSet::new();
+        if !queues.is_empty() {
+            let runner = compose::runner(settings, &ports, queues);
+            background.spawn(runner.run(shutdown.clone()));
+        }
+        if pooling == Pooling::Session || settings.database_direct.is_some() {
+            let url = places.direct_url.expose();
+            let bridge = spawn_wake_bridge(url, ports.waker.clone(), shutdown.clone())?;
+            background.spawn(async move {
+                bridge.join_all().await;
+            });
+        } else {
+            tracing::warn!(
+                "behind a pooler and without DATABASE_DIRECT_URL, other processes learn of new jobs by polling"
+            );
+        }
+        Ok(Self {
+            places,
+            ports,
+            background: tokio::sync::Mutex::new(background),
+        })
+    }
+
+    /// Until `shutdown`, and until everything in the background has ended after it.
+    async fn finish(&self, shutdown: &CancellationToken) {
+        let mut background = self.background.lock().await;
+        let watch = async {
+            while let Some(ended) = background.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a background task broke");
+                }
+            }
+        };
+        tokio::join!(watch, self.places.keep_up(shutdown));
+    }
+
+    async fn leave(&self) {
+        self.ports.database.close().await;
+        self.places.leave().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Which adapter each port has, a line each.
+fn announce(places: &Places, ports: &Ports, queues: &[String]) {
+    for line in &places.summary {
+        tracing::info!("{line}");
+    }
+    match ports.detector.name() {
+        "none" => tracing::warn!("picture detector: none; pictures stay unreviewed"),
+        name => tracing::info!("picture detector: {name}"),
+    }
+    match ports.text_model.name() {
+        "none" => {
+            tracing::info!("text model: none; posts are checked by rules and duplicates alone")
+        }
+        name => tracing::info!("text model: {name}"),
+    }
+    match queues {
+        [] => tracing::info!("workers: none in this process"),
+        queues => tracing::info!("workers: {}", queues.join(", ")),
+    }
+}

@@ -1,0 +1,349 @@
+//! Settings: read from the environment once, all errors together, before anything listens.
+//!
+//! `settings.env` beside this crate is the reference of every variable; a test keeps the two in step.
+
+mod reader;
+mod secret;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use reader::{Shown, WrongSetting, WrongSettings};
+pub use secret::{Secret, without_password};
+
+use reader::Reader;
+
+/// The commented reference of every variable.
+pub const REFERENCE: &str = include_str!("../../settings.env");
+
+/// HS256 needs a key as long as its hash (RFC 7518, section 3.2).
+const JWT_SECRET_BYTES: usize = 32;
+/// A key that can be guessed is worse than none, for it looks like one.
+const EDGE_KEY_BYTES: usize = 16;
+
+/// Everything that can be set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where embedded services and caches live; `None`: the platform's place.
+    pub data: Option<PathBuf>,
+    /// Folder of the programs of Postgres; `None`: looked for.
+    pub postgres_bin: Option<PathBuf>,
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// The database; `None`: the embedded Postgres.
+    pub database: Option<Secret>,
+    /// Past a pooler in transaction mode, for migrations and wake-ups.
+    pub database_direct: Option<Secret>,
+    /// Most connections to the database.
+    pub database_pool: u32,
+    /// The object store; `None`: the embedded one.
+    pub objects: Option<ObjectSettings>,
+    /// The bucket, in either store.
+    pub bucket: String,
+    /// Access tokens.
+    pub tokens: TokenSettings,
+    /// What edges show to prove that they are ours.
+    pub edge_key: Option<Secret>,
+    /// What judges.
+    pub moderation: ModerationSettings,
+    /// How much is done at once.
+    pub work: WorkSettings,
+    /// How long requests and jobs may go on after the signal to stop.
+    pub drain: Duration,
+    /// How logs look.
+    pub log: LogFormat,
+    /// Which logs are written.
+    pub log_filter: String,
+    /// Every variable, for `doctor`.
+    pub shown: Vec<Shown>,
+}
+
+/// An S3-compatible store.
+#[derive(Debug, Clone)]
+pub struct ObjectSettings {
+    /// As the origin reaches it.
+    pub endpoint: String,
+    /// As edges reach it.
+    pub edge_endpoint: String,
+    /// Part of every signature.
+    pub region: String,
+    /// Who we are there.
+    pub access_key_id: String,
+    /// The proof of it.
+    pub secret_access_key: Secret,
+}
+
+/// How access tokens are signed.
+#[derive(Debug, Clone)]
+pub struct TokenSettings {
+    /// The shared secret; `None`: key pairs kept in the database.
+    pub secret: Option<Secret>,
+    /// `iss`.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: String,
+}
+
+/// What judges, and when.
+#[derive(Debug, Clone)]
+pub struct ModerationSettings {
+    /// Posts are published first and checked after.
+    pub content_async: bool,
+    /// Pictures are taken first and checked after.
+    pub image_async: bool,
+    /// The picture detector.
+    pub image_service: Option<Secret>,
+    /// The rules for posts; `None`: the built-in ones.
+    pub policy_file: Option<PathBuf>,
+    /// The text model.
+    pub model: Option<ModelSettings>,
+}
+
+/// A chat model.
+#[derive(Debug, Clone)]
+pub struct ModelSettings {
+    /// Its server; may hold a password.
+    pub url: Secret,
+    /// The server's language.
+    pub api: ModelApi,
+    /// The model's name there.
+    pub name: String,
+    /// The key to it.
+    pub key: Option<Secret>,
+}
+
+/// The languages of model servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelApi {
+    /// Ollama's `/api/chat`.
+    Ollama,
+    /// `/v1/chat/completions`.
+    OpenAi,
+}
+
+/// How much is done at once.
+#[derive(Debug, Clone)]
+pub struct WorkSettings {
+    /// Picture jobs at once.
+    pub image_jobs: u32,
+    /// Post jobs at once.
+    pub post_jobs: u32,
+    /// Decoder children at once; `None`: one a core.
+    pub picture_children: Option<u32>,
+    /// Pictures made on demand at once, all origins together.
+    pub pictures_on_demand: u32,
+    /// Connections at once.
+    pub connections: u32,
+}
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// Reads the process's environment.
+    pub fn from_env() -> Result<Self, WrongSettings> {
+        Self::parse(&|name| std::env::var_os(name).map(|text| text.to_string_lossy().into_owned()))
+    }
+
+    /// Reads what `look_up` finds. Every variable is looked at before the first error is returned.
+    pub fn parse(look_up: &dyn Fn(&str) -> Option<String>) -> Result<Self, WrongSettings> {
+        let mut reader = Reader::new(look_up);
+        refuse_unsupported(&mut reader);
+        let mut settings = Self {
+            data: reader.path("SLUICEGATE_DATA"),
+            postgres_bin: reader.path("SLUICEGATE_POSTGRES_BIN"),
+            listen: reader.address("SLUICEGATE_LISTEN", "127.0.0.1:8080"),
+            database: reader.url("DATABASE_URL", &["postgres", "postgresql"]),
+            database_direct: reader.url("DATABASE_DIRECT_URL", &["postgres", "postgresql"]),
+            database_pool: reader.number("DATABASE_POOL", "16", 2..=1_000),
+            objects: objects(&mut reader),
+            bucket: bucket(&mut reader),
+            tokens: TokenSettings {
+                secret: reader.long_secret("JWT_SECRET", JWT_SECRET_BYTES),
+                issuer: reader.text_or("JWT_ISSUER", "sluicegate"),
+                audience: reader.text_or("JWT_AUDIENCE", "sluicegate"),
+            },
+            edge_key: reader.long_secret("EDGE_KEY", EDGE_KEY_BYTES),
+            moderation: moderation(&mut reader),
+            work: work(&mut reader),
+            drain: Duration::from_secs(reader.number("DRAIN_SECONDS", "25", 1..=3_600).into()),
+            log: log_format(&mut reader),
+            log_filter: log_filter(&mut reader),
+            shown: Vec::new(),
+        };
+        let (shown, mut wrong) = reader.finish();
+        settings.shown = shown;
+        if settings.database_direct.is_some() && settings.database.is_none() {
+            let rule = "is missing: DATABASE_DIRECT_URL is a second way to the same database";
+            wrong.push(WrongSetting {
+                name: "DATABASE_URL",
+                rule: rule.to_owned(),
+            });
+        }
+        if wrong.is_empty() {
+            Ok(settings)
+        } else {
+            Err(WrongSettings(wrong))
+        }
+    }
+}
+
+/// Variables of the wider design that this version cannot honour. Ignoring them would look like obeying.
+fn refuse_unsupported(reader: &mut Reader<'_>) {
+    const UNSUPPORTED: [(&str, &str); 6] = [
+        (
+            "REDIS_URL",
+            "is not supported by this version: jobs are kept in Postgres; unset it",
+        ),
+        (
+            "DATABASE_READ_URL",
+            "is not supported by this version: all queries go to DATABASE_URL",
+        ),
+        (
+            "MEILI_URL",
+            "is not supported by this version: there is no search yet",
+        ),
+        (
+            "NEO4J_URL",
+            "is not supported by this version: there is no graph yet",
+        ),
+        (
+            "S3_PUBLIC_ENDPOINT",
+            "is not supported by this version: clients upload through the edge",
+        ),
+        (
+            "MODERATION_IMAGE_GATE",
+            "is not supported by this version: pictures are visible until removed",
+        ),
+    ];
+    for (name, rule) in UNSUPPORTED {
+        reader.refuse(name, rule);
+    }
+}
+
+/// All of it or none of it: half a store is a mistake.
+fn objects(reader: &mut Reader<'_>) -> Option<ObjectSettings> {
+    let endpoint = reader.http_url("S3_ENDPOINT");
+    let edge_endpoint = reader.http_url("S3_EDGE_ENDPOINT");
+    let region = reader.text_or("S3_REGION", "us-east-1");
+    let access_key_id = reader.text("S3_ACCESS_KEY_ID");
+    let secret_access_key = reader.secret("S3_SECRET_ACCESS_KEY");
+    match (endpoint, access_key_id, secret_access_key) {
+        (Some(endpoint), Some(access_key_id), Some(secret_access_key)) => Some(ObjectSettings {
+            edge_endpoint: edge_endpoint.unwrap_or_else(|| endpoint.clone()),
+            endpoint,
+            region,
+            access_key_id,
+            secret_access_key,
+        }),
+        (endpoint, id, secret) => {
+            let all =
+                "is missing: S3_ENDPOINT, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY go together";
+            let some =
+                endpoint.is_some() || id.is_some() || secret.is_some() || edge_endpoint.is_some();
+            for (name, have) in [
+                ("S3_ENDPOINT", endpoint.is_some()),
+                ("S3_ACCESS_KEY_ID", id.is_some()),
+                ("S3_SECRET_ACCESS_KEY", secret.is_some()),
+            ] {
+                if some && !have {
+                    reader.wrong(name, all);
+                }
+            }
+            None
+        }
+    }
+}
+
+fn bucket(reader: &mut Reader<'_>) -> String {
+    let name = reader.text_or("S3_BUCKET", "sluicegate");
+    let fits = (3..=63).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
+    if !fits {
+        reader.wrong(
+            "S3_BUCKET",
+            "must be 3 to 63 lower-case letters, digits, dots or hyphens",
+        );
+    }
+    name
+}
+
+fn moderation(reader: &mut Reader<'_>) -> ModerationSettings {
+    ModerationSettings {
+        content_async: reader.flag("MODERATION_CONTENT_ASYNC"),
+        image_async: reader.flag("MODERATION_IMAGE_ASYNC"),
+        image_service: reader
+            .http_url("MODERATION_IMAGE_SERVICE_URL")
+            .map(Secret::new),
+        policy_file: reader.path("MODERATION_POLICY_FILE"),
+        model: model(reader),
+    }
+}
+
+fn model(reader: &mut Reader<'_>) -> Option<ModelSettings> {
+    let url = reader.http_url("MODERATION_MODEL_URL").map(Secret::new);
+    let apis = [("ollama", ModelApi::Ollama), ("openai", ModelApi::OpenAi)];
+    let api = reader
+        .choice("MODERATION_MODEL_API", "ollama", &apis)
+        .unwrap_or(ModelApi::Ollama);
+    let name = reader.text("MODERATION_MODEL");
+    let key = reader.secret("MODERATION_MODEL_KEY");
+    match (url, name) {
+        (Some(url), Some(name)) => Some(ModelSettings {
+            url,
+            api,
+            name,
+            key,
+        }),
+        (Some(_), None) => {
+            reader.wrong(
+                "MODERATION_MODEL",
+                "is missing: MODERATION_MODEL_URL needs a model's name",
+            );
+            None
+        }
+        (None, Some(_)) => {
+            reader.wrong(
+                "MODERATION_MODEL_URL",
+                "is missing: MODERATION_MODEL needs a server",
+            );
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+fn work(reader: &mut Reader<'_>) -> WorkSettings {
+    let children = reader.number("PICTURE_CHILDREN", "0", 0..=1_024);
+    WorkSettings {
+        image_jobs: reader.number("IMAGE_JOBS", "4", 1..=1_024),
+        post_jobs: reader.number("POST_JOBS", "8", 1..=1_024),
+        picture_children: (children > 0).then_some(children),
+        pictures_on_demand: reader.number("PICTURES_ON_DEMAND", "8", 1..=1_024),
+        connections: reader.number("CONNECTIONS", "4096", 1..=1_000_000),
+    }
+}
+
+fn log_format(reader: &mut Reader<'_>) -> LogFormat {
+    let formats = [("pretty", LogFormat::Pretty), ("json", LogFormat::Json)];
+    reader
+        .choice("LOG_FORMAT", "pretty", &formats)
+        .unwrap_or(LogFormat::Pretty)
+}
+
+fn log_filter(reader: &mut Reader<'_>) -> String {
+    let filter = reader.text_or("RUST_LOG", "info");
+    if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&filter) {
+        reader.wrong("RUST_LOG", format!("is no filter for logs: {error}"));
+    }
+    filter
+}

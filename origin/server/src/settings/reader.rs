@@ -1,0 +1,244 @@
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use axum::http::Uri;
+
+use super::secret::{Secret, without_password};
+
+/// What `doctor` shows of a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The variable.
+    pub name: &'static str,
+    /// Its value in force, secrets hidden; empty if there is none.
+    pub value: String,
+    /// Its default; empty if there is none.
+    pub default: &'static str,
+    /// Whether the environment gave it.
+    pub given: bool,
+}
+
+/// One setting that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongSetting {
+    /// The variable.
+    pub name: &'static str,
+    /// What it must be, as the end of a sentence.
+    pub rule: String,
+}
+
+/// All settings that are wrong, so that nobody has to find them one at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongSettings(pub Vec<WrongSetting>);
+
+impl std::error::Error for WrongSettings {}
+
+impl fmt::Display for WrongSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            1 => f.write_str("one setting is wrong:")?,
+            n => write!(f, "{n} settings are wrong:")?,
+        }
+        for wrong in &self.0 {
+            write!(f, "\n  {} {}", wrong.name, wrong.rule)?;
+        }
+        Ok(())
+    }
+}
+
+/// How a value may be shown.
+#[derive(Clone, Copy)]
+enum Shows {
+    Plain,
+    Url,
+    Secret,
+}
+
+/// Reads variables one by one and remembers all that was asked and all that was wrong.
+pub(super) struct Reader<'a> {
+    look_up: &'a dyn Fn(&str) -> Option<String>,
+    shown: Vec<Shown>,
+    wrong: Vec<WrongSetting>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(look_up: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            look_up,
+            shown: Vec::new(),
+            wrong: Vec::new(),
+        }
+    }
+
+    pub(super) fn finish(self) -> (Vec<Shown>, Vec<WrongSetting>) {
+        (self.shown, self.wrong)
+    }
+
+    pub(super) fn wrong(&mut self, name: &'static str, rule: impl Into<String>) {
+        self.wrong.push(WrongSetting {
+            name,
+            rule: rule.into(),
+        });
+    }
+
+    /// Refuses a variable that this version would otherwise ignore in silence.
+    pub(super) fn refuse(&mut self, name: &'static str, rule: &str) {
+        if self.given(name).is_some() {
+            self.wrong(name, rule);
+        }
+    }
+
+    /// An empty variable counts as none: compose files cannot leave one out.
+    fn given(&self, name: &str) -> Option<String> {
+        (self.look_up)(name)
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty())
+    }
+
+    fn raw(&mut self, name: &'static str, default: &'static str, shows: Shows) -> Option<String> {
+        let given = self.given(name);
+        let was_given = given.is_some();
+        let text = given.unwrap_or_else(|| default.to_owned());
+        let value = match shows {
+            _ if text.is_empty() => String::new(),
+            Shows::Plain => text.clone(),
+            Shows::Url => without_password(&text),
+            Shows::Secret => "(hidden)".to_owned(),
+        };
+        self.shown.push(Shown {
+            name,
+            value,
+            default,
+            given: was_given,
+        });
+        (!text.is_empty()).then_some(text)
+    }
+
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.raw(name, "", Shows::Plain)
+    }
+
+    pub(super) fn text_or(&mut self, name: &'static str, default: &'static str) -> String {
+        self.raw(name, default, Shows::Plain).unwrap_or_default()
+    }
+
+    pub(super) fn path(&mut self, name: &'static str) -> Option<PathBuf> {
+        self.text(name).map(PathBuf::from)
+    }
+
+    pub(super) fn secret(&mut self, name: &'static str) -> Option<Secret> {
+        self.raw(name, "", Shows::Secret).map(Secret::new)
+    }
+
+    /// A secret of at least `bytes` bytes.
+    pub(super) fn long_secret(&mut self, name: &'static str, bytes: usize) -> Option<Secret> {
+        let secret = self.secret(name)?;
+        let have = secret.expose().len();
+        if have < bytes {
+            self.wrong(
+                name,
+                format!("must have at least {bytes} bytes, and has {have}"),
+            );
+        }
+        Some(secret)
+    }
+
+    /// A URL with one of these schemes; it may hold a password.
+    pub(super) fn url(&mut self, name: &'static str, schemes: &[&str]) -> Option<Secret> {
+        let text = self.raw(name, "", Shows::Url)?;
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+        if !scheme.is_some_and(|scheme| schemes.contains(&scheme)) {
+            self.wrong(
+                name,
+                format!(
+                    "must be a URL that begins with {}://",
+                    schemes.join(":// or ")
+                ),
+            );
+        }
+        Some(Secret::new(text))
+    }
+
+    /// An `http(s)` URL with a host.
+    pub(super) fn http_url(&mut self, name: &'static str) -> Option<String> {
+        let text = self.raw(name, "", Shows::Url)?;
+        let parsed = text.parse::<Uri>().ok();
+        let fits = parsed.is_some_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
+        });
+        if !fits {
+            self.wrong(name, "must be a URL that begins with http:// or https://");
+        }
+        Some(text.trim_end_matches('/').to_owned())
+    }
+
+    pub(super) fn address(&mut self, name: &'static str, default: &'static str) -> SocketAddr {
+        self.parsed(
+            name,
+            default,
+            "must be an address and a port, such as 127.0.0.1:8080",
+        )
+        .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    pub(super) fn flag(&mut self, name: &'static str) -> bool {
+        self.choice(name, "false", &[("false", false), ("true", true)])
+            .unwrap_or_default()
+    }
+
+    pub(super) fn number(
+        &mut self,
+        name: &'static str,
+        default: &'static str,
+        range: RangeInclusive<u32>,
+    ) -> u32 {
+        let rule = format!(
+            "must be a whole number from {} to {}",
+            range.start(),
+            range.end()
+        );
+        let number = self.parsed::<u32>(name, default, &rule);
+        match number {
+            Some(number) if !range.contains(&number) => {
+                self.wrong(name, rule);
+                *range.start()
+            }
+            Some(number) => number,
+            None => *range.start(),
+        }
+    }
+
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        name: &'static str,
+        default: &'static str,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        let text = self.text_or(name, default);
+        let found = choices
+            .iter()
+            .find(|(word, _)| *word == text)
+            .map(|(_, value)| *value);
+        if found.is_none() {
+            let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+            self.wrong(name, format!("must be one of {}", words.join(", ")));
+        }
+        found
+    }
+
+    fn parsed<T: FromStr>(
+        &mut self,
+        name: &'static str,
+        default: &'static str,
+        rule: &str,
+    ) -> Option<T> {
+        let parsed = self.text_or(name, default).parse().ok();
+        if parsed.is_none() {
+            self.wrong(name, rule);
+        }
+        parsed
+    }
+}

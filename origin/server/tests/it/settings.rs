@@ -1,0 +1,160 @@
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use sluicegate_origin::settings::{LogFormat, ModelApi, REFERENCE, Settings, WrongSettings};
+
+fn parse(given: &[(&str, &str)]) -> Result<Settings, WrongSettings> {
+    let map: BTreeMap<_, _> = given.iter().copied().collect();
+    Settings::parse(&|name| map.get(name).map(|value| (*value).to_owned()))
+}
+
+#[test]
+fn nothing_needs_to_be_set() {
+    let settings = parse(&[]).expect("defaults are right");
+    assert_eq!(settings.listen.port(), 8080);
+    assert!(settings.database.is_none() && settings.objects.is_none());
+    assert!(!settings.moderation.image_async && !settings.moderation.content_async);
+    assert_eq!(settings.log, LogFormat::Pretty);
+}
+
+/// `NAME=default` of each line of the reference, in its order.
+fn documented() -> Vec<(&'static str, &'static str)> {
+    let lines = REFERENCE
+        .lines()
+        .filter_map(|line| line.strip_prefix('#')?.split_once('='));
+    lines
+        .filter(|(name, _)| {
+            name.bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+        })
+        .collect()
+}
+
+#[test]
+fn the_reference_has_every_setting_with_its_default() {
+    let settings = parse(&[]).expect("defaults are right");
+    let mut known: Vec<_> = settings
+        .shown
+        .iter()
+        .map(|shown| (shown.name, shown.default))
+        .collect();
+    let mut documented = documented();
+    known.sort_unstable();
+    documented.sort_unstable();
+    assert_eq!(documented, known);
+}
+
+#[test]
+fn every_setting_is_explained() {
+    let mut above = "";
+    for line in REFERENCE.lines() {
+        if line
+            .strip_prefix('#')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
+        {
+            assert!(above.starts_with("# "), "{line} has no comment above it");
+        }
+        above = line;
+    }
+}
+
+#[test]
+fn what_is_empty_counts_as_not_set() {
+    let all: Vec<_> = documented()
+        .into_iter()
+        .map(|(name, _)| (name, " "))
+        .collect();
+    assert!(parse(&all).is_ok());
+}
+
+const WRONG: [(&str, &str); 8] = [
+    ("SLUICEGATE_LISTEN", "everywhere"),
+    ("DATABASE_URL", "mysql://db"),
+    ("S3_ENDPOINT", "http://store:9000"),
+    ("JWT_SECRET", "short"),
+    ("MODERATION_IMAGE_ASYNC", "maybe"),
+    ("POST_JOBS", "0"),
+    ("REDIS_URL", "redis://queue"),
+    ("MODERATION_MODEL", "llama"),
+];
+
+#[test]
+fn all_errors_come_at_once() {
+    let wrong = parse(&WRONG).expect_err("must be refused");
+    let mut names: Vec<_> = wrong.0.iter().map(|wrong| wrong.name).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "DATABASE_URL",
+            "JWT_SECRET",
+            "MODERATION_IMAGE_ASYNC",
+            "MODERATION_MODEL_URL",
+            "POST_JOBS",
+            "REDIS_URL",
+            "S3_ACCESS_KEY_ID",
+            "S3_SECRET_ACCESS_KEY",
+            "SLUICEGATE_LISTEN",
+        ]
+    );
+    assert!(
+        !wrong.to_string().contains("short"),
+        "a secret is shown: {wrong}"
+    );
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let secret = "correct-horse-battery-staple-and-more";
+    let settings = parse(&[
+        (
+            "DATABASE_URL",
+            "postgres://app:correct-horse-battery-staple-and-more@db/x",
+        ),
+        ("S3_ENDPOINT", "https://store/"),
+        ("S3_ACCESS_KEY_ID", "id"),
+        ("S3_SECRET_ACCESS_KEY", secret),
+        ("JWT_SECRET", secret),
+        ("EDGE_KEY", secret),
+        ("MODERATION_MODEL_URL", "http://llm"),
+        ("MODERATION_MODEL", "tiny"),
+        ("MODERATION_MODEL_API", "openai"),
+        ("MODERATION_MODEL_KEY", secret),
+    ])
+    .expect("is right");
+    let shown = format!("{settings:?} {settings:#?}");
+    assert!(!shown.contains(secret), "{shown}");
+    let objects = settings.objects.expect("is set");
+    assert_eq!(objects.edge_endpoint, "https://store");
+    assert_eq!(objects.secret_access_key.expose(), secret);
+    assert_eq!(
+        settings.moderation.model.expect("is set").api,
+        ModelApi::OpenAi
+    );
+}
+
+#[test]
+fn the_program_ends_with_64_before_it_listens() {
+    for command in ["serve", "work", "services", "migrate"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_sluicegate-origin"))
+            .arg(command)
+            .env_clear()
+            .envs(WRONG)
+            .output()
+            .expect("runs");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{command}: {text}");
+        assert!(output.stdout.is_empty());
+        for name in [
+            "SLUICEGATE_LISTEN",
+            "POST_JOBS",
+            "REDIS_URL",
+            "S3_SECRET_ACCESS_KEY",
+        ] {
+            assert!(
+                text.contains(name),
+                "{command} does not name {name}: {text}"
+            );
+        }
+    }
+}
