@@ -1,5 +1,7 @@
 //! Calls of the API, handed to the origin and back.
 
+use std::time::Duration;
+
 use sluicegate_contract::limits;
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_guest::origin::CONNECT_TIME;
@@ -9,6 +11,10 @@ use sluicegate_policy::headers::{HeaderList, Introduction, inward, outward, remo
 use sluicegate_policy::peer::{Peer, failed};
 use sluicegate_policy::refusal::Refusal;
 use sluicegate_policy::routes::Access;
+
+/// A little less than the host gives the request: where the host's time runs out, it ends the instance
+/// and with it every request in there.
+const ORIGIN_TIME: Duration = limits::API_REQUEST_TIME.saturating_sub(Duration::from_secs(3));
 
 pub(crate) async fn forward(
     request: Incoming,
@@ -39,7 +45,7 @@ pub(crate) async fn forward(
     let url = instance.settings.origin.join(&request.target);
     let limits = Limits {
         connect: CONNECT_TIME,
-        head: limits::API_REQUEST_TIME,
+        head: ORIGIN_TIME,
     };
     let reply = send(Outgoing {
         method: &method,

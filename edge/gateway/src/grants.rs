@@ -18,8 +18,9 @@ use sluicegate_policy::refusal::Refusal;
 const KEPT: usize = 1_024;
 /// The longest grant, in bytes.
 const GRANT_BYTES: usize = 64 * 1024;
-/// The origin may have to make the picture first.
-const GRANT_TIME: Duration = Duration::from_secs(30);
+/// The origin may have to make the picture first. Beside two tries at the store it must fit into the
+/// time that a host gives a request.
+const GRANT_TIME: Duration = Duration::from_secs(25);
 
 thread_local! {
     // A component has no other place for what outlives a request; each instance has its own.

@@ -20,6 +20,7 @@ mod memory;
 mod bindings {
     #![expect(
         unsafe_code,
+        clippy::same_length_and_capacity,
         reason = "generated: the canonical ABI passes raw pointers"
     )]
 

@@ -18,7 +18,7 @@ pub(crate) enum Cut {
 
 /// Writes `head` and the rest of `body`, `total` bytes in all.
 ///
-/// The last piece is held back until the client's body has ended as declared. So whatever happens before
+/// The last piece is pending back until the client's body has ended as declared. So whatever happens before
 /// that, the store never has all the bytes of an upload that was not whole.
 pub(crate) async fn pump(
     mut sink: Sink,
@@ -28,7 +28,7 @@ pub(crate) async fn pump(
     progress: &Progress,
 ) -> Result<(), Cut> {
     let mut read = length(&head);
-    let mut held = head;
+    let mut pending = head;
     let mut spare = Vec::new();
     loop {
         progress.wait_for(Waiting::Client);
@@ -41,15 +41,15 @@ pub(crate) async fn pump(
             return Err(Cut::Long);
         }
         progress.wait_for(Waiting::Store);
-        spare = sink.write(held).await.map_err(|_| Cut::Refused)?;
-        held = piece;
+        spare = sink.write(pending).await.map_err(|_| Cut::Refused)?;
+        pending = piece;
     }
     if read != total || !body.ended_well().await {
         sink.abort().await;
         return Err(Cut::Short);
     }
     progress.wait_for(Waiting::Store);
-    sink.write(held).await.map_err(|_| Cut::Refused)?;
+    sink.write(pending).await.map_err(|_| Cut::Refused)?;
     sink.finish().await;
     progress.wait_for(Waiting::Store);
     Ok(())

@@ -79,12 +79,12 @@ async fn run(
 
 /// All that can be said without reading the body.
 async fn admit(client: &Client<'_>, method: &str, target: &str) -> Result<TicketRequest, Refusal> {
-    let query = match Target::parse(target) {
-        Ok(Target {
-            path: "/v1/uploads",
-            query,
-        }) => query,
-        _ => return Err(Refusal::not_found()),
+    let Ok(Target {
+        path: "/v1/uploads",
+        query,
+    }) = Target::parse(target)
+    else {
+        return Err(Refusal::not_found());
     };
     if method != "POST" {
         return Err(Refusal::wrong_method("POST"));

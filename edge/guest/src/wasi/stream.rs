@@ -7,6 +7,7 @@ use spin_sdk::wasip3::wit_bindgen::{
 use spin_sdk::wasip3::{wit_future, wit_stream};
 
 pub(super) type Ending = Result<Option<Trailers>, ErrorCode>;
+type Taken = Result<(), ErrorCode>;
 
 /// A body that somebody else writes.
 pub struct Source {
@@ -15,14 +16,14 @@ pub struct Source {
     ended: bool,
     ending: Option<FutureReader<Ending>>,
     /// Held while the body is read: its end tells the host that we are done.
-    _done: Option<FutureWriter<Result<(), ErrorCode>>>,
+    _done: Option<FutureWriter<Taken>>,
 }
 
 impl Source {
     pub(super) fn new(
         stream: StreamReader<u8>,
         ending: FutureReader<Ending>,
-        done: Option<FutureWriter<Result<(), ErrorCode>>>,
+        done: Option<FutureWriter<Taken>>,
     ) -> Self {
         Self {
             stream,
@@ -120,9 +121,6 @@ pub(super) fn nothing() -> FutureReader<Ending> {
 }
 
 /// The word by which the host learns that a body was taken.
-pub(super) fn taken() -> (
-    FutureWriter<Result<(), ErrorCode>>,
-    FutureReader<Result<(), ErrorCode>>,
-) {
+pub(super) fn taken() -> (FutureWriter<Taken>, FutureReader<Taken>) {
     wit_future::new(|| Ok(()))
 }
