@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use serde_json::{Value, json};
 use sluicegate_api::{ApiConfig, ApiState, router};
+use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_contract::ids::UploadId;
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
+use sluicegate_postgres::Database;
 
 use super::call::{Answer, call};
 use super::clock::{TestClock, environment};
@@ -23,7 +25,9 @@ pub(crate) struct World {
     pub(crate) objects: Arc<Memory>,
     pub(crate) maker: Arc<FakeMaker>,
     pub(crate) detector: Arc<MoodyDetector>,
-    pub(crate) database: super::database::TestDatabase,
+    pub(crate) database: Database,
+    /// Gone when this is.
+    _database: TestDatabase,
 }
 
 /// Somebody who signed up.
@@ -47,7 +51,8 @@ impl World {
             ..ApiConfig::default()
         };
         set(&mut config);
-        let database = super::database::TestDatabase::new().await;
+        let test_database = TestDatabase::new().await;
+        let database = test_database.database();
         let (env, clock) = environment();
         let objects = Arc::new(Memory::default());
         let maker = Arc::new(FakeMaker::new());
@@ -82,6 +87,7 @@ impl World {
             maker,
             detector,
             database,
+            _database: test_database,
         }
     }
 
