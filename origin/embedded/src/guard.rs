@@ -137,18 +137,16 @@ fn watch(mut service: Child) -> io::Result<ExitCode> {
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 
-fn wait_for_end_of_input() {
+/// Blocks until nobody holds the other end of our stdin.
+pub(crate) fn wait_for_end_of_input() {
     let mut buffer = [0; 64];
     let mut input = io::stdin().lock();
-    while let Ok(1..) | Err(_) = input.read(&mut buffer).or_else(interrupted) {}
-}
-
-/// A read that a signal cut short is no end; any other error is.
-fn interrupted(error: io::Error) -> io::Result<usize> {
-    if error.kind() == io::ErrorKind::Interrupted {
-        Err(error)
-    } else {
-        Ok(0)
+    loop {
+        match input.read(&mut buffer) {
+            Ok(1..) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => return,
+        }
     }
 }
 

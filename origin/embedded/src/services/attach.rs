@@ -1,4 +1,4 @@
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::file::{Services, has_owner, read};
 use super::prepare_data_directory;
 use crate::files::FileError;
+use crate::guard::wait_for_end_of_input;
 
 /// The argument by which the program learns that its stdin is the pipe to whoever started it: it calls
 /// [`end_of_input`] and stops then.
@@ -96,11 +97,7 @@ pub async fn attach_or_start(options: &AttachOptions) -> Result<Attached, Attach
             child: None,
         });
     }
-    let mut child = if has_owner(folder)? {
-        None
-    } else {
-        Some(start(options)?)
-    };
+    let mut child: Option<Child> = None;
     let begun = Instant::now();
     let mut next_report = begun + REPORT;
     tracing::info!(folder = %folder.display(), "starting the embedded services");
@@ -110,10 +107,15 @@ pub async fn attach_or_start(options: &AttachOptions) -> Result<Attached, Attach
             let child = child.filter(|child| child.id() == services.pid);
             return Ok(Attached { services, child });
         }
-        if let Some(Ok(Some(status))) = child.as_mut().map(Child::try_wait)
-            && !has_owner(folder)?
-        {
-            return Err(AttachError::Ended(status));
+        let ended = child
+            .as_mut()
+            .and_then(|child| child.try_wait().ok().flatten());
+        match (ended, has_owner(folder)?) {
+            (Some(status), false) => return Err(AttachError::Ended(status)),
+            // Another owner is just starting, or stopping; if it stops, we start one.
+            (Some(_), true) => child = None,
+            (None, false) if child.is_none() => child = Some(start(options)?),
+            (None, _) => {}
         }
         if Instant::now() > next_report {
             next_report += REPORT;
@@ -144,15 +146,7 @@ fn start(options: &AttachOptions) -> Result<Child, AttachError> {
 pub async fn end_of_input() {
     let (done, ended) = oneshot::channel();
     thread::spawn(move || {
-        let mut buffer = [0; 64];
-        let mut input = io::stdin().lock();
-        loop {
-            match input.read(&mut buffer) {
-                Ok(1..) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(0) | Err(_) => break,
-            }
-        }
+        wait_for_end_of_input();
         // Nobody may be waiting any more.
         let _ = done.send(());
     });
