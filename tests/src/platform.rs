@@ -59,7 +59,7 @@ impl Platform {
     pub async fn start(options: Options) -> Result<Self> {
         let data = Arc::new(data_directory()?);
         let services = start_services(data.path()).await?;
-        let store_url = store_url(data.path())?;
+        let store_url = service(data.path(), "s3_endpoint")?;
         Self::start_on(data, Some(services), options, store_url).await
     }
 
@@ -128,6 +128,18 @@ impl Platform {
         )?;
         worker.wait_for_line("working on", START_LIMIT).await?;
         Ok(worker)
+    }
+
+    /// What an origin that names the store itself is told of it.
+    pub fn store_settings(&self) -> Result<Vec<(String, String)>> {
+        [
+            ("S3_ENDPOINT", "s3_endpoint"),
+            ("S3_ACCESS_KEY_ID", "s3_access_key_id"),
+            ("S3_SECRET_ACCESS_KEY", "s3_secret_access_key"),
+        ]
+        .into_iter()
+        .map(|(setting, member)| Ok((setting.to_owned(), service(self.data.path(), member)?)))
+        .collect()
     }
 
     /// Ends all programs in order, and fails if one of them does not end well.
@@ -219,10 +231,13 @@ fn settings(data: &Path, options: &Options) -> Vec<(String, String)> {
     settings
 }
 
-fn store_url(data: &Path) -> Result<String> {
+/// A member of what the services say of themselves.
+fn service(data: &Path, member: &str) -> Result<String> {
     let path = data.join("services.json");
     let text = std::fs::read(&path).with_context(|| format!("no {}", path.display()))?;
     let services: Value = serde_json::from_slice(&text)?;
-    let endpoint = services.pointer("/s3_endpoint").and_then(Value::as_str);
-    Ok(endpoint.context("the store's address")?.to_owned())
+    let value = services.get(member).and_then(Value::as_str);
+    Ok(value
+        .with_context(|| format!("{member} of the services"))?
+        .to_owned())
 }

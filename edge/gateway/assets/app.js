@@ -39,7 +39,10 @@ async function attempt(form, work) {
 /** A picture in its proportions, its blurhash in the place until it is loaded. */
 function picture(shown, alt, kind = "") {
   const frame = make("div", { className: `frame ${kind}` });
-  if (kind !== "avatar" && shown.width) frame.style.aspectRatio = `${shown.width} / ${shown.height}`;
+  if (kind !== "avatar" && shown.width) {
+    frame.style.aspectRatio = `${shown.width} / ${shown.height}`;
+    frame.style.maxWidth = `${24 * shown.width / shown.height}rem`;
+  }
   const canvas = paint(shown.blurhash);
   if (canvas) frame.append(canvas);
   const image = make("img", { alt, decoding: "async" });

@@ -39,7 +39,7 @@ fn capabilities(profile: &Path) -> Capabilities {
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
-        "--window-size=900,1400",
+        "--window-size=900,2400",
         &format!("--user-data-dir={}", profile.display()),
     ];
     let options = json!({"goog:chromeOptions": {"args": arguments}});
