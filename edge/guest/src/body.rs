@@ -7,7 +7,11 @@ use sluicegate_contract::limits;
 use crate::wasi::{Source, spawn, time_limit};
 
 /// A body that was not touched yet, or read in part.
-pub struct Body(Source);
+pub struct Body {
+    source: Source,
+    /// The client sends it only when somebody begins to read.
+    held_back: bool,
+}
 
 /// Why a body could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,13 +41,18 @@ impl Drain {
 }
 
 impl Body {
-    pub(crate) fn new(source: Source) -> Self {
-        Self(source)
+    pub(crate) fn new(source: Source, held_back: bool) -> Self {
+        Self { source, held_back }
     }
 
     /// The stream, to be handed on.
     pub fn into_source(self) -> Source {
-        self.0
+        self.source
+    }
+
+    async fn read(&mut self, buffer: Vec<u8>) -> (Vec<u8>, bool) {
+        self.held_back = false;
+        self.source.read(buffer).await
     }
 
     /// Reads the beginning: `limit` bytes, or all if there are fewer.
@@ -51,7 +60,7 @@ impl Body {
         let mut head = Vec::with_capacity(limit);
         while head.len() < limit {
             // The capacity may be more than was asked for, the beginning may not.
-            let (piece, more) = self.0.read(Vec::with_capacity(limit - head.len())).await;
+            let (piece, more) = self.read(Vec::with_capacity(limit - head.len())).await;
             head.extend_from_slice(&piece);
             if !more {
                 break;
@@ -64,14 +73,14 @@ impl Body {
     pub async fn next(&mut self, mut buffer: Vec<u8>) -> Option<Vec<u8>> {
         buffer.clear();
         buffer.reserve(limits::STREAM_BUFFER);
-        let (buffer, more) = self.0.read(buffer).await;
+        let (buffer, more) = self.read(buffer).await;
         more.then_some(buffer)
     }
 
     /// Waits for the word after the last byte; `false` if the body was cut off. To be asked once, and
     /// only after the end.
     pub async fn ended_well(&mut self) -> bool {
-        self.0.ended_well().await
+        self.source.ended_well().await
     }
 
     /// Reads all of a body of at most `limit` bytes.
@@ -92,8 +101,12 @@ impl Body {
         }
     }
 
-    /// Takes some more of the body behind the answer's back, and drops it.
+    /// Takes some more of the body behind the answer's back, and drops it. Not of one that the client
+    /// holds back until it is asked for (`Expect: 100-continue`): reading would ask.
     pub fn drain(mut self, drain: Drain) {
+        if self.held_back {
+            return;
+        }
         spawn(async move {
             let taken = async {
                 let mut left = drain.bytes;

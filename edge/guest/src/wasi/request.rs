@@ -1,6 +1,6 @@
 //! What comes from the client, and what goes back.
 
-use sluicegate_policy::headers::HeaderList;
+use sluicegate_policy::headers::{HeaderList, single};
 use sluicegate_policy::trace::Trace;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Method, Request, Response};
 
@@ -17,7 +17,9 @@ pub fn incoming(request: Request, trace: impl FnOnce(&HeaderList) -> Trace) -> I
     let trace = trace(&headers);
     let (done, take) = taken();
     let (stream, ending) = Request::consume_body(request, take);
-    let body = Body::new(Source::new(stream, ending, Some(done)));
+    let waits =
+        single(&headers, "expect").is_some_and(|it| it.eq_ignore_ascii_case("100-continue"));
+    let body = Body::new(Source::new(stream, ending, Some(done)), waits);
     Incoming {
         method,
         target,

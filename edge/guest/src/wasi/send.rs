@@ -73,7 +73,7 @@ pub async fn send(outgoing: Outgoing<'_>) -> Result<Reply, Failure> {
     Ok(Reply {
         status,
         headers,
-        body: Body::new(Source::new(stream, ending, Some(done))),
+        body: Body::new(Source::new(stream, ending, Some(done)), false),
     })
 }
 
