@@ -48,7 +48,8 @@ fn clippy(stop: &Stop) -> Result<()> {
         &mut cargo(["clippy", "--all-targets", "--", "-D", "warnings"]),
     )?;
     toolchain::ensure_wasm(stop)?;
-    for (_, package) in COMPONENTS {
+    let packages = COMPONENTS.iter().map(|(_, package)| *package);
+    for package in packages.chain(["sluicegate-guest"]) {
         let arguments = [
             "clippy",
             "-p",
