@@ -78,7 +78,8 @@ pub(crate) async fn complete(client: &Client<'_>, id: UploadId) -> Result<Answer
         match client.post(&target, None, limits::API_REQUEST_TIME).await {
             Ok(called) => return Ok(called.hand_on(&client.trace.request_id)),
             Err(refusal) if refusal.status() != 502 || tried == COMPLETE_TRIES => {
-                return Err(refusal.into());
+                // With the id the client can complete later what is stored already.
+                return Err(refusal.with("upload_id", id.to_string()).into());
             }
             Err(_) => {
                 pause(COMPLETE_PAUSE * tried).await;

@@ -28,18 +28,29 @@ pub(crate) async fn handler(
     Name(id): Name<UploadId>,
     Trace(traceparent): Trace,
 ) -> Result<Response, ApiError> {
-    let upload = owned(&app, &caller, id).await?;
+    // A client of the edge knows the upload only by the answer: with the id it can try again.
+    let answer = complete(&app, &caller, id, traceparent).await;
+    answer.map_err(|error| error.with("upload_id", id.to_string()))
+}
+
+async fn complete(
+    app: &App,
+    caller: &Caller,
+    id: UploadId,
+    traceparent: Option<String>,
+) -> Result<Response, ApiError> {
+    let upload = owned(app, caller, id).await?;
     if upload.state != UploadState::Ticketed {
         return earlier(&upload);
     }
     if app.env.now() >= upload.expires_at {
         return Err(expired());
     }
-    let etag = staged::check(&app, &upload).await?;
+    let etag = staged::check(app, &upload).await?;
     let completion = if app.config.image_sync && app.config.image_checks {
-        judged::complete(&app, &upload, &etag, traceparent).await?
+        judged::complete(app, &upload, &etag, traceparent).await?
     } else {
-        unjudged(&app, &upload, &etag, traceparent).await?
+        unjudged(app, &upload, &etag, traceparent).await?
     };
     match completion {
         Completion::Completed(upload) => Ok(created(&upload)),
