@@ -1,6 +1,7 @@
 //! Making a picture: the one flow that the job, the request for a picture that is not made yet, and
 //! the synchronous check share.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +18,10 @@ use crate::ports::{
 use crate::upload::{Derivative, MakingClaim, Upload, media_object, staged_object};
 use crate::wake::{Wake, Waker};
 
-/// How long one attempt may hold a picture before somebody else may try: longer than a child's wall
-/// time and the transfers around it.
-const MAKING_LEASE: Duration = Duration::from_secs(90);
+/// How long a picture stays with whoever makes it, without a sign of life.
+const MAKING_LEASE: Duration = Duration::from_secs(10);
+/// How often whoever makes it gives one.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(3);
 
 /// What is needed to make a picture.
 #[derive(Clone)]
@@ -76,7 +78,10 @@ impl Pictures {
             MakingClaim::Unknown => return Ok(Making::Unknown),
         };
         self.waker.wake(Wake::Upload(id));
-        let made = self.make_claimed(&upload).await;
+        let made = tokio::select! {
+            made = self.make_claimed(&upload) => made,
+            never = self.stay_alive(id) => match never {},
+        };
         if made.is_err() {
             // Best effort: a claim that is not given back ends with its lease.
             if let Err(error) = self.uploads.release_making(id, self.env.now()).await {
@@ -85,6 +90,21 @@ impl Pictures {
         }
         self.waker.wake(Wake::Upload(id));
         made
+    }
+
+    /// Keeps the claim for as long as this is polled. Failing is logged only: who takes the picture over
+    /// makes the same one.
+    async fn stay_alive(&self, id: UploadId) -> Infallible {
+        loop {
+            tokio::time::sleep(SIGN_OF_LIFE).await;
+            let extended = self
+                .uploads
+                .extend_making(id, self.env.now(), MAKING_LEASE)
+                .await;
+            if let Err(error) = extended {
+                tracing::warn!(upload.id = %id, %error, "could not keep a picture");
+            }
+        }
     }
 
     async fn make_claimed(&self, upload: &Upload) -> Result<Making, PortError> {

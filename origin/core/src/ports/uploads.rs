@@ -76,6 +76,15 @@ pub trait UploadStore: Send + Sync {
         on_demand_cap: Option<u32>,
     ) -> Result<MakingClaim, PortError>;
 
+    /// Makes a claim hold until `now + lease`: whoever makes a picture calls this again and again, so that
+    /// the claim of one that was killed ends soon. Does nothing where nobody is making it.
+    async fn extend_making(
+        &self,
+        id: UploadId,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<(), PortError>;
+
     /// The picture is made and stored: state `ready`. Does nothing if the upload is already `ready`
     /// or over, and says how it stands then. `None` if there is no such upload.
     async fn finish_making(

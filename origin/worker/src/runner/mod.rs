@@ -62,7 +62,7 @@ impl RunnerSettings {
         Self {
             worker: worker.into(),
             queues: QUEUES.map(queue).to_vec(),
-            lease: Duration::from_secs(30),
+            lease: Duration::from_secs(10),
             poll_min: Duration::from_millis(250),
             poll_max: Duration::from_secs(1),
             job_limit: Duration::from_mins(5),

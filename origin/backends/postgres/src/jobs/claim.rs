@@ -107,17 +107,15 @@ pub(super) async fn extend(
         r#"update jobs set lease_until = $3
         from unnest($1::uuid[], $2::integer[]) as lease (id, attempt)
         where jobs.id = lease.id and jobs.attempt = lease.attempt and jobs.state = 'running'
-        returning jobs.id"#,
+        returning jobs.id, jobs.attempt"#,
         &ids,
         &attempts,
         until.into_inner(),
     )
     .fetch_all(pool)
     .await?;
-    let held: HashSet<Uuid> = held.into_iter().map(|row| row.id).collect();
-    Ok(leases
-        .iter()
-        .filter(|lease| !held.contains(&lease.job.0))
-        .copied()
-        .collect())
+    let held: HashSet<(Uuid, i32)> = held.into_iter().map(|row| (row.id, row.attempt)).collect();
+    let asked = ids.into_iter().zip(attempts);
+    let lost = asked.zip(leases).filter(|(asked, _)| !held.contains(asked));
+    Ok(lost.map(|(_, lease)| *lease).collect())
 }

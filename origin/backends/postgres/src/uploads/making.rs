@@ -138,6 +138,18 @@ pub(super) async fn finish(
     }
 }
 
+/// No new revision: nobody is told of it.
+pub(super) async fn extend(pool: &PgPool, id: UploadId, until: Timestamp) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update uploads set making_until = $2 where id = $1 and state = 'processing'",
+        id.0,
+        until.into_inner(),
+    )
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
 pub(super) async fn release(pool: &PgPool, id: UploadId) -> sqlx::Result<()> {
     sqlx::query!(
         "update uploads set state = 'received', making_until = null, making_capped = false,

@@ -94,6 +94,17 @@ impl UploadStore for PgUploads {
         }
     }
 
+    async fn extend_making(
+        &self,
+        id: UploadId,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<(), PortError> {
+        self.0
+            .run(making::extend(&self.0.pool, id, now.plus(lease)))
+            .await
+    }
+
     async fn finish_making(
         &self,
         id: UploadId,
