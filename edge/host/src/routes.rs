@@ -66,6 +66,12 @@ impl<T> Router<T> {
         Self { exact, wildcards }
     }
 
+    /// Every target; one with several routes comes several times.
+    pub fn targets(&self) -> impl Iterator<Item = &T> {
+        let wildcards = self.wildcards.iter().map(|(_, target)| target);
+        self.exact.values().chain(wildcards).map(AsRef::as_ref)
+    }
+
     /// What answers `path`. As in Spin, one trailing slash makes no difference.
     pub fn find(&self, path: &str) -> Option<&Arc<T>> {
         let path = path.strip_suffix('/').unwrap_or(path);

@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::wasm::Loaded;
+use crate::wasm::p3::Handler;
 use crate::{Error, Limits};
 
 pub(crate) use bodies::StallGuard;
@@ -84,6 +85,7 @@ pub(crate) async fn serve(
         );
         connections.shutdown().await;
     }
+    application.loaded.router.targets().for_each(Handler::close);
     Ok(())
 }
 

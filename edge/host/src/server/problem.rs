@@ -93,8 +93,8 @@ mod tests {
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], "5");
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
-        let body = http_body_util::Limited::new(response.into_body(), 4096);
-        let bytes = BodyExt::collect(body).await.unwrap().to_bytes();
+        let frame = response.into_body().frame().await.unwrap().unwrap();
+        let bytes = frame.into_data().unwrap();
         let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(json["type"], "/problems/unavailable");
         assert_eq!(json["status"], 503);

@@ -8,6 +8,7 @@ mod upstream;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::config::Config;
 use crate::manifest::{self, Component, Dependency, Manifest, Problems};
@@ -29,6 +30,8 @@ pub(crate) struct Grants {
     pub(crate) id: String,
     pub(crate) variables: Variables,
     pub(crate) allowed_hosts: AllowedHosts,
+    /// Set when the host ends: what happens to instances then is no failure.
+    pub(crate) closing: AtomicBool,
 }
 
 /// Reads, resolves, composes, compiles and links. Blocks; call it off the async threads, within a runtime.
@@ -80,6 +83,7 @@ fn grant_all(
             id: id.clone(),
             variables,
             allowed_hosts: allowed_hosts(id, component, &values, &mut problems),
+            closing: AtomicBool::new(false),
         };
         all.insert(id.clone(), grants);
     }

@@ -10,6 +10,7 @@ mod variables;
 mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -60,14 +61,14 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
 
 /// A component that is compiled and linked, with the instances that run it.
 pub(crate) struct Handler {
-    id: String,
+    grants: Arc<Grants>,
     proxy: ProxyHandler<Factory>,
 }
 
 impl std::fmt::Debug for Handler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Handler")
-            .field("id", &self.id)
+            .field("id", &self.grants.id)
             .finish_non_exhaustive()
     }
 }
@@ -91,13 +92,18 @@ impl Handler {
             limits: limits.clone(),
         };
         Ok(Self {
-            id: factory.grants.id.clone(),
+            grants: factory.grants.clone(),
             proxy: ProxyHandler::new(factory),
         })
     }
 
     pub(crate) fn id(&self) -> &str {
-        &self.id
+        &self.grants.id
+    }
+
+    /// The host ends: instances that go with it are no failures.
+    pub(crate) fn close(&self) {
+        self.grants.closing.store(true, Ordering::Release);
     }
 
     /// Runs a request, whose URI has scheme and authority. The body of the response ends cleanly only
@@ -124,7 +130,7 @@ impl Handler {
             return Failure::TimedOut;
         }
         if let Some(error) = error.downcast_ref::<InstantiationError<Arc<Lease>>>() {
-            tracing::warn!(component = %self.id, "no instance: {:#}", error.error);
+            tracing::warn!(component = %self.grants.id, "no instance: {:#}", error.error);
             if error.error.is::<PoolConcurrencyLimitError>() {
                 return Failure::NoRoom;
             }

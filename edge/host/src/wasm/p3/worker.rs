@@ -177,7 +177,11 @@ impl WorkerState for Worker {
         if let Err(error) = result {
             // Before the store goes, so that no stream it closes is taken for a clean end.
             self.shared.failed.store(true, Ordering::Release);
-            tracing::warn!(component = %self.grants.id, "an instance failed: {error:?}");
+            if !self.grants.closing.load(Ordering::Acquire) {
+                let component = self.grants.id.as_str();
+                tracing::warn!(component, "an instance ended: {}", error.root_cause());
+                tracing::debug!(component, "{error:?}");
+            }
         }
         drop(store);
     }

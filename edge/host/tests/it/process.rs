@@ -1,0 +1,134 @@
+//! The program: its exit codes, its one line on standard output, its log.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::support::{Raw, cache, in_time, manifest, write};
+
+fn program(app: &std::path::Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate-edge"));
+    command
+        .arg("--app")
+        .arg(app)
+        .arg("--cache-dir")
+        .arg(cache())
+        .args(["--listen", "127.0.0.1:0"])
+        .env_clear()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// Waits for the line that says where it listens.
+async fn address(child: &mut Child) -> std::net::SocketAddr {
+    let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    let line = in_time(lines.next_line()).await.unwrap().unwrap();
+    let address = line.strip_prefix("listening on http://").unwrap();
+    address.parse().unwrap()
+}
+
+fn terminate(child: &Child) {
+    let pid = child.id().unwrap().to_string();
+    let status = std::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+#[tokio::test]
+async fn everything_wrong_is_named_before_anything_listens() {
+    let app = write(
+        "wrong",
+        r#"
+spin_manifest_version = 2
+[application]
+name = "wrong"
+[[trigger.redis]]
+channel = "x"
+[[trigger.http]]
+route = "/..."
+component = "a"
+[component.a]
+source = "missing.wasm"
+key_value_stores = ["default"]
+"#,
+    );
+    let output = in_time(program(&app).output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    assert!(output.stdout.is_empty());
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.contains("trigger.redis is not supported"), "{log}");
+    assert!(
+        log.contains("component.a.key_value_stores is not supported"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn missing_variables_and_files_are_named() {
+    let app = manifest("no-variables", "");
+    let output = in_time(program(&app).output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.contains("SPIN_VARIABLE_TOKEN"), "{log}");
+
+    let text = std::fs::read_to_string(&app).unwrap();
+    let app = write(
+        "no-file",
+        &text.replace("test_guest.wasm", "test_guest.missing"),
+    );
+    let mut command = program(&app);
+    command.env("SPIN_VARIABLE_TOKEN", "x");
+    let output = in_time(command.output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.contains("component.guest: cannot read"), "{log}");
+}
+
+#[tokio::test]
+async fn secrets_and_queries_stay_out_of_the_log_and_a_signal_ends_it_well() {
+    let app = manifest("secrets", "variables = { token = \"{{ token }}\" }");
+    let mut command = program(&app);
+    command
+        .args(["--log-format", "json"])
+        .env("RUST_LOG", "trace")
+        .env("SPIN_VARIABLE_TOKEN", "hush-hush");
+    let mut child = command.spawn().unwrap();
+    let mut stderr = child.stderr.take().unwrap();
+    let log = tokio::spawn(async move {
+        let mut text = String::new();
+        stderr.read_to_string(&mut text).await.unwrap();
+        text
+    });
+    let address = address(&mut child).await;
+    let mut client = Raw::open(address).await;
+    client
+        .write("GET /var/token?key=query-secret HTTP/1.1\r\nhost: edge\r\n\r\n")
+        .await;
+    client.read_until("hush-hush").await;
+    drop(client);
+    terminate(&child);
+    let status = in_time(child.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+
+    let log = in_time(log).await.unwrap();
+    assert!(!log.contains("hush-hush"));
+    let line = log
+        .lines()
+        .find(|line| line.contains("\"target\":\"access\""))
+        .unwrap();
+    assert!(!line.contains("query-secret"));
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["path"], "/var/token");
+    assert_eq!(line["method"], "GET");
+    assert_eq!(line["status"], 200);
+    assert_eq!(line["bytes_out"], 9);
+    assert_eq!(line["component"], "guest");
+    assert_eq!(line["complete"], true);
+}

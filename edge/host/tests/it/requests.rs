@@ -1,0 +1,89 @@
+//! What a component sees of a request, and a client of the answer.
+
+use bytes::Bytes;
+use http::Request;
+use sluicegate_edge::Limits;
+
+use crate::support::{Raw, Running};
+
+const VARIABLES: &str = "variables = { bearer = \"Bearer {{ token }}\", quiet = \"{{ level }}\" }";
+
+#[tokio::test]
+async fn answers() {
+    let host = Running::start("answers", "", Limits::default()).await;
+    let answer = host.get("/hello?a=b").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.text(), "hello");
+}
+
+#[tokio::test]
+async fn a_component_reads_its_own_variables_and_no_others() {
+    let host = Running::start("variables", VARIABLES, Limits::default()).await;
+    assert_eq!(host.get("/var/bearer").await.text(), "Bearer hush-hush");
+    assert_eq!(host.get("/var/quiet").await.text(), "low");
+    let denied = host.get("/var/token").await;
+    assert_eq!(denied.status, 404);
+    assert!(denied.text().contains("Undefined"), "{denied:?}");
+    let denied = host.get("/var/Token").await;
+    assert!(denied.text().contains("InvalidName"), "{denied:?}");
+}
+
+#[tokio::test]
+async fn the_hosts_headers_cannot_be_forged() {
+    let host = Running::start("forged", "", Limits::default()).await;
+    let request = Request::get(host.url("/headers"))
+        .header("spin-client-addr", "9.9.9.9:9")
+        .header("Spin-Full-Url", "http://evil")
+        .header("x-kept", "yes");
+    let seen = host.send(request, Bytes::new()).await;
+    assert!(seen.text().contains("x-kept: yes"));
+    assert!(seen.text().contains("spin-client-addr: 127.0.0.1:"));
+    assert!(!seen.text().contains("9.9.9.9"));
+    assert!(!seen.text().contains("evil"));
+}
+
+#[tokio::test]
+async fn a_connection_serves_many_requests() {
+    let host = Running::start("keep-alive", "", Limits::default()).await;
+    let mut connection = Raw::open(host.address).await;
+    for _ in 0..3 {
+        connection
+            .write("GET /hello HTTP/1.1\r\nhost: edge\r\n\r\n")
+            .await;
+        connection.read_until("hello\r\n0\r\n\r\n").await;
+    }
+}
+
+#[tokio::test]
+async fn requests_without_a_host_or_with_too_large_a_head_are_refused() {
+    let host = Running::start("heads", "", Limits::default()).await;
+    let mut connection = Raw::open(host.address).await;
+    connection.write("GET /hello HTTP/1.1\r\n\r\n").await;
+    let seen = connection.read_until("}").await;
+    assert!(seen.starts_with("HTTP/1.1 400"), "{seen}");
+    assert!(seen.contains("/problems/invalid-request"), "{seen}");
+
+    let mut connection = Raw::open(host.address).await;
+    connection
+        .write(format!(
+            "GET /hello HTTP/1.1\r\nhost: edge\r\nx: {}\r\n\r\n",
+            "x".repeat(40_000)
+        ))
+        .await;
+    let seen = connection.read_until("\r\n\r\n").await;
+    assert!(seen.starts_with("HTTP/1.1 431"), "{seen}");
+}
+
+#[tokio::test]
+async fn instances_are_used_again_and_replaced_in_time() {
+    let limits = Limits {
+        instance_uses: 2,
+        ..Limits::default()
+    };
+    let host = Running::start("reuse", "", limits).await;
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        seen.push(host.get("/uses").await.text().to_owned());
+    }
+    assert_eq!(seen, ["1", "2", "1", "2"]);
+}
