@@ -1,11 +1,19 @@
 //! What every adapter of a port must do, one file a port, as functions that an adapter's own tests
 //! call. Development only: nothing that is shipped depends on it.
 //!
-//! A suite knows the port alone, never an adapter; [`testdb`], which gives tests their databases, is no suite. Start at the file of your port.
+//! A suite knows the port alone, never an adapter; [`testdb`], which gives tests their databases, is no
+//! suite. Start at the file of your port.
 
+pub mod accounts;
 pub mod detector;
+pub mod jobs;
 mod judges;
 pub mod objects;
+pub mod posts;
+mod promises;
 pub mod scripted;
+pub mod sessions;
+pub mod stores;
 pub mod testdb;
 pub mod text_model;
+pub mod uploads;

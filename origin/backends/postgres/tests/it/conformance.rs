@@ -1,0 +1,45 @@
+use sluicegate_conformance::stores::Stores;
+use sluicegate_conformance::testdb::TestDatabase;
+use sluicegate_conformance::{accounts, jobs, posts, sessions, uploads};
+
+pub(crate) fn stores(database: &TestDatabase) -> Stores {
+    let database = database.database();
+    Stores {
+        accounts: database.accounts(),
+        sessions: database.sessions(),
+        signing_keys: database.signing_keys(),
+        uploads: database.uploads(),
+        posts: database.posts(),
+        jobs: database.jobs(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_promises_of_job_queues() {
+    let database = TestDatabase::new().await;
+    jobs::run(&database.database().jobs()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_promises_of_account_stores() {
+    let database = TestDatabase::new().await;
+    accounts::run(&stores(&database)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_promises_of_session_stores() {
+    let database = TestDatabase::new().await;
+    sessions::run(&stores(&database)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_promises_of_upload_stores() {
+    let database = TestDatabase::new().await;
+    uploads::run(&stores(&database)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_promises_of_post_stores() {
+    let database = TestDatabase::new().await;
+    posts::run(&stores(&database)).await;
+}

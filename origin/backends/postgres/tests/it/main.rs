@@ -1,0 +1,12 @@
+//! The Postgres adapters against a real Postgres.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests fail by panicking"
+)]
+
+mod conformance;
+mod schema;
+mod transactions;
+mod wake;

@@ -1,0 +1,99 @@
+use std::sync::Arc;
+
+use sluicegate_core::job::JobState;
+use sluicegate_core::ports::JobQueue;
+
+use super::{add, assert_lost, claim, claim_one, state};
+use crate::stores::at;
+
+/// A failed attempt waits until the time that the worker names, and says why it failed.
+pub async fn retries_at_the_given_time(jobs: &Arc<dyn JobQueue>) {
+    let queue = "retries_at_the_given_time";
+    let job = add(jobs, queue).await;
+    let lease = claim_one(jobs, queue, at(0)).await;
+    jobs.retry(&lease, at(100), "no \0answer", at(1))
+        .await
+        .unwrap();
+    let view = jobs.job(job.id).await.unwrap().unwrap();
+    assert_eq!((view.state, view.run_at), (JobState::Ready, at(100)));
+    assert!(view.last_error.unwrap().contains("answer"));
+    assert!(claim(jobs, queue, 10, at(99)).await.is_empty());
+    assert_eq!(claim_one(jobs, queue, at(100)).await.attempt, 2);
+}
+
+/// When the last attempt has failed the job is dead and kept.
+pub async fn buries_after_the_last_attempt(jobs: &Arc<dyn JobQueue>) {
+    let queue = "buries_after_the_last_attempt";
+    let job = add(jobs, queue).await;
+    for _ in 0..job.max_attempts {
+        assert_ne!(state(jobs, job.id).await, JobState::Dead);
+        let lease = claim_one(jobs, queue, at(0)).await;
+        jobs.retry(&lease, at(0), "failed", at(0)).await.unwrap();
+    }
+    assert_eq!(state(jobs, job.id).await, JobState::Dead);
+    assert!(claim(jobs, queue, 10, at(10_000)).await.is_empty());
+    assert_eq!(jobs.stats(queue, at(10_000)).await.unwrap().dead, 1);
+}
+
+/// An attempt counts when it begins: a job that kills every worker is dead in the end, too.
+pub async fn buries_what_killed_its_last_worker(jobs: &Arc<dyn JobQueue>) {
+    let queue = "buries_what_killed_its_last_worker";
+    let job = add(jobs, queue).await;
+    for attempt in 0..i64::from(job.max_attempts) {
+        claim_one(jobs, queue, at(attempt * 30)).await;
+    }
+    assert!(claim(jobs, queue, 10, at(10_000)).await.is_empty());
+    let view = jobs.job(job.id).await.unwrap().unwrap();
+    assert_eq!(view.state, JobState::Dead);
+    assert!(view.last_error.is_some(), "an operator must see why");
+}
+
+/// What cannot succeed is dead at once, and says why.
+pub async fn buries_at_once(jobs: &Arc<dyn JobQueue>) {
+    let queue = "buries_at_once";
+    let job = add(jobs, queue).await;
+    let lease = claim_one(jobs, queue, at(0)).await;
+    jobs.bury(&lease, "no such thing", at(1)).await.unwrap();
+    let view = jobs.job(job.id).await.unwrap().unwrap();
+    assert_eq!(
+        (view.state, view.last_error.as_deref()),
+        (JobState::Dead, Some("no such thing"))
+    );
+    assert!(claim(jobs, queue, 10, at(10_000)).await.is_empty());
+}
+
+/// A dead job, and no other, is made ready again with all its attempts; old leases stay lost.
+pub async fn replays_dead_jobs(jobs: &Arc<dyn JobQueue>) {
+    let queue = "replays_dead_jobs";
+    let job = add(jobs, queue).await;
+    assert!(!jobs.replay(job.id, at(0)).await.unwrap(), "it is not dead");
+    let old = claim_one(jobs, queue, at(0)).await;
+    assert!(!jobs.replay(job.id, at(0)).await.unwrap(), "it is not dead");
+    jobs.bury(&old, "broken", at(1)).await.unwrap();
+    assert!(jobs.replay(job.id, at(50)).await.unwrap());
+    assert!(
+        !jobs.replay(job.id, at(50)).await.unwrap(),
+        "it is ready again"
+    );
+    assert!(claim(jobs, queue, 10, at(49)).await.is_empty());
+    for _ in 0..job.max_attempts {
+        let lease = claim_one(jobs, queue, at(50)).await;
+        assert_ne!(lease.attempt, old.attempt);
+        assert_lost(&jobs.settle(&old, at(50)).await);
+        jobs.retry(&lease, at(50), "failed", at(50)).await.unwrap();
+    }
+    assert_eq!(state(jobs, job.id).await, JobState::Dead);
+}
+
+/// A job that is done stays done and is never given out again.
+pub async fn settles_once(jobs: &Arc<dyn JobQueue>) {
+    let queue = "settles_once";
+    let job = add(jobs, queue).await;
+    let lease = claim_one(jobs, queue, at(0)).await;
+    // Late, but nobody else has taken it over.
+    jobs.settle(&lease, at(10_000)).await.unwrap();
+    assert_eq!(state(jobs, job.id).await, JobState::Done);
+    assert_lost(&jobs.settle(&lease, at(10_001)).await);
+    assert!(!jobs.replay(job.id, at(10_001)).await.unwrap());
+    assert!(claim(jobs, queue, 10, at(20_000)).await.is_empty());
+}

@@ -1,0 +1,160 @@
+//! What every [`SessionStore`](sluicegate_core::ports::SessionStore) and
+//! [`SigningKeyStore`](sluicegate_core::ports::SigningKeyStore) must do.
+
+#![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "that is how a promise is found broken"
+)]
+
+use sluicegate_contract::ids::SessionId;
+use sluicegate_core::session::{NewSession, RefreshHash, Rotation, SigningKey};
+use tokio::task::JoinSet;
+
+use crate::promises::promises;
+use crate::stores::{Stores, at, hash, id, new_session, number};
+
+promises!(Stores:
+    ends_sessions,
+    lets_sessions_expire,
+    rotates_tokens,
+    ends_a_session_whose_token_comes_twice,
+    lets_one_of_two_rotations_win,
+    refuses_tokens_of_ended_sessions,
+    adds_one_first_signing_key,
+);
+
+async fn session(stores: &Stores) -> NewSession {
+    let account = stores.account().await;
+    let session = new_session(account.id);
+    stores.sessions.start(&session).await.unwrap();
+    session
+}
+
+async fn is_live(stores: &Stores, id: SessionId, seconds: i64) -> bool {
+    stores.sessions.is_live(id, at(seconds)).await.unwrap()
+}
+
+/// Rotates at second 10; the session then lasts until 7,200.
+async fn rotate(stores: &Stores, old: &RefreshHash, new: &RefreshHash) -> Rotation {
+    stores
+        .sessions
+        .rotate(old, new, at(10), at(7_200))
+        .await
+        .unwrap()
+}
+
+/// A session lives until it is ended, alone and for good.
+pub async fn ends_sessions(stores: &Stores) {
+    let (one, other) = (session(stores).await, session(stores).await);
+    assert!(is_live(stores, one.id, 1).await);
+    stores.sessions.end(one.id, at(2)).await.unwrap();
+    stores.sessions.end(one.id, at(3)).await.unwrap();
+    stores.sessions.start(&one).await.unwrap();
+    assert!(!is_live(stores, one.id, 4).await);
+    assert!(is_live(stores, other.id, 4).await);
+    assert!(!is_live(stores, SessionId(id()), 4).await);
+}
+
+/// At `expires_at` it is over.
+pub async fn lets_sessions_expire(stores: &Stores) {
+    let session = session(stores).await;
+    assert!(is_live(stores, session.id, 3_599).await);
+    assert!(!is_live(stores, session.id, 3_600).await);
+    let late = stores
+        .sessions
+        .rotate(&session.refresh, &hash(), at(3_600), at(9_000))
+        .await;
+    assert_eq!(late.unwrap(), Rotation::Unknown);
+}
+
+/// The new token works next, and the session lasts longer.
+pub async fn rotates_tokens(stores: &Stores) {
+    let session = session(stores).await;
+    let rotated = Rotation::Rotated {
+        session: session.id,
+        account: session.account,
+    };
+    let (second, third) = (hash(), hash());
+    assert_eq!(rotate(stores, &session.refresh, &second).await, rotated);
+    assert!(is_live(stores, session.id, 7_199).await);
+    assert_eq!(rotate(stores, &second, &third).await, rotated);
+    assert_eq!(rotate(stores, &hash(), &hash()).await, Rotation::Unknown);
+    assert!(is_live(stores, session.id, 11).await);
+}
+
+/// A token that was used before is a copy: nobody keeps the session, not even with the newest token.
+pub async fn ends_a_session_whose_token_comes_twice(stores: &Stores) {
+    let session = session(stores).await;
+    let second = hash();
+    rotate(stores, &session.refresh, &second).await;
+    assert_eq!(
+        rotate(stores, &session.refresh, &hash()).await,
+        Rotation::Reused
+    );
+    assert!(!is_live(stores, session.id, 11).await);
+    assert_eq!(rotate(stores, &second, &hash()).await, Rotation::Unknown);
+}
+
+/// Of two calls with one token at once one wins, and the other ends the session.
+pub async fn lets_one_of_two_rotations_win(stores: &Stores) {
+    for _ in 0..10 {
+        let session = session(stores).await;
+        let mut calls = JoinSet::new();
+        for _ in 0..2 {
+            let stores = stores.clone();
+            calls.spawn(async move { rotate(&stores, &session.refresh, &hash()).await });
+        }
+        let outcomes = calls.join_all().await;
+        let won = outcomes
+            .iter()
+            .filter(|o| matches!(o, Rotation::Rotated { .. }))
+            .count();
+        let reused = outcomes
+            .iter()
+            .filter(|o| matches!(o, Rotation::Reused))
+            .count();
+        assert_eq!((won, reused), (1, 1), "{outcomes:?}");
+        assert!(!is_live(stores, session.id, 11).await);
+    }
+}
+
+/// With the session its tokens are over.
+pub async fn refuses_tokens_of_ended_sessions(stores: &Stores) {
+    let session = session(stores).await;
+    stores.sessions.end(session.id, at(2)).await.unwrap();
+    assert_eq!(
+        rotate(stores, &session.refresh, &hash()).await,
+        Rotation::Unknown
+    );
+}
+
+/// Replicas that start together end with the same key.
+pub async fn adds_one_first_signing_key(stores: &Stores) {
+    assert!(
+        stores.signing_keys.keys().await.unwrap().is_empty(),
+        "the suite needs an empty store"
+    );
+    let mut replicas = JoinSet::new();
+    for _ in 0..8 {
+        let keys = stores.signing_keys.clone();
+        replicas.spawn(async move {
+            let key = SigningKey {
+                id: format!("key-{}", number()),
+                secret: [hash(), hash()].concat(),
+                created_at: at(0),
+            };
+            keys.add_first(&key).await.unwrap();
+            let all = keys.keys().await.unwrap();
+            assert!(!all.is_empty(), "a key must be there after the call");
+            all
+        });
+    }
+    let seen = replicas.join_all().await;
+    let one = stores.signing_keys.keys().await.unwrap();
+    assert_eq!(one.len(), 1);
+    assert_eq!(one.first().unwrap().secret.len(), 64);
+    for keys in seen {
+        assert!(keys == one, "all replicas must see the same key");
+    }
+}

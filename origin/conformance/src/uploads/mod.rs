@@ -1,0 +1,42 @@
+//! What every [`UploadStore`](sluicegate_core::ports::UploadStore) must do.
+
+#![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "that is how a promise is found broken"
+)]
+
+mod making;
+mod tickets;
+mod verdicts;
+
+use crate::promises::promises;
+use crate::stores::Stores;
+
+pub use making::*;
+pub use tickets::*;
+pub use verdicts::*;
+
+promises!(Stores:
+    keeps_tickets,
+    limits_open_tickets,
+    limits_open_tickets_that_come_at_once,
+    completes_with_a_job,
+    completes_once,
+    completes_no_expired_ticket,
+    completes_what_was_judged_before,
+    lets_one_make_a_picture,
+    makes_again_when_a_lease_has_ended,
+    holds_claims_that_are_extended,
+    caps_making_on_demand,
+    finishes_once,
+    gives_claims_back,
+    tries_failed_pictures_again,
+    rejects_and_clears,
+    keeps_what_replaced_a_rejected_picture,
+    fails_only_what_is_under_way,
+    passes_pictures,
+    removes_pictures,
+    settles_with_the_verdict,
+    changes_nothing_with_a_lost_lease,
+);

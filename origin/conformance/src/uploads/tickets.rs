@@ -1,0 +1,211 @@
+use sluicegate_contract::ids::UploadId;
+use sluicegate_contract::uploads::{Moderation, Purpose, UploadState};
+use sluicegate_core::job::JobState;
+use sluicegate_core::moderation::{Outcome, Subject};
+use sluicegate_core::ports::CreateTicketError;
+use sluicegate_core::upload::Completion;
+use tokio::task::JoinSet;
+
+use crate::stores::{ETAG, Stores, at, derivative, id, image_job, new_upload, record};
+
+/// A ticket is found as it was given.
+pub async fn keeps_tickets(stores: &Stores) {
+    let owner = stores.account().await;
+    let new = new_upload(owner.id, Purpose::PostHeader);
+    let upload = stores.uploads.create_ticket(&new, 1).await.unwrap();
+    assert_eq!(
+        (upload.id, upload.owner, upload.purpose),
+        (new.id, owner.id, new.purpose)
+    );
+    assert_eq!(
+        (upload.state, upload.moderation),
+        (UploadState::Ticketed, Moderation::Unreviewed)
+    );
+    assert_eq!(upload.declared_length, new.length);
+    assert_eq!(
+        (upload.created_at, upload.expires_at),
+        (new.created_at, new.expires_at)
+    );
+    assert_eq!(
+        (&upload.staged_etag, &upload.derivative, &upload.reason),
+        (&None, &None, &None)
+    );
+    assert_eq!(
+        (upload.received_at, upload.ready_at, upload.moderated_at),
+        (None, None, None)
+    );
+    assert_eq!(stores.uploads.upload(new.id).await.unwrap(), Some(upload));
+    assert_eq!(stores.uploads.upload(UploadId(id())).await.unwrap(), None);
+}
+
+/// Complete and expired ones do not count, nor do those of others.
+pub async fn limits_open_tickets(stores: &Stores) {
+    let (owner, other) = (stores.account().await, stores.account().await);
+    let open = |account, seconds| {
+        let mut new = new_upload(account, Purpose::Avatar);
+        new.created_at = at(seconds);
+        new.expires_at = at(seconds + 100);
+        async move { stores.uploads.create_ticket(&new, 2).await }
+    };
+    let first = open(owner.id, 0).await.unwrap();
+    open(owner.id, 50).await.unwrap();
+    assert!(matches!(
+        open(owner.id, 60).await,
+        Err(CreateTicketError::TooManyOpen)
+    ));
+    open(other.id, 60).await.unwrap();
+    stores
+        .uploads
+        .complete(first.id, ETAG, &image_job(&first), at(61))
+        .await
+        .unwrap();
+    open(owner.id, 62).await.unwrap();
+    assert!(matches!(
+        open(owner.id, 63).await,
+        Err(CreateTicketError::TooManyOpen)
+    ));
+    open(owner.id, 150).await.unwrap();
+}
+
+/// The limit holds, however many ask at once.
+pub async fn limits_open_tickets_that_come_at_once(stores: &Stores) {
+    let owner = stores.account().await;
+    let mut asked = JoinSet::new();
+    for _ in 0..12 {
+        let uploads = stores.uploads.clone();
+        asked.spawn(async move {
+            uploads
+                .create_ticket(&new_upload(owner.id, Purpose::Avatar), 5)
+                .await
+                .is_ok()
+        });
+    }
+    let given = asked
+        .join_all()
+        .await
+        .into_iter()
+        .filter(|given| *given)
+        .count();
+    assert_eq!(given, 5);
+}
+
+/// The upload is `received`, and its job is there.
+pub async fn completes_with_a_job(stores: &Stores) {
+    let owner = stores.account().await;
+    let ticket = stores.ticket(owner.id, Purpose::Avatar).await;
+    let job = image_job(&ticket);
+    let completion = stores
+        .uploads
+        .complete(ticket.id, ETAG, &job, at(3))
+        .await
+        .unwrap();
+    let Completion::Completed(upload) = completion else {
+        panic!("{completion:?}")
+    };
+    assert_eq!(
+        (upload.state, upload.received_at),
+        (UploadState::Received, Some(at(3)))
+    );
+    assert_eq!(upload.staged_etag.as_deref(), Some(ETAG));
+    assert!(upload.revision > ticket.revision);
+    assert_eq!(stores.upload(ticket.id).await, upload);
+    let view = stores.jobs.job(job.id).await.unwrap().unwrap();
+    assert_eq!(
+        (view.state, view.queue.as_str()),
+        (JobState::Ready, job.queue)
+    );
+    let unknown = stores
+        .uploads
+        .complete(UploadId(id()), ETAG, &image_job(&ticket), at(3))
+        .await;
+    assert_eq!(unknown.unwrap(), Completion::Unknown);
+}
+
+/// Of many calls at once one completes and leaves one job; the others change nothing.
+pub async fn completes_once(stores: &Stores) {
+    let owner = stores.account().await;
+    let ticket = stores.ticket(owner.id, Purpose::Avatar).await;
+    let mut calls = JoinSet::new();
+    for n in 0..8 {
+        let (stores, ticket) = (stores.clone(), ticket.clone());
+        calls.spawn(async move {
+            let job = image_job(&ticket);
+            let etag = format!("\"{n}\"");
+            let done = stores
+                .uploads
+                .complete(ticket.id, &etag, &job, at(3))
+                .await
+                .unwrap();
+            let has_job = stores.jobs.job(job.id).await.unwrap().is_some();
+            (done, etag, has_job)
+        });
+    }
+    let mut completed = 0;
+    for (completion, etag, has_job) in calls.join_all().await {
+        match completion {
+            Completion::Completed(upload) => {
+                completed += 1;
+                assert!(has_job);
+                assert_eq!(upload.staged_etag.as_ref(), Some(&etag));
+                assert_eq!(stores.upload(ticket.id).await, upload);
+            }
+            Completion::Already(_) => assert!(!has_job, "a second job was committed"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(completed, 1);
+}
+
+/// A ticket works until `expires_at`; what is over is refused, too.
+pub async fn completes_no_expired_ticket(stores: &Stores) {
+    let owner = stores.account().await;
+    let ticket = stores.ticket(owner.id, Purpose::Avatar).await;
+    let job = image_job(&ticket);
+    let late = stores
+        .uploads
+        .complete(ticket.id, ETAG, &job, ticket.expires_at)
+        .await
+        .unwrap();
+    assert_eq!(late, Completion::Refused(ticket.clone()));
+    assert_eq!(stores.jobs.job(job.id).await.unwrap(), None);
+    stores
+        .uploads
+        .reject(ticket.id, "broken", at(2))
+        .await
+        .unwrap();
+    let over = stores
+        .uploads
+        .complete(ticket.id, ETAG, &job, at(3))
+        .await
+        .unwrap();
+    assert!(matches!(over, Completion::Refused(_)), "{over:?}");
+}
+
+/// A picture that was made and judged before the answer is `ready` and `passed` at once.
+pub async fn completes_what_was_judged_before(stores: &Stores) {
+    let owner = stores.account().await;
+    let ticket = stores.ticket(owner.id, Purpose::Avatar).await;
+    let passed = record(Subject::Upload(ticket.id), owner.id, Outcome::Passed);
+    let made = derivative();
+    let complete = || {
+        stores
+            .uploads
+            .complete_judged(ticket.id, ETAG, &made, &passed, at(4))
+    };
+    let completion = complete().await.unwrap();
+    let Completion::Completed(upload) = completion else {
+        panic!("{completion:?}")
+    };
+    assert_eq!(
+        (upload.state, upload.moderation),
+        (UploadState::Ready, Moderation::Passed)
+    );
+    assert_eq!(upload.derivative.as_ref(), Some(&made));
+    let times = (upload.received_at, upload.ready_at, upload.moderated_at);
+    assert_eq!(times, (Some(at(4)), Some(at(4)), Some(at(4))));
+    assert_eq!(complete().await.unwrap(), Completion::Already(upload));
+    assert_eq!(
+        stores.uploads.records(ticket.id).await.unwrap(),
+        [passed.clone()]
+    );
+}
