@@ -54,7 +54,7 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
 
 fn finish(mut response: Response, id: &str) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        write_problem(&mut response, problem.instance(id));
+        write_problem(&mut response, &problem.instance(id));
     }
     let headers = response.headers_mut();
     headers.insert(
@@ -75,8 +75,8 @@ fn finish(mut response: Response, id: &str) -> Response {
     response
 }
 
-fn write_problem(response: &mut Response, problem: Problem) {
-    let json = serde_json::to_vec(&problem).unwrap_or_default();
+fn write_problem(response: &mut Response, problem: &Problem) {
+    let json = serde_json::to_vec(problem).unwrap_or_default();
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,

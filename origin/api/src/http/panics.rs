@@ -8,11 +8,12 @@ use sluicegate_contract::problem::ProblemType;
 use crate::error::ApiError;
 
 pub(crate) fn answer(panic: Box<dyn Any + Send + 'static>) -> Response {
-    let message = panic
-        .downcast_ref::<&'static str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic without a message");
+    let message = match panic.downcast::<&'static str>() {
+        Ok(text) => (*text).to_owned(),
+        Err(panic) => panic
+            .downcast::<String>()
+            .map_or_else(|_| String::new(), |text| *text),
+    };
     tracing::error!(panic = message, "a handler panicked");
     ApiError::new(ProblemType::Internal).into_response()
 }

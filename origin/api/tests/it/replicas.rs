@@ -1,4 +1,14 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jwt_simple::prelude::{Claims, Ed25519KeyPair, EdDSAKeyPairLike};
 use serde_json::json;
+use sluicegate_api::router;
+use sluicegate_core::error::PortError;
+use sluicegate_core::ports::SigningKeyStore;
+use sluicegate_core::session::SigningKey;
 
 use crate::support::{Person, World, call};
 
@@ -60,4 +70,84 @@ async fn a_status_that_waits_here_sees_what_happens_there() {
     grant.expect(200);
     let status = status.expect(200);
     assert!(status["revision"].as_u64().unwrap() > 2);
+}
+
+/// Keys to which an operator adds.
+#[derive(Default)]
+struct Keys {
+    newest_first: Mutex<Vec<SigningKey>>,
+    looks: AtomicUsize,
+}
+
+#[async_trait]
+impl SigningKeyStore for Keys {
+    async fn keys(&self) -> Result<Vec<SigningKey>, PortError> {
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        Ok(self.newest_first.lock().unwrap().clone())
+    }
+
+    async fn add_first(&self, key: &SigningKey) -> Result<(), PortError> {
+        let mut keys = self.newest_first.lock().unwrap();
+        if keys.is_empty() {
+            keys.push(key.clone());
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_is_known_soon_and_the_old_one_still_verifies() {
+    let world = World::new().await;
+    let keys = Arc::new(Keys::default());
+    let mut state = world.state.clone();
+    state.signing_keys = keys.clone();
+    let (here, there) = (router(state.clone()), router(state.clone()));
+    let request = json!({ "handle": "ada", "password": "correct horse" });
+    let sign_up = call("POST", "/v1/accounts")
+        .json(&request)
+        .send(&here)
+        .await;
+    let old = Person::of(&sign_up.expect(201));
+
+    let secret = Ed25519KeyPair::generate().to_bytes();
+    let new = SigningKey {
+        id: "new".to_owned(),
+        secret,
+        created_at: state.env.now(),
+    };
+    keys.newest_first.lock().unwrap().insert(0, new);
+    world.clock.advance(Duration::from_secs(6));
+    let log_in = call("POST", "/v1/sessions")
+        .json(&request)
+        .send(&there)
+        .await;
+    let new = Person::of(&log_in.expect(201));
+    for token in [&new.access, &old.access] {
+        call("GET", "/v1/me")
+            .token(token)
+            .send(&here)
+            .await
+            .expect(200);
+        call("GET", "/v1/me")
+            .token(token)
+            .send(&there)
+            .await
+            .expect(200);
+    }
+
+    let stranger = Ed25519KeyPair::generate().with_key_id("unknown");
+    let looks = keys.looks.load(Ordering::SeqCst);
+    for _ in 0..10 {
+        let claims = Claims::create(jwt_simple::prelude::Duration::from_secs(60));
+        let unknown = stranger.sign(claims).unwrap();
+        call("GET", "/v1/me")
+            .token(&unknown)
+            .send(&here)
+            .await
+            .problem(401, "unauthorized");
+    }
+    assert!(
+        keys.looks.load(Ordering::SeqCst) <= looks + 1,
+        "tokens cannot cause many look-ups"
+    );
 }

@@ -119,6 +119,18 @@ async fn a_detector_that_is_down_judges_nothing_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_bug_is_a_500_that_shows_nothing() {
+    let world = judging().await;
+    world.detector.set(Mood::Panics);
+    let ada = world.sign_up("ada").await;
+    let id = world.staged(&ada, "avatar", &fixture("photo.png")).await;
+    let problem = world.complete(&ada, id).await.problem(500, "internal");
+    assert!(!problem.to_string().contains("bug"));
+    world.detector.set(Mood::Safe);
+    world.complete(&ada, id).await.expect(201);
+}
+
+#[tokio::test]
 async fn a_file_that_only_decoding_shows_to_be_broken_is_refused() {
     let world = judging().await;
     let ada = world.sign_up("ada").await;

@@ -12,6 +12,7 @@ pub(crate) enum Mood {
     Safe,
     Unsafe,
     Down,
+    Panics,
 }
 
 pub(crate) struct MoodyDetector(pub(crate) Mutex<Mood>);
@@ -38,6 +39,7 @@ impl Detector for MoodyDetector {
         match *self.0.lock().unwrap() {
             Mood::Safe => Ok(Judgement::Safe(finding)),
             Mood::Unsafe => Ok(Judgement::Unsafe(finding)),
+            Mood::Panics => panic!("a bug in detector.internal"),
             Mood::Down => Err(PortError::failed(
                 "detector",
                 "detector.internal said nonsense",
