@@ -62,6 +62,9 @@ struct Shared {
 
 impl ScriptedServer {
     /// On a free port; answers `always`.
+    ///
+    /// # Panics
+    /// If there is no free port on loopback.
     pub async fn start(always: Reply) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -108,6 +111,9 @@ impl Drop for ScriptedServer {
 }
 
 /// An address on loopback where nobody listens.
+///
+/// # Panics
+/// If there is no free port on loopback.
 pub async fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     format!("http://{}", listener.local_addr().expect("an address"))

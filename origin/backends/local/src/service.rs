@@ -44,7 +44,7 @@ impl ServiceLimits {
     /// For a language model: 60 s, 2 retries, 64 KiB.
     pub fn model() -> Self {
         Self {
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             ..Self::detector()
         }
     }

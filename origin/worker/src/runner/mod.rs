@@ -52,7 +52,7 @@ pub struct RunnerSettings {
 }
 
 impl RunnerSettings {
-    /// All queues with four jobs at once each; lease 30 s, polls after 250 ms to 1 s, 5 min a job, 20 s
+    /// All queues with four jobs at once each; lease 10 s, polls after 250 ms to 1 s, 5 min a job, 20 s
     /// to drain.
     pub fn new(worker: impl Into<String>) -> Self {
         let queue = |queue| QueueSettings {

@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::time::Duration;
 
 use sluicegate_contract::ids::PostId;
