@@ -54,12 +54,11 @@ pub(crate) fn inspect(head: &Head<'_>) -> Result<Picture, Stop> {
         return Err(Stop::BROKEN);
     }
     let chunk = Chunk::read(head, FIRST, container)?;
-    let (width, height, animated) = match &chunk.name {
-        b"VP8X" => extended(head, &chunk, container)?,
-        _ => {
-            let (width, height) = bitstream(head, &chunk)?.ok_or(Stop::BROKEN)?;
-            (width, height, false)
-        }
+    let (width, height, animated) = if &chunk.name == b"VP8X" {
+        extended(head, &chunk, container)?
+    } else {
+        let (width, height) = bitstream(head, &chunk)?.ok_or(Stop::BROKEN)?;
+        (width, height, false)
     };
     Ok(Picture {
         kind: Kind::Webp,

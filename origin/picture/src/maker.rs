@@ -84,7 +84,7 @@ impl ChildPictureMaker {
         command.args(&self.args).args(self.limits.caps.to_args());
         let mut child = spawn(command)?;
         let ended = run(&mut child, recipe, source, &self.limits).await?;
-        let checked = judge(recipe, ended.status, ended.answer, &ended.complaint)?;
+        let checked = judge(recipe, ended.status, &ended.answer, &ended.complaint)?;
         Ok((checked, ended.source_sha256))
     }
 }

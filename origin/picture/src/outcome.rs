@@ -39,13 +39,13 @@ const OUT_OF_MEMORY: [&str; 2] = ["memory allocation of", "TryReserveError"];
 pub(crate) fn judge(
     recipe: Recipe,
     status: ExitStatus,
-    answer: Bytes,
+    answer: &Bytes,
     complaint: &str,
 ) -> Result<Checked, MakePictureError> {
     if !status.success() {
         return Err(judge_end(status, complaint));
     }
-    let Some((line, parts)) = split_line(&answer) else {
+    let Some((line, parts)) = split_line(answer) else {
         return Err(Refusal::Crashed.into());
     };
     let parts = answer.slice_ref(parts);
@@ -143,7 +143,7 @@ mod tests {
     fn word(status: i32, answer: &[u8], complaint: &str) -> String {
         let recipe = Recipe::Rendition(Purpose::Avatar);
         let answer = Bytes::copy_from_slice(answer);
-        match judge(recipe, ExitStatus::from_raw(status), answer, complaint) {
+        match judge(recipe, ExitStatus::from_raw(status), &answer, complaint) {
             Ok(_) => "made".to_owned(),
             Err(MakePictureError::Refused(word)) => word.to_owned(),
             Err(MakePictureError::Port(error)) => if error.is_unavailable() {
@@ -171,9 +171,9 @@ mod tests {
 
     #[test]
     fn ends_of_a_child() {
-        const CORE: i32 = 128;
+        const CORE: i32 = 0x80;
         assert_eq!(word(9, b"", ""), "crashed");
-        assert_eq!(word(11 | CORE, b"", ""), "crashed");
+        assert_eq!(word(0x0b | CORE, b"", ""), "crashed");
         assert_eq!(word(101 << 8, b"", "thread 'main' panicked"), "crashed");
         assert_eq!(
             word(6, b"", "memory allocation of 9 bytes failed"),

@@ -137,7 +137,7 @@ fn blurhash(flat: &Raster) -> Result<String, Refusal> {
 fn dhash(flat: &Raster) -> Result<u64, Refusal> {
     let small = flat.scaled(Plan::exactly(flat.size, DHASH_SIZE))?;
     let (pixels, _) = small.pixels.as_chunks::<3>();
-    let brightness: Vec<u32> = pixels.iter().map(brightness).collect();
+    let brightness: Vec<u32> = pixels.iter().copied().map(brightness).collect();
     let (rows, _) = brightness.as_chunks::<9>();
     let bits = rows
         .iter()
@@ -145,6 +145,6 @@ fn dhash(flat: &Raster) -> Result<u64, Refusal> {
     Ok(bits.fold(0, |hash, is_brighter| hash << 1 | u64::from(is_brighter)))
 }
 
-fn brightness([red, green, blue]: &[u8; 3]) -> u32 {
-    299 * u32::from(*red) + 587 * u32::from(*green) + 114 * u32::from(*blue)
+fn brightness([red, green, blue]: [u8; 3]) -> u32 {
+    299 * u32::from(red) + 587 * u32::from(green) + 114 * u32::from(blue)
 }

@@ -41,7 +41,9 @@ fn of(kind: Kind, width: u32, height: u32) -> Inspection {
 
 fn changed(name: &str, at: usize, value: u8) -> Inspection {
     let mut bytes = read(name);
-    bytes[at] = value;
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte = value;
+    }
     whole(&bytes)
 }
 

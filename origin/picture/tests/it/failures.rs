@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fs;
 use std::time::Duration;
 

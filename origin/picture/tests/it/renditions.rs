@@ -191,3 +191,14 @@ async fn two_at_once_and_more_that_wait_all_get_their_picture() {
     let made = futures_util::future::join_all(making).await;
     assert!(made.iter().all(Result::is_ok));
 }
+
+#[tokio::test]
+async fn a_photo_with_metadata_larger_than_the_inspected_head_is_made() {
+    let photo = fixture("photo.jpg");
+    let segment = [vec![0xff, 0xed, 0xff, 0xff], vec![0; 0xfffd]].concat();
+    // Behind its own metadata, which stays first.
+    let own = 2 + 2 + usize::from(u16::from_be_bytes([photo[4], photo[5]]));
+    let file = [&photo[..own], &segment, &segment, &photo[own..]].concat();
+    let made = make(&file, Purpose::PostHeader).await;
+    assert_eq!((made.width, made.height), (1200, 1600));
+}
