@@ -2,7 +2,11 @@
 //!
 //! Call [`all`] from the adapter's tests with a store whose bucket may be missing still.
 
-#![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a suite fails by panicking"
+)]
 
 mod presigned_get;
 mod presigned_put;

@@ -69,7 +69,7 @@ pub async fn read(data_directory: &Path) -> Result<Option<Services>, FileError> 
     let Ok(services) = serde_json::from_slice::<Services>(&text) else {
         return Ok(None);
     };
-    Ok(services.answer().await.then_some(services))
+    Ok(answer(&services).await.then_some(services))
 }
 
 impl Services {
@@ -79,19 +79,22 @@ impl Services {
             .map_err(|error| FileError::new("describe", &path, error.into()))?;
         write_private(&path, &text)
     }
+}
 
-    async fn answer(&self) -> bool {
-        let objects = async {
-            let address = self.s3_endpoint.strip_prefix("http://").unwrap_or_default();
-            matches!(
-                timeout(ANSWER_TIME, TcpStream::connect(address)).await,
-                Ok(Ok(_))
-            )
-        };
-        let database = async { handshake(&self.postgres_socket_folder).await == Handshake::Ready };
-        let (objects, database) = tokio::join!(objects, database);
-        objects && database
-    }
+async fn answer(services: &Services) -> bool {
+    let objects = async {
+        let address = services
+            .s3_endpoint
+            .strip_prefix("http://")
+            .unwrap_or_default();
+        matches!(
+            timeout(ANSWER_TIME, TcpStream::connect(address)).await,
+            Ok(Ok(_))
+        )
+    };
+    let database = async { handshake(&services.postgres_socket_folder).await == Handshake::Ready };
+    let (objects, database) = tokio::join!(objects, database);
+    objects && database
 }
 
 fn text(path: &Path) -> Result<Option<Vec<u8>>, FileError> {

@@ -26,7 +26,7 @@ fn options(name: &str) -> Options {
         folder,
         durability: Durability::Kept,
         guard: Guard::Shell,
-        patience: Duration::from_secs(60),
+        patience: Duration::from_mins(1),
     }
 }
 

@@ -159,7 +159,7 @@ async fn attach(folder: &Path, program: &Path) -> Result<Attached, AttachError> 
     attach_or_start(&AttachOptions {
         data_directory: folder.to_owned(),
         program: program.to_owned(),
-        patience: Duration::from_secs(60),
+        patience: Duration::from_mins(1),
     })
     .await
 }

@@ -11,7 +11,7 @@ fn grant(key: &str) -> PutGrant<'_> {
         key,
         length: 3,
         sha256: None,
-        lifetime: Duration::from_secs(600),
+        lifetime: Duration::from_mins(10),
         reach: Reach::Public,
     }
 }
@@ -46,7 +46,7 @@ async fn urls_name_the_host_of_those_who_use_them() {
         put.url
     );
     let get = store
-        .presign_get("media/a", Duration::from_secs(60), Reach::Edge, now())
+        .presign_get("media/a", Duration::from_mins(1), Reach::Edge, now())
         .await
         .unwrap();
     assert!(
