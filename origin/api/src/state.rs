@@ -74,7 +74,8 @@ pub struct ApiConfig {
     pub password_hashes: usize,
     /// How many uploads are judged at once before their `complete` answers.
     pub judged_completions: usize,
-    /// How many long polls, event streams and requests for pictures in the making may wait at once.
+    /// How many long polls and event streams may wait at once; and, counted for itself, how many requests for
+    /// pictures in the making.
     pub waiters: usize,
     /// How many attempts to log in or sign up are let through.
     pub attempts: AttemptLimits,
@@ -184,7 +185,10 @@ pub(crate) struct App {
     pub(crate) tokens: Tokens,
     pub(crate) passwords: Passwords,
     pub(crate) judging: Gate,
+    /// Long polls and event streams.
     pub(crate) waiters: Arc<Semaphore>,
+    /// Requests for pictures in the making: no number of long polls may keep them out.
+    pub(crate) picture_waiters: Semaphore,
 }
 
 /// How many may wait in line for a password hash, as a multiple of those that run: at some 30 ms each
@@ -207,6 +211,7 @@ impl App {
             passwords: Passwords::new(state.env.clone(), hashing),
             judging: Gate::new(config.judged_completions, JUDGING_LINE, JUDGING_PATIENCE),
             waiters: Arc::new(Semaphore::new(config.waiters)),
+            picture_waiters: Semaphore::new(config.waiters),
             state,
         }
     }

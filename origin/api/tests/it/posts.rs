@@ -66,7 +66,7 @@ async fn the_trace_of_the_request_goes_with_its_job() {
         queue: POST_QUEUE,
         worker: "test",
         limit: 9,
-        lease: std::time::Duration::from_secs(60),
+        lease: std::time::Duration::from_mins(1),
     };
     let jobs = world
         .database

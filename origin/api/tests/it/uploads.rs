@@ -162,11 +162,11 @@ async fn a_ticket_that_ran_out_completes_nothing() {
     let world = World::new().await;
     let ada = world.sign_up("ada").await;
     let id = world.staged(&ada, "avatar", &fixture("photo.jpg")).await;
-    world.clock.advance(Duration::from_secs(10 * 60));
+    world.clock.advance(Duration::from_mins(10));
     // A transfer may begin in the last second of the URL and take its time; the token runs out later.
     let late = world.staged(&ada, "avatar", &fixture("photo.jpg")).await;
     world.complete(&ada, late).await.expect(201);
-    world.clock.advance(Duration::from_secs(15 * 60));
+    world.clock.advance(Duration::from_mins(15));
     let log_in = json!({ "handle": "ada", "password": "correct horse" });
     let session = call("POST", "/v1/sessions")
         .json(&log_in)

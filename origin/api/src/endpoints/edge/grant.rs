@@ -56,7 +56,7 @@ fn may_be_made(upload: &Upload) -> bool {
 
 /// The upload once its picture is made or nothing will come of it.
 async fn made(app: &Arc<App>, id: UploadId) -> Result<Upload, ApiError> {
-    let _place = app.waiters.try_acquire().map_err(|_| busy())?;
+    let _place = app.picture_waiters.try_acquire().map_err(|_| busy())?;
     let deadline = Instant::now() + app.config.on_demand_wait;
     // Before the first attempt, so that no change falls between.
     let mut hints = app.waker.listen();

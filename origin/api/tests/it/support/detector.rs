@@ -36,7 +36,8 @@ impl Detector for MoodyDetector {
             reason: "a mood".to_owned(),
             ..Finding::default()
         };
-        match *self.0.lock().unwrap() {
+        let mood = *self.0.lock().unwrap();
+        match mood {
             Mood::Safe => Ok(Judgement::Safe(finding)),
             Mood::Unsafe => Ok(Judgement::Unsafe(finding)),
             Mood::Panics => panic!("a bug in detector.internal"),
