@@ -272,6 +272,6 @@ mod tests {
         assert_eq!(backoff(1, 1.0), Duration::from_secs(2));
         assert_eq!(backoff(1, 0.0), Duration::from_secs(1));
         assert_eq!(backoff(5, 1.0), Duration::from_secs(32));
-        assert_eq!(backoff(99, 1.0), Duration::from_secs(3_600));
+        assert_eq!(backoff(99, 1.0), Duration::from_hours(1));
     }
 }

@@ -61,8 +61,9 @@ async fn a_worker_that_cannot_keep_its_lease_stops_the_job() {
         TestJob::new(move |_| {
             let attempt = attempts.clone();
             async move {
-                let _attempt = attempt;
-                std::future::pending().await
+                std::future::pending::<()>().await;
+                drop(attempt);
+                Ok(Outcome::Done)
             }
         })
     };
