@@ -3,13 +3,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-/// The components, each with its package.
-pub(crate) const COMPONENTS: [(&str, &str); 3] = [
-    ("inspector", "sluicegate-inspector"),
-    ("uploads", "sluicegate-uploads"),
-    ("gateway", "sluicegate-gateway"),
-];
-
 /// The target that components are built for.
 pub(crate) const WASM: &str = "wasm32-wasip2";
 

@@ -5,10 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use wasmparser::{Parser, Payload};
 
-use crate::cargo::{COMPONENTS, WASM, cargo, root, target};
+use crate::cargo::{WASM, cargo, root, target};
 use crate::process::{Stop, run};
 use crate::toolchain;
 use crate::ui::{note, step};
+
+/// The components, each with its package.
+pub(crate) const COMPONENTS: [(&str, &str); 3] = [
+    ("inspector", "sluicegate-inspector"),
+    ("uploads", "sluicegate-uploads"),
+    ("gateway", "sluicegate-gateway"),
+];
 
 /// Builds the components, then compares what each imports and exports with `docs/component-interfaces`.
 pub(crate) fn main(stop: &Stop, bless: bool) -> Result<()> {

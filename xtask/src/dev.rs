@@ -1,4 +1,3 @@
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -15,20 +14,21 @@ const EDGE_PORT: u16 = 3000;
 const ORIGIN_PORT: u16 = 8080;
 /// A first start makes a database, and compiles components.
 const START: Duration = Duration::from_secs(120);
-/// Settings of the programs that would lead away from the embedded services.
-const NOT_HERE: [&str; 7] = [
+/// Settings that would lead away from the embedded services.
+const NOT_HERE: [&str; 6] = [
     "DATABASE_URL",
+    "DATABASE_DIRECT_URL",
     "S3_ENDPOINT",
     "S3_EDGE_ENDPOINT",
     "S3_ACCESS_KEY_ID",
     "S3_SECRET_ACCESS_KEY",
-    "JWT_SECRET",
-    "EDGE_KEY",
 ];
+/// Settings of the origin that the edge must share.
+const SHARED: [&str; 4] = ["JWT_SECRET", "JWT_ISSUER", "JWT_AUDIENCE", "EDGE_KEY"];
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Keep database and pictures there instead of in target/dev
+    /// Keep database and pictures there instead of in `SLUICEGATE_DATA` or the user's data folder
     #[arg(long)]
     data: Option<PathBuf>,
 }
@@ -123,6 +123,13 @@ fn start(stop: &Stop, data: &Path, postgres: &Path) -> Result<Platform> {
             format!("http://127.0.0.1:{origin_port}"),
         )
         .env("SPIN_VARIABLE_STORE_URL", store);
+    for name in SHARED {
+        let variable = format!("SPIN_VARIABLE_{name}");
+        match std::env::var_os(name) {
+            Some(value) => command.env(variable, value),
+            None => command.env_remove(variable),
+        };
+    }
     let mut edge = Service::start("edge", &command)?;
     edge.wait_for_line(stop, "listening on ", START)?;
     net::wait_for_ok(stop, &mut edge, edge_port, "/healthz", START)?;
@@ -143,15 +150,36 @@ fn program(name: &str) -> Command {
     command
 }
 
-/// Root's database runs as another user, who must be able to pass every folder above its own.
+/// The same folder as the origin's own default. The origin makes it, with the right owner and mode.
 fn data_folder(chosen: Option<&Path>) -> Result<PathBuf> {
-    let folder = match chosen {
-        Some(chosen) => std::path::absolute(chosen)?,
-        None if rustix::process::geteuid().is_root() => PathBuf::from("/var/lib/sluicegate/dev"),
-        None => target().join("dev"),
+    let variable = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
     };
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    Ok(folder)
+    match chosen
+        .map(Path::to_owned)
+        .or_else(|| variable("SLUICEGATE_DATA"))
+    {
+        Some(folder) => Ok(std::path::absolute(folder)?),
+        None => user_data(),
+    }
+}
+
+/// Root's home is closed to the user that the database runs as.
+pub(crate) fn user_data() -> Result<PathBuf> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(PathBuf::from("/var/lib/sluicegate"));
+    }
+    let variable = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    variable("XDG_DATA_HOME")
+        .or_else(|| Some(variable("HOME")?.join(".local/share")))
+        .map(|data| data.join("sluicegate"))
+        .context("neither HOME nor XDG_DATA_HOME is set: name a folder with SLUICEGATE_DATA")
 }
 
 /// Where the embedded store listens. The services write that file when they are ready.
@@ -169,7 +197,7 @@ fn store_url(stop: &Stop, origin: &mut Service, data: &Path) -> Result<String> {
 }
 
 fn read_store_url(file: &Path) -> Option<String> {
-    let services: Value = serde_json::from_str(&fs::read_to_string(file).ok()?).ok()?;
+    let services: Value = serde_json::from_str(&std::fs::read_to_string(file).ok()?).ok()?;
     services
         .pointer("/s3_endpoint")
         .and_then(Value::as_str)

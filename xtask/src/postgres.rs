@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::dev::user_data;
 use crate::process::{Stop, output, run};
 use crate::toolchain::{can_install, install, on_path};
 use crate::ui::{note, step};
@@ -91,19 +92,9 @@ fn installed(parent: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Where the package is unpacked. Root's database runs as another user, who can reach no home of root's.
+/// Where the package is unpacked.
 fn home() -> Result<PathBuf> {
-    let name = format!("postgres-{VERSION}");
-    if rustix::process::geteuid().is_root() {
-        return Ok(Path::new("/var/lib/sluicegate").join(name));
-    }
-    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
-    let data =
-        data.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/share")));
-    Ok(data
-        .context("neither HOME nor XDG_DATA_HOME is set")?
-        .join("sluicegate")
-        .join(name))
+    Ok(user_data()?.join(format!("postgres-{VERSION}")))
 }
 
 fn unpack(stop: &Stop) -> Result<PathBuf> {

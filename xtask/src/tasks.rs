@@ -24,7 +24,7 @@ enum Task {
     /// Set up what tests need, then run all of them
     Test(test::Options),
     /// Run all linters: format, clippy, dependencies, docs, interfaces, structure
-    Check,
+    Check(check::Options),
     /// Build the WebAssembly components and compare their interfaces with the committed lists
     Components {
         /// Rewrite the lists instead of comparing
@@ -59,7 +59,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Guard { command } => return guard::main(&stop, &command),
         Task::Test(options) => return test::main(&stop, &options),
         Task::Dev(options) => dev::main(&stop, &options),
-        Task::Check => check::main(&stop),
+        Task::Check(options) => check::main(&stop, &options),
         Task::Components { bless } => components::main(&stop, bless),
         Task::Demo => demo::main(&stop),
         Task::Sqlx => sqlx::main(&stop),
