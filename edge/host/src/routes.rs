@@ -152,6 +152,10 @@ mod tests {
         prop::collection::vec("[ab]{1,2}", 0..4)
     }
 
+    fn joined(segments: &[String]) -> String {
+        segments.iter().flat_map(|s| ["/", s]).collect()
+    }
+
     proptest! {
         #[test]
         fn follows_the_rule_whatever_the_order(
@@ -160,11 +164,11 @@ mod tests {
         ) {
             let routes: Vec<_> = routes.into_iter().collect();
             let router = Router::new(routes.iter().map(|(segments, wildcard)| {
-                let mut text: String = segments.iter().map(|s| format!("/{s}")).collect();
+                let mut text = joined(segments);
                 text.push_str(if *wildcard { "/..." } else if text.is_empty() { "/" } else { "" });
                 (Route::parse(&text).unwrap(), Arc::new((segments.len(), *wildcard)))
             }));
-            let mut text: String = path.iter().map(|s| format!("/{s}")).collect();
+            let mut text = joined(&path);
             if text.is_empty() { text.push('/'); }
             prop_assert_eq!(router.find(&text).map(|t| **t), expected(&routes, &path));
         }

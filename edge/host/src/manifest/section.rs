@@ -48,10 +48,7 @@ impl Section {
     pub(super) fn string(&mut self, key: &str, problems: &mut Problems) -> Option<String> {
         match self.take(key)? {
             Value::String(text) => Some(text),
-            _ => {
-                problems.add(format!("{} must be a string", self.key(key)));
-                None
-            }
+            _ => wrong(&self.key(key), "a string", problems),
         }
     }
 
@@ -65,10 +62,7 @@ impl Section {
     pub(super) fn boolean(&mut self, key: &str, problems: &mut Problems) -> Option<bool> {
         match self.take(key)? {
             Value::Boolean(value) => Some(value),
-            _ => {
-                problems.add(format!("{} must be true or false", self.key(key)));
-                None
-            }
+            _ => wrong(&self.key(key), "true or false", problems),
         }
     }
 
@@ -96,10 +90,7 @@ impl Section {
         let path = self.key(key);
         match self.take(key)? {
             Value::Table(table) => Some(Self { path, table }),
-            _ => {
-                problems.add(format!("{path} must be a table"));
-                None
-            }
+            _ => wrong(&path, "a table", problems),
         }
     }
 
@@ -133,4 +124,10 @@ impl Section {
             problems.add(format!("{} is not supported", self.key(key)));
         }
     }
+}
+
+/// Notes that what stands at `path` is something else than it must be.
+pub(super) fn wrong<T>(path: &str, expected: &str, problems: &mut Problems) -> Option<T> {
+    problems.add(format!("{path} must be {expected}"));
+    None
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::Value;
 
-use super::section::Section;
+use super::section::{Section, wrong};
 use super::{Component, Problems};
 use crate::routes::Route;
 
@@ -46,10 +46,7 @@ fn http(trigger: &mut Section, problems: &mut Problems) -> Vec<Section> {
                 let path = format!("trigger.http[{index}]");
                 match item {
                     Value::Table(table) => Some(Section::new(&path, table)),
-                    _ => {
-                        problems.add(format!("{path} must be a table"));
-                        None
-                    }
+                    _ => wrong(&path, "a table", problems),
                 }
             })
             .collect(),

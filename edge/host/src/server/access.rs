@@ -19,7 +19,9 @@ pub(super) struct Record {
     request_id: Option<String>,
     bytes_in: Arc<AtomicU64>,
     bytes_out: u64,
-    complete: bool,
+    /// The length of the response's body, where it is known beforehand.
+    expected: Option<u64>,
+    ended: bool,
 }
 
 impl Record {
@@ -34,7 +36,8 @@ impl Record {
             request_id: None,
             bytes_in: Arc::new(AtomicU64::new(0)),
             bytes_out: 0,
-            complete: false,
+            expected: None,
+            ended: false,
         }
     }
 
@@ -48,11 +51,19 @@ impl Record {
 
     pub(super) fn head(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.status = Some(status);
+        // Nobody asks for the body of such a response.
+        self.ended = self.method == Method::HEAD
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         self.request_id = headers
             .get("x-request-id")
             .and_then(|id| id.to_str().ok())
             .filter(|id| id.len() <= 128)
             .map(str::to_owned);
+    }
+
+    /// Nobody asks for the end of a body whose length is known either.
+    pub(super) fn expect(&mut self, length: Option<u64>) {
+        self.expected = length;
     }
 
     pub(super) fn sent(&mut self, bytes: u64) {
@@ -61,7 +72,7 @@ impl Record {
 
     /// The response's body came to its end.
     pub(super) fn complete(&mut self) {
-        self.complete = true;
+        self.ended = true;
     }
 }
 
@@ -81,7 +92,84 @@ impl Drop for Record {
             request_id = self.request_id.as_deref().unwrap_or("-"),
             component = self.component.as_deref().unwrap_or("-"),
             peer = %self.peer,
-            complete = self.complete,
+            complete = self.ended || self.expected == Some(self.bytes_out),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+
+    /// The lines that a log wrote.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Lines {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    fn logged(method: Method, act: impl FnOnce(&mut Record)) -> serde_json::Value {
+        let lines = Lines::default();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_writer(lines.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let mut record = Record::new(method, "/path", "127.0.0.1:9".parse().unwrap());
+            act(&mut record);
+        });
+        let text = lines.0.lock().unwrap().clone();
+        serde_json::from_slice(&text).unwrap()
+    }
+
+    #[test]
+    fn a_body_of_known_length_is_complete_when_all_of_it_went() {
+        for (sent, complete) in [(5, true), (4, false)] {
+            let line = logged(Method::GET, |record| {
+                record.head(StatusCode::OK, &HeaderMap::new());
+                record.expect(Some(5));
+                record.sent(sent);
+            });
+            assert_eq!(line["complete"], complete);
+        }
+    }
+
+    #[test]
+    fn responses_without_a_body_are_complete_at_once() {
+        let line = logged(Method::HEAD, |record| {
+            record.head(StatusCode::OK, &HeaderMap::new());
+            record.expect(Some(5));
+        });
+        assert_eq!(line["complete"], true);
+    }
+
+    #[test]
+    fn a_client_that_goes_early_is_logged_too() {
+        let line = logged(Method::GET, |_| {});
+        assert_eq!(line["status"], 499);
+        assert_eq!(line["complete"], false);
+        assert_eq!(line["path"], "/path");
     }
 }

@@ -132,9 +132,7 @@ impl ResponseBody {
         until: Instant,
         lease: Option<Arc<Lease>>,
     ) -> Self {
-        if inner.is_end_stream() {
-            record.complete();
-        }
+        record.expect(inner.size_hint().exact());
         Self {
             inner,
             record,
@@ -158,9 +156,6 @@ impl Body for ResponseBody {
             Poll::Ready(Some(Ok(frame))) => {
                 let length = frame.data_ref().map_or(0, Bytes::len);
                 self.record.sent(length as u64);
-                if self.inner.is_end_stream() {
-                    self.record.complete();
-                }
             }
             Poll::Ready(Some(Err(error))) => tracing::debug!("a response broke off: {error}"),
             Poll::Ready(None) => self.record.complete(),

@@ -65,7 +65,9 @@ fn grant_all(
     let values = match Variables::resolve(&manifest.variables, environment) {
         Ok(values) => values,
         Err(errors) => {
-            errors.into_iter().for_each(|error| problems.add(error));
+            for error in errors {
+                problems.add(error);
+            }
             return Err(problems);
         }
     };

@@ -106,10 +106,8 @@ fn error_code(error: &hyper_util::client::legacy::Error) -> Error {
         Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
             Error::DestinationIpUnroutable
         }
-        Some(_) if error.is_connect() => Error::DestinationUnavailable,
-        Some(_) => Error::ConnectionTerminated,
-        None if error.is_connect() => Error::DestinationUnavailable,
-        None => {
+        _ if error.is_connect() => Error::DestinationUnavailable,
+        _ => {
             tracing::debug!("an outgoing request failed: {message}");
             Error::ConnectionTerminated
         }

@@ -1,6 +1,10 @@
 //! What components send, and where they may.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -56,13 +60,11 @@ async fn take(
         complete: true,
     };
     while let Some(frame) = body.frame().await {
-        match frame {
-            Ok(frame) => seen.bytes += frame.into_data().unwrap_or_default().len(),
-            Err(_) => {
-                seen.complete = false;
-                break;
-            }
-        }
+        let Ok(frame) = frame else {
+            seen.complete = false;
+            break;
+        };
+        seen.bytes += frame.into_data().unwrap_or_default().len();
     }
     tell.send(seen).unwrap();
     Ok(Response::new(Empty::new()))

@@ -3,6 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "helpers of tests fail by panicking"
 )]
 
@@ -25,15 +26,16 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// How long anything may take before a test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The component, built once.
 static GUEST: LazyLock<PathBuf> = LazyLock::new(|| {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    // A folder of its own: cargo would wait for every other build in the shared one.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guest");
     let status = Command::new(env!("CARGO"))
         .args(["build", "-p", "sluicegate-edge-test-guest"])
         .args(["--target", "wasm32-wasip2", "--target-dir"])
-        .arg(target)
+        .arg(&target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .expect("cargo runs");
@@ -166,13 +168,11 @@ async fn read(response: Response<Incoming>) -> Answer {
     let mut body = Vec::new();
     let mut complete = true;
     while let Some(frame) = incoming.frame().await {
-        match frame {
-            Ok(frame) => body.extend_from_slice(&frame.into_data().unwrap_or_default()),
-            Err(_) => {
-                complete = false;
-                break;
-            }
-        }
+        let Ok(frame) = frame else {
+            complete = false;
+            break;
+        };
+        body.extend_from_slice(&frame.into_data().unwrap_or_default());
     }
     Answer {
         status: parts.status,
@@ -231,7 +231,7 @@ impl Raw {
                     "closed before {wanted:?}: {}",
                     String::from_utf8_lossy(&seen)
                 );
-                seen.extend_from_slice(buffer.get(..read).unwrap());
+                seen.extend_from_slice(&buffer[..read]);
             }
         })
         .await;

@@ -259,11 +259,11 @@ mod tests {
     async fn a_stuck_request_ends_the_instance_whatever_bodies_it_serves() {
         let shared = Arc::new(Shared::new());
         let now = Instant::now();
-        let lease = Lease::new(now + Duration::from_secs(60), Vec::new());
+        let lease = Lease::new(now + Duration::from_mins(1), Vec::new());
         shared.start(&lease);
-        lease.body_until(now + Duration::from_secs(900));
+        lease.body_until(now + Duration::from_mins(15));
         let (end, _) = expiration(&shared).ends(WorkerStatus::Requests, now, now);
-        assert_eq!(end, now + Duration::from_secs(60) + STUCK);
+        assert_eq!(end, now + Duration::from_mins(1) + STUCK);
     }
 
     #[tokio::test]
@@ -272,10 +272,10 @@ mod tests {
         let now = Instant::now();
         let lease = Lease::new(now, Vec::new());
         shared.start(&lease);
-        lease.body_until(now + Duration::from_secs(900));
+        lease.body_until(now + Duration::from_mins(15));
         let expiration = expiration(&shared);
         let (end, look_again) = expiration.ends(WorkerStatus::Idle, now, now);
-        assert_eq!(end, now + Duration::from_secs(900));
+        assert_eq!(end, now + Duration::from_mins(15));
         assert_eq!(look_again, now + RECHECK);
         drop(lease);
         let (end, _) = expiration.ends(WorkerStatus::Idle, now, now);

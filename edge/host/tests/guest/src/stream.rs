@@ -97,7 +97,7 @@ pub(crate) fn aborted() -> Body {
     let (mut writer, reader) = wit_stream::new();
     let (ending, ended) = wit_future::new(incomplete);
     spawn(async move {
-        writer.write_all(vec![b'x'; 1000]).await;
+        writer.write_all(vec![b'x'; 1 << 20]).await;
         let _ = ending.write(incomplete()).await;
     });
     (Some(reader), ended)
