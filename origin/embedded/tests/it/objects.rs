@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 struct Server {
     root: PathBuf,
+    address: std::net::SocketAddr,
     client: Client,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
@@ -36,7 +37,8 @@ impl Server {
 
     async fn start_on(root: PathBuf) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let endpoint = format!("http://{address}");
         let credentials = Credentials {
             access_key: "me".to_owned(),
             secret_key: "secret".to_owned(),
@@ -60,6 +62,7 @@ impl Server {
             .build();
         Self {
             root,
+            address,
             client: Client::from_conf(config),
             stop,
             task,
@@ -331,5 +334,47 @@ async fn objects_outlive_the_server_and_leftovers_do_not() {
     let server = Server::start_on(root).await;
     assert_eq!(server.get("kept").await, "content");
     assert!(!leftover.exists());
+    server.stop().await;
+}
+
+/// What `Signature Version 2` puts into a presigned URL: HMAC-SHA1, in base64.
+fn signature_2(secret: &str, text: &str) -> String {
+    use base64::Engine;
+    use s3s::crypto::{Checksum, Sha1};
+    let padded = |with: u8| {
+        let mut block = [with; 64];
+        for (byte, of) in block.iter_mut().zip(secret.bytes()) {
+            *byte ^= of;
+        }
+        block.to_vec()
+    };
+    let inner = Sha1::checksum(&[padded(0x36), text.into()].concat());
+    let outer = Sha1::checksum(&[padded(0x5c), inner.to_vec()].concat());
+    base64::engine::general_purpose::STANDARD.encode(outer)
+}
+
+#[tokio::test]
+async fn even_a_right_signature_of_version_2_is_refused() {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let server = Server::start("version-2").await;
+    server.put("a", "content").await;
+    let signature = signature_2("secret", "GET\n\n\n4000000000\n/pictures/a");
+    let signature = utf8_percent_encode(&signature, NON_ALPHANUMERIC);
+    let mut stream = tokio::net::TcpStream::connect(server.address)
+        .await
+        .unwrap();
+    let request = format!(
+        "GET /pictures/a?AWSAccessKeyId=me&Expires=4000000000&Signature={signature} HTTP/1.1\r\n\
+         host: {}\r\nconnection: close\r\n\r\n",
+        server.address
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    // Not because the signature were wrong.
+    assert!(answer.contains("AWS Signature Version 4"), "{answer}");
     server.stop().await;
 }
