@@ -89,11 +89,16 @@ fn judge_end(status: ExitStatus, complaint: &str) -> MakePictureError {
     if is(Signal::XCPU) {
         return Refusal::TooSlow.into();
     }
-    if [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT]
-        .into_iter()
-        .any(is)
-    {
-        // Somebody stops the whole service: the file is not at fault.
+    let from_outside = [
+        Signal::TERM,
+        Signal::INT,
+        Signal::HUP,
+        Signal::QUIT,
+        Signal::KILL,
+    ];
+    if from_outside.into_iter().any(is) {
+        // Somebody stops the service, or the kernel takes memory back: the file is not at fault. Its own
+        // limits end a child in other ways.
         return PortError::unavailable(SERVICE, format!("{status}")).into();
     }
     if OUT_OF_MEMORY.iter().any(|trace| complaint.contains(trace)) {
@@ -172,7 +177,7 @@ mod tests {
     #[test]
     fn ends_of_a_child() {
         const CORE: i32 = 0x80;
-        assert_eq!(word(9, b"", ""), "crashed");
+        assert_eq!(word(9, b"", ""), "unavailable");
         assert_eq!(word(0x0b | CORE, b"", ""), "crashed");
         assert_eq!(word(101 << 8, b"", "thread 'main' panicked"), "crashed");
         assert_eq!(

@@ -100,14 +100,12 @@ async fn exchange(
     let deadline = Instant::now() + limits.wall;
     let output = match early {
         Some(output) => output,
-        None => timeout_at(deadline, output)
-            .await
-            .map_err(|_| Refusal::TooSlow)?,
+        None => timeout_at(deadline, output).await.map_err(|_| starved())?,
     };
     let (answer, complaint) = output?;
     let status = timeout_at(deadline, child.wait())
         .await
-        .map_err(|_| Refusal::TooSlow)?
+        .map_err(|_| starved())?
         .map_err(|error| PortError::unavailable(SERVICE, error))?;
     Ok(Ended {
         status,
@@ -157,7 +155,13 @@ async fn put(
     limits: &ChildLimits,
 ) -> Result<bool, MakePictureError> {
     let written = timeout(limits.wall, stdin.write_all(bytes)).await;
-    Ok(written.map_err(|_| Refusal::TooSlow)?.is_ok())
+    Ok(written.map_err(|_| starved())?.is_ok())
+}
+
+/// A decoder at work ends at its CPU limit; one that uses less but takes longer got no CPU, which says
+/// nothing of the file.
+fn starved() -> PortError {
+    PortError::unavailable(SERVICE, "it did not end in time, and not for its CPU limit")
 }
 
 /// All of stdout and the beginning of stderr, until the child closed both.

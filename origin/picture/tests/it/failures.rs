@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use rustix::process::{Pid, Signal, kill_process};
 use sluicegate_contract::uploads::Purpose;
 use sluicegate_core::error::PortError;
-use sluicegate_core::ports::{ByteStream, MakePictureError, PictureMaker};
+use sluicegate_core::ports::{ByteStream, MadePicture, MakePictureError, PictureMaker};
 use sluicegate_picture::{ChildLimits, ChildPictureMaker};
 
 use crate::support::{CHILD, fixture, maker, misbehaving, stream_of, tight, word};
@@ -90,39 +90,47 @@ async fn an_answer_that_is_no_picture_is_not_believed() {
     assert_eq!(end_of("lie", ChildLimits::default()).await, "crashed");
 }
 
-#[tokio::test]
-async fn a_child_that_only_waits_is_killed() {
-    let limits = ChildLimits {
-        wall: Duration::from_millis(300),
-        ..ChildLimits::default()
-    };
-    assert_eq!(end_of("wait", limits).await, "too_slow");
-    // The photo is larger than a pipe, so that writing it stalls.
-    assert_eq!(end_of("deaf", limits).await, "too_slow");
+/// What the maker says if the child ends badly through no fault of the file.
+fn blames_no_file(outcome: Result<MadePicture, MakePictureError>) -> bool {
+    matches!(outcome, Err(MakePictureError::Port(error)) if error.is_unavailable())
 }
 
 #[tokio::test]
-async fn a_child_that_somebody_kills_crashed() {
-    for signal in [Signal::KILL, Signal::ABORT] {
-        let token = format!("killed-{}-{}", std::process::id(), signal.as_raw());
-        let maker = misbehaving(&["wait", &token], ChildLimits::default());
-        let (outcome, ()) = tokio::join!(maker.make(stalled(), Purpose::Avatar), async {
-            kill_process(child_with(&token).await, signal).unwrap();
-        });
-        assert_eq!(word(outcome), "crashed");
+async fn a_child_that_only_waits_is_killed_and_blames_no_file() {
+    // The photo is larger than a pipe, so that writing it to a deaf child stalls.
+    for mode in ["wait", "deaf"] {
+        let limits = ChildLimits {
+            wall: Duration::from_millis(300),
+            ..ChildLimits::default()
+        };
+        let maker = misbehaving(&[mode], limits);
+        let photo = stream_of(&fixture("photo.jpg"));
+        assert!(
+            blames_no_file(maker.make(photo, Purpose::Avatar).await),
+            "{mode}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_child_that_is_told_to_stop_blames_no_file() {
-    let token = format!("stopped-{}", std::process::id());
+async fn a_child_that_aborts_crashed() {
+    let token = format!("aborted-{}", std::process::id());
     let maker = misbehaving(&["wait", &token], ChildLimits::default());
     let (outcome, ()) = tokio::join!(maker.make(stalled(), Purpose::Avatar), async {
-        kill_process(child_with(&token).await, Signal::TERM).unwrap();
+        kill_process(child_with(&token).await, Signal::ABORT).unwrap();
     });
-    match outcome {
-        Err(MakePictureError::Port(error)) => assert!(error.is_unavailable()),
-        other => panic!("{other:?}"),
+    assert_eq!(word(outcome), "crashed");
+}
+
+#[tokio::test]
+async fn a_child_that_somebody_ends_blames_no_file() {
+    for signal in [Signal::TERM, Signal::KILL] {
+        let token = format!("ended-{}-{}", std::process::id(), signal.as_raw());
+        let maker = misbehaving(&["wait", &token], ChildLimits::default());
+        let (outcome, ()) = tokio::join!(maker.make(stalled(), Purpose::Avatar), async {
+            kill_process(child_with(&token).await, signal).unwrap();
+        });
+        assert!(blames_no_file(outcome), "{signal:?}");
     }
 }
 
