@@ -28,10 +28,10 @@ impl Handler for Component {
             "/fetch" => Ok(fetch(query).await),
             "/send" => Ok(send(request, query).await),
             "/abort" => Ok(abort(query).await),
-            "/loop" => misbehave::compute(),
-            "/bomb" => misbehave::allocate(),
-            "/trap" => misbehave::trap(),
-            "/wait" => misbehave::wait().await,
+            "/loop" => Ok(misbehave::compute()),
+            "/bomb" => Ok(misbehave::allocate()),
+            "/trap" => Ok(misbehave::trap()),
+            "/wait" => Ok(misbehave::wait().await),
             "/half" => Ok(misbehave::half()),
             "/error" => Err(ErrorCode::InternalError(Some("on purpose".to_owned()))),
             other => Ok(match other.strip_prefix("/var/") {
@@ -56,31 +56,32 @@ async fn variable(name: &str) -> Response {
 }
 
 fn headers(request: &Request) -> String {
-    let mut text = String::new();
-    for (name, value) in request.get_headers().copy_all() {
-        text.push_str(&format!("{name}: {}\n", String::from_utf8_lossy(&value)));
-    }
-    text
+    request
+        .get_headers()
+        .copy_all()
+        .iter()
+        .map(|(name, value)| [name, ": ", &String::from_utf8_lossy(value), "\n"].concat())
+        .collect()
 }
 
 /// `GET`s the address in the query, and tells what became of it.
 async fn fetch(url: &str) -> Response {
-    outcome(client::send(outgoing(Method::Get, url, stream::nothing())).await)
+    outcome(client::send(outgoing(&Method::Get, url, stream::nothing())).await)
 }
 
 /// Sends the request's body on, unread, to the address in the query.
 async fn send(request: Request, url: &str) -> Response {
     let body = stream::take(request);
-    outcome(client::send(outgoing(Method::Put, url, body)).await)
+    outcome(client::send(outgoing(&Method::Put, url, body)).await)
 }
 
 /// Begins to send a body to the address in the query, and gives it up.
 async fn abort(url: &str) -> Response {
-    let request = outgoing(Method::Put, url, stream::aborted());
+    let request = outgoing(&Method::Put, url, stream::aborted());
     outcome(client::send(request).await)
 }
 
-fn outgoing(method: Method, url: &str, body: stream::Body) -> Request {
+fn outgoing(method: &Method, url: &str, body: stream::Body) -> Request {
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let scheme = match scheme {
@@ -90,7 +91,7 @@ fn outgoing(method: Method, url: &str, body: stream::Body) -> Request {
     };
     let request = stream::request(body);
     let _ = request
-        .set_method(&method)
+        .set_method(method)
         .and_then(|()| request.set_scheme(Some(&scheme)))
         .and_then(|()| request.set_authority(Some(authority)))
         .and_then(|()| request.set_path_with_query(Some(&format!("/{path}"))));

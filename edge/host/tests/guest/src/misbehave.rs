@@ -3,36 +3,34 @@
 use std::hint::black_box;
 
 use spin_sdk::wasip3::clocks::monotonic_clock;
-use spin_sdk::wasip3::http::types::{ErrorCode, Response};
-
-type Answer = Result<Response, ErrorCode>;
+use spin_sdk::wasip3::http::types::Response;
 
 /// Never gives way.
-pub(crate) fn compute() -> Answer {
+pub(crate) fn compute() -> Response {
     let mut x = 1_u64;
     while black_box(x) != 0 {
         x = x.wrapping_mul(3) | 1;
     }
-    Ok(crate::stream::text(200, x.to_string()))
+    crate::stream::text(200, x.to_string())
 }
 
 /// Takes memory until there is none.
-pub(crate) fn allocate() -> Answer {
+pub(crate) fn allocate() -> Response {
     let mut all = Vec::new();
     while all.len() < usize::MAX {
         all.push(black_box(vec![1_u8; 1 << 20]));
     }
-    Ok(crate::stream::text(200, all.len().to_string()))
+    crate::stream::text(200, all.len().to_string())
 }
 
-pub(crate) fn trap() -> Answer {
+pub(crate) fn trap() -> Response {
     std::process::abort()
 }
 
 /// Waits, in an orderly way, for longer than any test takes.
-pub(crate) async fn wait() -> Answer {
+pub(crate) async fn wait() -> Response {
     monotonic_clock::wait_for(3_600_000_000_000).await;
-    Ok(crate::stream::text(200, "waited".to_owned()))
+    crate::stream::text(200, "waited".to_owned())
 }
 
 /// Traps in the middle of a response without a length.
