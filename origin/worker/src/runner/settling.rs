@@ -90,7 +90,9 @@ impl Settling<'_> {
     /// back ones do not count.
     async fn mourn(&self) {
         match self.shared.queue.job(self.job.lease.job).await {
-            Ok(Some(job)) if job.state == JobState::Dead => {}
+            // Of this attempt: a later one, of another worker, tells its own death.
+            Ok(Some(job))
+                if job.state == JobState::Dead && job.attempts == self.job.lease.attempt => {}
             Ok(_) => return,
             Err(error) => {
                 tracing::warn!(%error, "could not find out whether the job is dead");

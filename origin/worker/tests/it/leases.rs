@@ -34,7 +34,7 @@ fn endless() -> (Arc<TestJob>, Arc<AtomicBool>) {
 
 #[tokio::test]
 async fn a_dead_workers_job_is_taken_over() {
-    let world = World::new().await;
+    let world = World::in_real_time().await;
     let (job, stopped) = endless();
     let doomed = world.run(job.clone());
     let new = test_job(&world.env, 5);
@@ -55,7 +55,7 @@ async fn a_dead_workers_job_is_taken_over() {
 
 #[tokio::test]
 async fn a_long_job_keeps_its_lease() {
-    let world = World::new().await;
+    let world = World::in_real_time().await;
     let go = Arc::new(Notify::new());
     let job = {
         let go = go.clone();

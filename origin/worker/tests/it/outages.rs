@@ -53,7 +53,7 @@ async fn a_result_is_told_once_the_database_is_back() {
 
 #[tokio::test]
 async fn a_worker_that_cannot_keep_its_lease_stops_the_job() {
-    let world = World::new().await;
+    let world = World::in_real_time().await;
     let flaky = Arc::new(FlakyQueue::new(world.queue.clone()));
     let attempts = Arc::new(());
     let job = {

@@ -8,14 +8,32 @@ use sluicegate_contract::time::Timestamp;
 use sluicegate_core::env::{Clock, Env};
 use sluicegate_local::{SystemClock, SystemEntropy};
 
-/// The machine's clock, which can be put forward: leases end in real time, and pauses of hours pass at
-/// once.
-#[derive(Clone, Default)]
-pub(crate) struct ShiftedClock(Arc<AtomicU64>);
+/// A clock that can be put forward, so that pauses of hours pass at once. In between it stands still, or
+/// goes on as the machine's does.
+#[derive(Clone)]
+pub(crate) struct TestClock {
+    still: Option<Timestamp>,
+    forward: Arc<AtomicU64>,
+}
 
-impl ShiftedClock {
+impl TestClock {
+    pub(crate) fn still() -> Self {
+        Self {
+            still: Some(SystemClock.now()),
+            forward: Arc::default(),
+        }
+    }
+
+    pub(crate) fn real() -> Self {
+        Self {
+            still: None,
+            forward: Arc::default(),
+        }
+    }
+
+    /// Only while no job runs: its lease would end.
     pub(crate) fn put_forward(&self, by: Duration) {
-        self.0
+        self.forward
             .fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
@@ -27,10 +45,9 @@ impl ShiftedClock {
     }
 }
 
-impl Clock for ShiftedClock {
+impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        SystemClock
-            .now()
-            .plus(Duration::from_millis(self.0.load(Ordering::SeqCst)))
+        let base = self.still.unwrap_or_else(|| SystemClock.now());
+        base.plus(Duration::from_millis(self.forward.load(Ordering::SeqCst)))
     }
 }

@@ -23,20 +23,20 @@ use sluicegate_worker::{
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::clock::ShiftedClock;
+use super::clock::TestClock;
 use super::judges::{MoodyDetector, MoodyModel};
 use super::maker::FakeMaker;
 use super::objects::Memory;
 use super::until;
 
 /// Leases in tests: short, and long enough for a slow machine to keep them.
-pub(crate) const LEASE: Duration = Duration::from_millis(900);
+pub(crate) const LEASE: Duration = Duration::from_secs(2);
 
 /// A database of its own, and all that jobs use.
 pub(crate) struct World {
     pub(crate) accounts: Arc<dyn AccountStore>,
     pub(crate) queue: Arc<dyn JobQueue>,
-    pub(crate) clock: ShiftedClock,
+    pub(crate) clock: TestClock,
     pub(crate) env: Env,
     pub(crate) objects: Arc<Memory>,
     pub(crate) detector: Arc<MoodyDetector>,
@@ -69,10 +69,19 @@ impl Running {
 }
 
 impl World {
+    /// Time stands still: what failed is not tried again before a test puts the clock forward.
     pub(crate) async fn new() -> Self {
+        Self::with_clock(TestClock::still()).await
+    }
+
+    /// Time goes on: leases end.
+    pub(crate) async fn in_real_time() -> Self {
+        Self::with_clock(TestClock::real()).await
+    }
+
+    async fn with_clock(clock: TestClock) -> Self {
         let test_database = TestDatabase::new().await;
         let database = test_database.database();
-        let clock = ShiftedClock::default();
         let env = clock.env();
         let objects = Arc::new(Memory::default());
         let detector = Arc::new(MoodyDetector::new());
