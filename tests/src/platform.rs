@@ -17,6 +17,9 @@ const START_LIMIT: Duration = Duration::from_secs(180);
 /// Time for running requests and jobs to end.
 pub const STOP_LIMIT: Duration = Duration::from_secs(60);
 
+/// The secret that edge and origin share.
+pub const EDGE_KEY: &str = "an edge key of the tests, long enough for all";
+
 /// How a platform is started.
 #[derive(Default)]
 pub struct Options {
@@ -164,7 +167,11 @@ pub fn data_directory() -> Result<TempDir> {
 
 async fn start_services(data: &Path) -> Result<Program> {
     let environment = settings(data, &Options::default());
-    let mut services = Program::start(&program("sluicegate-origin")?, &["services"], &environment)?;
+    let mut services = Program::start(
+        &program("sluicegate-origin")?,
+        &["services", "--with-parent"],
+        &environment,
+    )?;
     services
         .wait_for_line("services are ready", START_LIMIT)
         .await?;
@@ -198,6 +205,7 @@ async fn start_edge(
         ),
         ("SPIN_VARIABLE_ORIGIN_URL".to_owned(), origin_url.to_owned()),
         ("SPIN_VARIABLE_STORE_URL".to_owned(), store_url.to_owned()),
+        ("SPIN_VARIABLE_EDGE_KEY".to_owned(), EDGE_KEY.to_owned()),
     ];
     for (name, value) in &options.edge_variables {
         environment.push((
@@ -223,10 +231,13 @@ async fn start_edge(
 }
 
 fn settings(data: &Path, options: &Options) -> Vec<(String, String)> {
-    let mut settings = vec![(
-        "SLUICEGATE_DATA".to_owned(),
-        data.to_string_lossy().into_owned(),
-    )];
+    let mut settings = vec![
+        (
+            "SLUICEGATE_DATA".to_owned(),
+            data.to_string_lossy().into_owned(),
+        ),
+        ("EDGE_KEY".to_owned(), EDGE_KEY.to_owned()),
+    ];
     settings.extend(options.settings.iter().cloned());
     settings
 }

@@ -26,7 +26,8 @@ pub fn program(name: &str) -> Result<PathBuf> {
 
 /// A running program, whose output is kept. Killed when it is dropped.
 ///
-/// Threads read its output, not tasks: a platform that several tests share outlives the runtime of
+/// Its standard input is a pipe that ends when we do: services of ours that are told to watch it then
+/// stop, however we end. Threads read its output, not tasks: a platform that several tests share outlives the runtime of
 /// the test that started it.
 pub struct Program {
     name: String,
@@ -55,7 +56,7 @@ impl Program {
         }
         let mut child = command
             .envs(environment.iter().cloned())
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -1,4 +1,4 @@
-//! A TCP proxy between two parts, that can cut the line when it sees a certain text pass.
+//! A TCP proxy between two parts, that can interfere when it sees a certain text pass.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,12 +18,24 @@ pub struct Proxy {
 
 struct Rules {
     upstream: Mutex<String>,
-    cut_at: Mutex<Option<Cut>>,
+    rule: Mutex<Option<Rule>>,
 }
 
-struct Cut {
+struct Rule {
     text: String,
+    action: Action,
     seen: mpsc::UnboundedSender<String>,
+}
+
+/// What is done with the bytes that contain the text.
+#[derive(Debug, Clone, Copy)]
+pub enum Action {
+    /// They are passed on: the test only wants to know.
+    Pass,
+    /// They are held back until the receiver is dropped, and then both ends are closed.
+    Hold,
+    /// They are held back, and the client is answered with this status line instead.
+    Answer(&'static str),
 }
 
 impl Proxy {
@@ -31,7 +43,7 @@ impl Proxy {
     pub async fn start(upstream: &str) -> Result<Self> {
         let rules = Arc::new(Rules {
             upstream: Mutex::new(address(upstream)),
-            cut_at: Mutex::new(None),
+            rule: Mutex::new(None),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -55,13 +67,14 @@ impl Proxy {
         }
     }
 
-    /// The next time a client's bytes contain `text`, they are not passed on; the receiver is given
-    /// them, and both ends are closed once it has been dropped. One time only.
-    pub fn cut_at(&self, text: &str) -> mpsc::UnboundedReceiver<String> {
+    /// The next time a client's bytes contain `text`, the receiver is given them, and `action` is taken.
+    /// One time only.
+    pub fn on(&self, text: &str, action: Action) -> mpsc::UnboundedReceiver<String> {
         let (seen, receiver) = mpsc::unbounded_channel();
-        if let Ok(mut cut) = self.rules.cut_at.lock() {
-            *cut = Some(Cut {
+        if let Ok(mut rule) = self.rules.rule.lock() {
+            *rule = Some(Rule {
                 text: text.to_owned(),
+                action,
                 seen,
             });
         }
@@ -92,29 +105,42 @@ async fn relay(mut client: TcpStream, rules: Arc<Rules>) {
             let read = from_client.read(&mut buffer).await.unwrap_or(0);
             let piece = buffer.get(..read).unwrap_or_default();
             if read == 0 {
-                return;
+                return None;
             }
-            if let Some(cut) = matching(&rules, piece) {
-                let _ = cut.seen.send(String::from_utf8_lossy(piece).into_owned());
-                cut.seen.closed().await;
-                return;
+            if let Some(rule) = matching(&rules, piece) {
+                let _ = rule.seen.send(String::from_utf8_lossy(piece).into_owned());
+                match rule.action {
+                    Action::Pass => {}
+                    Action::Hold => {
+                        rule.seen.closed().await;
+                        return None;
+                    }
+                    Action::Answer(status) => return Some(status),
+                }
             }
             if to_server.write_all(piece).await.is_err() {
-                return;
+                return None;
             }
         }
     };
     let outward = async {
         let _ = tokio::io::copy(&mut from_server, &mut to_client).await;
     };
-    tokio::select! {
-        () = inward => {}
-        () = outward => {}
+    let answer = tokio::select! {
+        answer = inward => answer,
+        () = outward => None,
+    };
+    if let Some(status) = answer {
+        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let _ = client.write_all(answer.as_bytes()).await;
+        let _ = client.shutdown().await;
+        // What the client still sends is read, or closing would reset the connection under its answer.
+        let _ = tokio::io::copy(&mut client, &mut tokio::io::sink()).await;
     }
 }
 
-fn matching(rules: &Rules, piece: &[u8]) -> Option<Cut> {
-    let mut cut = rules.cut_at.lock().ok()?;
+fn matching(rules: &Rules, piece: &[u8]) -> Option<Rule> {
+    let mut rule = rules.rule.lock().ok()?;
     let text = String::from_utf8_lossy(piece);
-    cut.take_if(|wanted| text.contains(&wanted.text))
+    rule.take_if(|wanted| text.contains(&wanted.text))
 }

@@ -1,6 +1,6 @@
 //! The page in a real browser. Reported as skipped where there is none.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fantoccini::wd::Capabilities;
@@ -28,6 +28,13 @@ fn skip(name: &str, reason: &str) {
     }
 }
 
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
 fn capabilities(profile: &Path) -> Capabilities {
     let arguments = [
         "--headless=new",
@@ -48,11 +55,10 @@ fn capabilities(profile: &Path) -> Capabilities {
 
 #[tokio::test]
 async fn a_person_signs_up_sends_a_picture_and_sees_it() {
-    let driver = Path::new("/usr/bin/chromedriver");
-    if !driver.is_file() || !Path::new("/usr/bin/chromium").is_file() {
-        skip("browser", "chromium and chromium-driver are not installed");
+    let (Some(driver), Some(_)) = (on_path("chromedriver"), on_path("chromium")) else {
+        skip("browser", "chromium and chromedriver are not installed");
         return;
-    }
+    };
     let detector = Detector::start().await.unwrap();
     let options = Options::default()
         .setting("MODERATION_IMAGE_SERVICE_URL", &detector.url)
@@ -60,7 +66,7 @@ async fn a_person_signs_up_sends_a_picture_and_sees_it() {
     let platform = Platform::start(options).await.unwrap();
     let home = tempfile::tempdir().unwrap();
     let environment = [("TMPDIR".to_owned(), home.path().display().to_string())];
-    let mut driver = Program::start(driver, &["--port=0"], &environment).unwrap();
+    let mut driver = Program::start(&driver, &["--port=0"], &environment).unwrap();
     let said = driver
         .wait_for_line("was started successfully on port ", LIMIT)
         .await
@@ -74,6 +80,7 @@ async fn a_person_signs_up_sends_a_picture_and_sees_it() {
 
     let visit = visit(&browser, &platform.edge_url);
     let outcome = tokio::time::timeout(Duration::from_secs(180), visit).await;
+    let _ = browser.execute("scrollTo(0, 0)", Vec::new()).await;
     let picture = browser.screenshot().await;
     // The session ends before anything is asserted: a killed driver would leave the browser behind.
     browser.close().await.unwrap();

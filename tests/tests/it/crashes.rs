@@ -8,7 +8,7 @@ use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::uploads::UploadState;
 use sluicegate_tests::fixtures;
 use sluicegate_tests::platform::{Options, Platform};
-use sluicegate_tests::proxy::Proxy;
+use sluicegate_tests::proxy::{Action, Proxy};
 use sluicegate_tests::wait::wait_for;
 
 fn id_in(request: &str) -> UploadId {
@@ -31,7 +31,7 @@ async fn an_origin_that_dies_between_store_and_complete_loses_nothing() {
     let photo = fixtures::read("photo.jpg").unwrap();
 
     // The file is stored, and the edge is about to say so.
-    let mut seen = proxy.cut_at("/complete HTTP/1.1");
+    let mut seen = proxy.on("/complete HTTP/1.1", Action::Hold);
     let sending = tokio::spawn({
         let (client, photo) = (client.at(&edge_url), photo.clone());
         async move { client.upload("avatar", photo).await }

@@ -14,5 +14,6 @@ mod media;
 mod moderation;
 mod raw;
 mod shared;
+mod store_faults;
 mod tokens;
 mod uploads;

@@ -12,6 +12,15 @@ static SHARED: Mutex<Weak<Platform>> = Mutex::const_new(Weak::new());
 /// The secret that the shared platform signs tokens with.
 pub const JWT_SECRET: &str = "a secret of the tests, of 32 bytes and more";
 
+/// How the shared platform is started.
+pub fn options() -> Options {
+    let mut options = Options::default().setting("JWT_SECRET", JWT_SECRET);
+    options
+        .edge_variables
+        .push(("jwt_secret".to_owned(), JWT_SECRET.to_owned()));
+    options
+}
+
 pub async fn platform() -> Result<Arc<Platform>> {
     let mut shared = SHARED.lock().await;
     if let Some(platform) = shared.upgrade() {

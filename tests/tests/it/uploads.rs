@@ -1,14 +1,15 @@
 //! Every status of the upload route.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use reqwest::Method;
 use serde_json::json;
-use sluicegate_contract::limits;
-use sluicegate_contract::uploads::{Purpose, TicketRequest, UploadState};
+use sha2::{Digest, Sha256};
+use sluicegate_contract::uploads::{Purpose, TicketRequest};
+use sluicegate_contract::{headers, limits};
 use sluicegate_tests::client::{Answer, Client};
 use sluicegate_tests::fixtures;
-use sluicegate_tests::platform::{Options, Platform};
-use sluicegate_tests::proxy::Proxy;
-use tokio::io::AsyncWriteExt;
+use sluicegate_tests::platform::{EDGE_KEY, Options, Platform};
 
 use crate::{raw, shared};
 
@@ -121,17 +122,54 @@ async fn a_length_that_is_not_known_or_not_true_stores_nothing() {
     let answer = raw::exchange(&platform.edge_url, &chunked).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 411"), "{answer}");
 
-    // Half of what was announced, and then the client is gone.
-    let head = raw::upload_head(&token, &format!("content-length: {}", photo.len()));
-    let mut stream = raw::connect(&platform.edge_url).await.unwrap();
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(&photo[..photo.len() / 2]).await.unwrap();
-    stream.shutdown().await.unwrap();
-    drop(stream);
+    let length = format!("content-length: {}", photo.len());
+    let mut short = raw::upload_head(&token, &length).into_bytes();
+    short.extend_from_slice(&photo[..photo.len() / 2]);
+    let answer = raw::exchange(&platform.edge_url, &short).await.unwrap();
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 400"),
+        "{answer}"
+    );
 
-    // The platform goes on, and the ticket that was opened for it is never completed.
-    let upload = client.upload_ok("avatar", photo).await.unwrap();
-    client.wait_until_ready(upload.id).await.unwrap();
+    let empty = client.upload("avatar", Vec::new()).await.unwrap();
+    empty.expect_problem(422, "picture-refused").unwrap();
+}
+
+#[tokio::test]
+async fn what_the_headers_say_of_the_body_is_checked() {
+    let platform = shared::platform().await.unwrap();
+    let client = shared::somebody(&platform, "up_headers").await.unwrap();
+    let photo = fixtures::read("photo.png").unwrap();
+    let send = async |name: &str, value: &str| {
+        let request = client
+            .request(Method::POST, "/v1/uploads?purpose=avatar")
+            .header(name, value)
+            .body(photo.clone());
+        Answer::read(request.send().await.unwrap()).await.unwrap()
+    };
+    let form = send("content-type", "multipart/form-data; boundary=x").await;
+    form.expect_problem(415, "unsupported-media-type").unwrap();
+    let packed = send("content-encoding", "gzip").await;
+    packed
+        .expect_problem(415, "unsupported-media-type")
+        .unwrap();
+    let advisory = send("content-type", "text/html").await;
+    advisory.expect_status(201).unwrap();
+    let unreadable = send("repr-digest", "sha-256=nothing").await;
+    unreadable.expect_problem(400, "invalid-request").unwrap();
+    let wrong = format!("sha-256=:{}:", BASE64_STANDARD.encode([7; 32]));
+    send("repr-digest", &wrong)
+        .await
+        .expect_problem(400, "invalid-request")
+        .unwrap();
+    let right = format!(
+        "sha-256=:{}:",
+        BASE64_STANDARD.encode(Sha256::digest(&photo))
+    );
+    send("repr-digest", &right)
+        .await
+        .expect_status(201)
+        .unwrap();
 }
 
 #[tokio::test]
@@ -146,8 +184,19 @@ async fn the_origin_limits_open_tickets() {
     };
     let request = serde_json::to_value(request).unwrap();
     let path = "/edge/v1/upload-tickets";
+    origin
+        .send(Method::POST, path, &request)
+        .await
+        .unwrap()
+        .expect_problem(403, "forbidden")
+        .unwrap();
     for _ in 0..limits::OPEN_TICKETS {
-        let answer = origin.send(Method::POST, path, &request).await.unwrap();
+        let call = origin
+            .request(Method::POST, path)
+            .header(headers::EDGE_KEY, EDGE_KEY);
+        let answer = Answer::read(call.json(&request).send().await.unwrap())
+            .await
+            .unwrap();
         answer.expect_status(201).unwrap();
     }
     let answer = send(&edge, "photo.png").await;
@@ -254,34 +303,4 @@ async fn services_that_are_down_are_a_problem_of_the_gateway() {
         .unwrap();
     client.wait_until_ready(upload.id).await.unwrap();
     platform.stop().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_store_that_cuts_the_line_completes_nothing() {
-    let platform = Platform::start(Options::default()).await.unwrap();
-    let proxy = Proxy::start(&platform.store_url).await.unwrap();
-    // The host is signed, so an origin of its own hands out URLs with the proxy's name.
-    let mut options = Options::default().setting("S3_EDGE_ENDPOINT", &proxy.url);
-    options.settings.extend(platform.store_settings().unwrap());
-    let second = platform.start_second(options, &proxy.url).await.unwrap();
-    let client = second.client().unwrap().sign_up("up_cut").await.unwrap().0;
-
-    let mut seen = proxy.cut_at("PUT /");
-    let sending = tokio::spawn({
-        let client = client.clone();
-        async move { send(&client, "photo.png").await }
-    });
-    let request = seen.recv().await.expect("the PUT passes the proxy");
-    drop(seen);
-    let answer = sending.await.unwrap();
-    answer.expect_problem(502, "bad-gateway").unwrap();
-
-    let id = request.split("staging/").nth(1).unwrap()[..36].to_owned();
-    let upload = client.upload_state(id.parse().unwrap()).await.unwrap();
-    assert_eq!(upload.status, UploadState::Ticketed);
-    let next = client
-        .upload_ok("avatar", fixtures::read("photo.png").unwrap())
-        .await
-        .unwrap();
-    client.wait_until_ready(next.id).await.unwrap();
 }
