@@ -64,7 +64,12 @@ fn compare(name: &str, wasm: &Path, bless: bool) -> Result<Option<String>> {
         .join("docs/component-interfaces")
         .join(format!("{name}.txt"));
     if bless {
-        let text: String = have.iter().map(|line| format!("{line}\n")).collect();
+        let mut text = have
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join("\n");
+        text.push('\n');
         fs::create_dir_all(root().join("docs/component-interfaces"))?;
         fs::write(&list, text)?;
         note(&format!("wrote {}", list.display()));

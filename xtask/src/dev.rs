@@ -13,7 +13,7 @@ use crate::{components, net, postgres};
 const EDGE_PORT: u16 = 3000;
 const ORIGIN_PORT: u16 = 8080;
 /// A first start makes a database, and compiles components.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 /// Settings that would lead away from the embedded services.
 const NOT_HERE: [&str; 6] = [
     "DATABASE_URL",

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// How often a waiting loop looks up.
@@ -42,11 +42,8 @@ impl Stop {
 
     /// An error once somebody asked.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.asked() {
-            bail!("stopped")
-        } else {
-            Ok(())
-        }
+        ensure!(!self.asked(), "stopped");
+        Ok(())
     }
 
     /// Sleeps for a moment, or not at all once somebody asked.

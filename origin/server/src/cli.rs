@@ -23,7 +23,7 @@ pub enum Command {
         #[arg(long, hide = true)]
         with_parent: bool,
     },
-    /// Bring the schema of DATABASE_URL to what this version needs
+    /// Bring the schema of `DATABASE_URL` to what this version needs
     Migrate,
     /// Show every setting and try every service
     Doctor,
@@ -36,7 +36,7 @@ pub struct Serve {
     /// Leave jobs to other processes (`work`)
     #[arg(long)]
     pub no_workers: bool,
-    /// Migrate DATABASE_URL first; the embedded database is always migrated
+    /// Migrate `DATABASE_URL` first; the embedded database is always migrated
     #[arg(long)]
     pub migrate: bool,
 }

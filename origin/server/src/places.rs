@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::settings::{ObjectSettings, Secret, Settings, without_password};
 
 /// `initdb` and a recovery on a slow disk.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How soon it is seen that the embedded services are gone.
 const LOOK: Duration = Duration::from_secs(2);
 

@@ -92,7 +92,8 @@ impl Started {
         queues: &[String],
         shutdown: &CancellationToken,
     ) -> Result<Option<Self>> {
-        let start = Self::start(settings, program, migrate, queues, shutdown);
+        // Boxed: it holds the setting up of every adapter.
+        let start = Box::pin(Self::start(settings, program, migrate, queues, shutdown));
         shutdown.run_until_cancelled(start).await.transpose()
     }
 
@@ -166,7 +167,7 @@ fn announce(places: &Places, ports: &Ports, queues: &[String]) {
     }
     match ports.text_model.name() {
         "none" => {
-            tracing::info!("text model: none; posts are checked by rules and duplicates alone")
+            tracing::info!("text model: none; posts are checked by rules and duplicates alone");
         }
         name => tracing::info!("text model: {name}"),
     }

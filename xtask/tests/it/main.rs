@@ -1,5 +1,7 @@
 //! The guard as `dev` uses it.
 
+#![expect(clippy::expect_used, reason = "tests")]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

@@ -5,7 +5,9 @@ fn doctor(data: &std::path::Path, more: &[(&str, &str)]) -> Output {
         .arg("doctor")
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .envs(std::env::var_os("SLUICEGATE_POSTGRES_BIN").map(|bin| ("SLUICEGATE_POSTGRES_BIN", bin)))
+        .envs(
+            std::env::var_os("SLUICEGATE_POSTGRES_BIN").map(|bin| ("SLUICEGATE_POSTGRES_BIN", bin)),
+        )
         .env("SLUICEGATE_DATA", data)
         .envs(more.iter().copied())
         .output()
@@ -18,7 +20,10 @@ fn a_fresh_machine_is_fit() {
     let output = doctor(data.path(), &[("EDGE_KEY", "a-key-that-nobody-may-see")]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
-    assert!(text.contains("EDGE_KEY") && !text.contains("nobody-may-see"), "{text}");
+    assert!(
+        text.contains("EDGE_KEY") && !text.contains("nobody-may-see"),
+        "{text}"
+    );
     assert!(text.contains("pictures stay unreviewed"), "{text}");
 }
 
@@ -38,7 +43,10 @@ fn what_is_needed_and_down_is_named() {
     );
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("check DATABASE_URL") && text.contains("check S3_ENDPOINT"), "{text}");
+    assert!(
+        text.contains("check DATABASE_URL") && text.contains("check S3_ENDPOINT"),
+        "{text}"
+    );
     assert!(text.contains("verdicts wait"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
 }

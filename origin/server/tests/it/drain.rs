@@ -29,15 +29,20 @@ async fn read_all(stream: &mut TcpStream) -> String {
 async fn what_has_begun_is_finished() {
     let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (tell, wait) = (Arc::clone(&begun), Arc::clone(&go));
-    let slow = get(move |ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>| async move {
-        tell.notify_one();
-        wait.notified().await;
-        format!("hello {}", peer.ip())
-    });
+    let slow = get(
+        move |ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>| async move {
+            tell.notify_one();
+            wait.notified().await;
+            format!("hello {}", peer.ip())
+        },
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
     let address = listener.local_addr().expect("has one");
     let shutdown = CancellationToken::new();
-    let bounds = Bounds { connections: 8, drain: LIMIT };
+    let bounds = Bounds {
+        connections: 8,
+        drain: LIMIT,
+    };
     let app = Router::new().route("/slow", slow);
     let server = tokio::spawn(serve(listener, app, bounds, shutdown.clone()));
 
@@ -53,7 +58,10 @@ async fn what_has_begun_is_finished() {
     go.notify_one();
     assert!(read_all(&mut busy).await.ends_with("hello 127.0.0.1"));
     assert!(server.await.expect("ends"), "all requests were finished");
-    assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+    assert!(
+        TcpStream::connect(address).await.is_err(),
+        "nobody listens any more"
+    );
 }
 
 #[tokio::test]
@@ -67,12 +75,20 @@ async fn a_request_that_never_ends_is_cut() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
     let address = listener.local_addr().expect("has one");
     let shutdown = CancellationToken::new();
-    let bounds = Bounds { connections: 8, drain: Duration::from_millis(50) };
+    let bounds = Bounds {
+        connections: 8,
+        drain: Duration::from_millis(50),
+    };
     let app = Router::new().route("/endless", endless);
     let server = tokio::spawn(serve(listener, app, bounds, shutdown.clone()));
     let mut stream = TcpStream::connect(address).await.expect("connects");
     ask(&mut stream, "/endless").await;
     timeout(LIMIT, begun.notified()).await.expect("begins");
     shutdown.cancel();
-    assert!(!timeout(LIMIT, server).await.expect("ends in time").expect("ends"));
+    assert!(
+        !timeout(LIMIT, server)
+            .await
+            .expect("ends in time")
+            .expect("ends")
+    );
 }

@@ -1,5 +1,7 @@
 //! The origin's program as others see it.
 
+#![expect(clippy::expect_used, reason = "tests")]
+
 mod doctor;
 mod drain;
 mod settings;

@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// A database is made, on a machine that may be busy.
-const START: Duration = Duration::from_secs(120);
-const STOP: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(2);
+const STOP: Duration = Duration::from_mins(1);
 
 struct Origin {
     url: String,
@@ -39,7 +39,11 @@ impl Origin {
             let program = PathBuf::from(env!("CARGO_BIN_EXE_sluicegate-origin"));
             run(&settings, &program, Serve::default(), listener, stop).await
         });
-        Self { url, shutdown, task }
+        Self {
+            url,
+            shutdown,
+            task,
+        }
     }
 
     async fn ready(&self, client: &Client) {
@@ -65,7 +69,11 @@ impl Origin {
 
 async fn post(client: &Client, url: String, body: Value) -> Value {
     let request = client.post(url).header("content-type", "application/json");
-    let answer = request.body(body.to_string()).send().await.expect("answers");
+    let answer = request
+        .body(body.to_string())
+        .send()
+        .await
+        .expect("answers");
     let status = answer.status();
     let text = answer.text().await.expect("has a body");
     assert_eq!(status, 201, "{text}");
@@ -92,10 +100,17 @@ async fn two_origins_in_one_process_are_one_service() {
     second.ready(&client).await;
 
     let person = json!({"handle": "ada", "password": "correct horse"});
-    post(&client, format!("{}/v1/accounts", first.url), person.clone()).await;
+    post(
+        &client,
+        format!("{}/v1/accounts", first.url),
+        person.clone(),
+    )
+    .await;
     let session = post(&client, format!("{}/v1/sessions", second.url), person).await;
     let token = session["access_token"].as_str().expect("has a token");
-    let me = client.get(format!("{}/v1/me", first.url)).bearer_auth(token);
+    let me = client
+        .get(format!("{}/v1/me", first.url))
+        .bearer_auth(token);
     let me = me.send().await.expect("answers");
     assert_eq!(me.status(), 200);
     let me: Value = serde_json::from_str(&me.text().await.expect("has a body")).expect("is JSON");
@@ -104,5 +119,8 @@ async fn two_origins_in_one_process_are_one_service() {
     // The first one started the embedded services; they end with it.
     second.stop().await;
     first.stop().await;
-    assert!(!data.path().join("services.json").exists(), "the services are gone");
+    assert!(
+        !data.path().join("services.json").exists(),
+        "the services are gone"
+    );
 }
