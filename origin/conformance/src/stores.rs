@@ -3,6 +3,10 @@
 //! Ids and times are counted, not drawn: a suite gives the same rows every time.
 
 #![expect(clippy::expect_used, reason = "a test's helper fails by panicking")]
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "every helper panics where a store fails"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -12,7 +12,7 @@ use crate::error::bounded;
 /// The longest name that Postgres keeps whole, in bytes.
 const NAME_BYTES: usize = 63;
 /// Copying a large template takes its time.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const DUPLICATE_DATABASE: &str = "42P04";
 
 /// Makes a database on the server of `admin_url`, as a copy of `template` if one is named (nobody may

@@ -204,8 +204,5 @@ pub async fn completes_what_was_judged_before(stores: &Stores) {
     let times = (upload.received_at, upload.ready_at, upload.moderated_at);
     assert_eq!(times, (Some(at(4)), Some(at(4)), Some(at(4))));
     assert_eq!(complete().await.unwrap(), Completion::Already(upload));
-    assert_eq!(
-        stores.uploads.records(ticket.id).await.unwrap(),
-        [passed.clone()]
-    );
+    assert_eq!(stores.uploads.records(ticket.id).await.unwrap(), [passed]);
 }

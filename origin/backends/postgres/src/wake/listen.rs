@@ -4,7 +4,7 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::time::timeout;
 
 use super::hints::{Foreign, decode};
-use super::{Backoff, CHANNEL, CONNECT_TIME};
+use super::{Backoff, CHANNEL, SILENCE, answered};
 
 /// Never ends by itself.
 pub(super) async fn run(options: PgConnectOptions, waker: &Waker, foreign: &Foreign) {
@@ -23,7 +23,7 @@ pub(super) async fn run(options: PgConnectOptions, waker: &Waker, foreign: &Fore
 }
 
 async fn connect(options: &PgConnectOptions) -> sqlx::Result<PgListener> {
-    let connecting = async {
+    answered(async {
         // A listener wants a pool of its own; ours must not lend it a connection.
         let pool = PgPoolOptions::new()
             .max_connections(1)
@@ -32,27 +32,37 @@ async fn connect(options: &PgConnectOptions) -> sqlx::Result<PgListener> {
         listener.eager_reconnect(false);
         listener.listen(CHANNEL).await?;
         Ok(listener)
-    };
-    timeout(CONNECT_TIME, connecting)
-        .await
-        .map_err(|_| sqlx::Error::PoolTimedOut)?
+    })
+    .await
 }
 
 /// Hears until the connection is lost.
 async fn hear(listener: &mut PgListener, waker: &Waker, foreign: &Foreign) -> sqlx::Error {
     loop {
-        match listener.try_recv().await {
-            Ok(Some(notification)) if foreign.is_sender(notification.process_id()) => {}
-            Ok(Some(notification)) => {
-                for hint in decode(notification.payload()) {
-                    foreign.arrives(hint);
-                    waker.wake(hint);
-                }
+        let notification = match timeout(SILENCE, listener.try_recv()).await {
+            Ok(Ok(Some(notification))) => notification,
+            Ok(Ok(None)) => {
+                return std::io::Error::from(std::io::ErrorKind::ConnectionReset).into();
             }
-            Ok(None) => return std::io::Error::from(std::io::ErrorKind::ConnectionReset).into(),
-            Err(error) => return error,
+            Ok(Err(error)) => return error,
+            Err(_) => match answered(ask(listener)).await {
+                Ok(()) => continue,
+                Err(error) => return error,
+            },
+        };
+        if foreign.is_sender(notification.process_id()) {
+            continue;
+        }
+        for hint in decode(notification.payload()) {
+            foreign.arrives(hint);
+            waker.wake(hint);
         }
     }
+}
+
+/// A connection that was cut without a word is found only by using it.
+async fn ask(listener: &mut PgListener) -> sqlx::Result<()> {
+    sqlx::query("select 1").execute(listener).await.map(drop)
 }
 
 /// Nobody knows what was missed while we did not hear.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use sluicegate_core::error::PortError;
 use sluicegate_core::wake::Waker;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::database::connect_options;
@@ -25,7 +26,10 @@ const CHANNEL: &str = "sluicegate_wake";
 const PACE: Duration = Duration::from_millis(50);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// How long the server may take to connect us or to answer.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// After so long without a notification the listener asks whether its connection still lives.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// Starts both tasks; they run until `shutdown` and connect again whenever a connection is lost. Needs a
 /// direct connection: behind a pooler in transaction mode `LISTEN` hears nothing. Fails only if the URL
@@ -43,17 +47,22 @@ pub fn spawn_wake_bridge(
     tasks.spawn({
         let (options, foreign, shutdown) = (options.clone(), foreign.clone(), shutdown.clone());
         async move {
-            shutdown
-                .run_until_cancelled(send::run(options, hints, &foreign))
-                .await;
+            let sending = Box::pin(send::run(options, hints, &foreign));
+            shutdown.run_until_cancelled(sending).await;
         }
     });
     tasks.spawn(async move {
-        shutdown
-            .run_until_cancelled(listen::run(options, &waker, &foreign))
-            .await;
+        let hearing = Box::pin(listen::run(options, &waker, &foreign));
+        shutdown.run_until_cancelled(hearing).await;
     });
     Ok(tasks)
+}
+
+/// Waits for the server, but not for one that went without a word.
+async fn answered<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    timeout(ANSWER_TIME, answer)
+        .await
+        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
 }
 
 /// The pause before the next attempt to connect.

@@ -4,10 +4,10 @@ use sluicegate_core::wake::Wake;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::broadcast::{self, error::RecvError};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::hints::{Foreign, PAYLOAD_BYTES, encode};
-use super::{Backoff, CHANNEL, CONNECT_TIME, PACE};
+use super::{Backoff, CHANNEL, PACE, answered};
 
 /// Hints that wait at most; the oldest is dropped for one more.
 const WAITING: usize = 1_024;
@@ -36,17 +36,15 @@ pub(super) async fn run(
 }
 
 async fn connect(options: &PgConnectOptions, foreign: &Foreign) -> sqlx::Result<PgConnection> {
-    let connecting = async {
+    answered(async {
         let mut connection = PgConnection::connect_with(options).await?;
         let process = sqlx::query_scalar!(r#"select pg_backend_pid() as "process!""#)
             .fetch_one(&mut connection)
             .await?;
         foreign.set_sender(process.cast_unsigned());
         Ok(connection)
-    };
-    timeout(CONNECT_TIME, connecting)
-        .await
-        .map_err(|_| sqlx::Error::PoolTimedOut)?
+    })
+    .await
 }
 
 /// Gathers hints and sends them, one notification a [`PACE`]. `Ok` when there can be no more.
@@ -67,9 +65,8 @@ async fn forward(
             },
             () = sleep_until(next), if !waiting.is_empty() => {
                 let (payload, taken) = payload(waiting);
-                sqlx::query!("select pg_notify($1, $2)", CHANNEL, payload)
-                    .execute(&mut connection)
-                    .await?;
+                let notify = sqlx::query!("select pg_notify($1, $2)", CHANNEL, payload);
+                answered(notify.execute(&mut connection)).await?;
                 waiting.drain(..taken);
                 next = Instant::now() + PACE;
             }

@@ -87,8 +87,8 @@ async fn bounds_calls_that_wait_for_a_lock() {
         .execute(&mut *blocker)
         .await
         .unwrap();
-    let blocked = hurried.accounts().by_handle("anybody").await.unwrap_err();
-    assert!(blocked.is_unavailable(), "{blocked}");
+    let error = hurried.accounts().by_handle("anybody").await.unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
     blocker.rollback().await.unwrap();
     assert_eq!(hurried.accounts().by_handle("anybody").await.unwrap(), None);
 }
