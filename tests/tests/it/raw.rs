@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 pub async fn exchange(base: &str, request: &[u8]) -> Result<String> {
     let mut stream = connect(base).await?;
     stream.write_all(request).await?;
+    stream.shutdown().await?;
     let mut answer = Vec::new();
     within(
         "an answer",
