@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use sluicegate_embedded::postgres::BinarySearch;
 use sluicegate_embedded::services::{
     AttachOptions, Attached, attach_or_start, data_directory, read,
 };
@@ -42,6 +43,15 @@ pub fn data_folder(settings: &Settings) -> Result<PathBuf> {
     Ok(data_directory(settings.data.as_deref(), |name| {
         std::env::var_os(name)
     })?)
+}
+
+/// Where Postgres is looked for. `cargo xtask` unpacks one into the default data directory, whichever is in force.
+pub fn postgres_search(settings: &Settings) -> BinarySearch {
+    let default = data_directory(None, |name| std::env::var_os(name)).ok();
+    BinarySearch {
+        chosen: settings.postgres_bin.clone(),
+        data: data_folder(settings).into_iter().chain(default).collect(),
+    }
 }
 
 impl Places {
@@ -136,13 +146,19 @@ impl Places {
 
 impl Embedded {
     async fn look(&self) -> Result<()> {
-        if read(&self.options.data_directory).await?.is_some() {
-            return Ok(());
-        }
-        tracing::warn!("the embedded services are gone");
+        let folder = &self.options.data_directory;
         let mut attached = self.attached.lock().await;
-        // What is left of our own child ends with the pipe that it holds.
-        attached.take();
+        if let Some(current) = attached.as_mut() {
+            if !current.is_gone(folder)? {
+                // To stop what is only busy would cut everything that goes through it.
+                if read(folder).await?.is_none() {
+                    tracing::warn!("the embedded services are slow to answer");
+                }
+                return Ok(());
+            }
+            tracing::warn!("the embedded services are gone");
+            attached.take();
+        }
         let again = attach_or_start(&self.options).await;
         *attached = Some(again.context("cannot start them again")?);
         Ok(())

@@ -1,6 +1,6 @@
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -68,6 +68,15 @@ impl Attached {
     /// Whether they were started by this call and stop with us.
     pub fn is_ours(&self) -> bool {
         self.child.is_some()
+    }
+
+    /// Whether they are gone for good: the process that was started for them has ended, or, if
+    /// they are somebody else's, nobody owns the directory any more. Services that only answer slowly are not.
+    pub fn is_gone(&mut self, data_directory: &Path) -> Result<bool, FileError> {
+        match &mut self.child {
+            Some(child) => Ok(!matches!(child.try_wait(), Ok(None))),
+            None => Ok(!has_owner(data_directory)?),
+        }
     }
 
     /// Stops them, if they are ours, and waits until they are gone. Dropping the value, or our death,
