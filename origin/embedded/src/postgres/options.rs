@@ -45,6 +45,16 @@ pub enum PostgresError {
     /// The named folder holds none.
     #[error("{} holds no initdb and postgres", .0.display())]
     NotThere(PathBuf),
+    /// It is of a version that is not supported.
+    #[error("Postgres {version} in {} is too old: {oldest} or newer is needed", folder.display())]
+    TooOld {
+        /// Where it is.
+        folder: PathBuf,
+        /// Its major version.
+        version: u32,
+        /// The oldest that is supported.
+        oldest: u32,
+    },
     /// Root starts it as another user, who cannot get to the folder.
     #[error(
         "Postgres cannot run as root, and the user it runs as instead may not enter {}: choose a data \

@@ -16,6 +16,7 @@ use crate::waiting::until;
 fn search() -> BinarySearch {
     BinarySearch {
         chosen: std::env::var_os("SLUICEGATE_POSTGRES_BIN").map(PathBuf::from),
+        ..BinarySearch::default()
     }
 }
 
@@ -141,6 +142,7 @@ async fn a_failing_one_says_why() {
 fn a_folder_without_programs_is_refused() {
     let search = BinarySearch {
         chosen: Some("/nowhere".into()),
+        ..BinarySearch::default()
     };
     assert!(matches!(
         find_binaries(&search),

@@ -28,6 +28,7 @@ fn run_options(folder: &Path) -> RunOptions {
         data_directory: folder.to_owned(),
         postgres: BinarySearch {
             chosen: std::env::var_os("SLUICEGATE_POSTGRES_BIN").map(PathBuf::from),
+            ..BinarySearch::default()
         },
         guard: Guard::Shell,
         version: "1.2.3".to_owned(),
@@ -187,6 +188,50 @@ async fn the_first_starts_them_and_others_use_them() {
             attach(&folder, Path::new("/bin/false")).await,
             Err(AttachError::Ended(_))
         )
+    })
+    .await;
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+fn postmaster(folder: &Path) -> rustix::process::Pid {
+    let note = std::fs::read_to_string(folder.join("postgres/data/postmaster.pid")).unwrap();
+    let pid = note.lines().next().unwrap().parse().unwrap();
+    rustix::process::Pid::from_raw(pid).unwrap()
+}
+
+#[tokio::test]
+async fn slow_services_are_not_gone() {
+    use rustix::process::{Signal, kill_process};
+
+    let folder = folder("slow");
+    let program = program(&folder);
+    let mut ours = attach(&folder, &program).await.unwrap();
+    let mut theirs = attach(&folder, &program).await.unwrap();
+    kill_process(postmaster(&folder), Signal::STOP).unwrap();
+    assert_eq!(read(&folder).await.unwrap(), None, "it does not answer");
+    assert!(!ours.is_gone(&folder).unwrap());
+    assert!(!theirs.is_gone(&folder).unwrap());
+    kill_process(postmaster(&folder), Signal::CONT).unwrap();
+    until("they answer again", async || {
+        read(&folder).await.unwrap().as_ref() == Some(&ours.services)
+    })
+    .await;
+
+    let pid = i32::try_from(ours.services.pid).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    until("both see that they are gone", async || {
+        ours.is_gone(&folder).unwrap() && theirs.is_gone(&folder).unwrap()
+    })
+    .await;
+    let socket_folder = ours.services.postgres_socket_folder.clone();
+    ours.stop().await;
+    until("the database has followed", async || {
+        handshake(&socket_folder).await == Handshake::Nobody
+    })
+    .await;
+    until("it was shut down cleanly", async || {
+        !folder.join("postgres/data/postmaster.pid").exists()
     })
     .await;
     std::fs::remove_dir_all(&folder).unwrap();
