@@ -3,18 +3,22 @@
 //! Whoever is killed with SIGKILL cannot stop its children. The guard can: it holds the reading end
 //! of a pipe whose writing end is ours, and at its end of file, which comes however we end, it
 //! asks the service to stop. It lives in a process group of its own, so that a Ctrl-C at the terminal
-//! reaches us alone and we can finish our work on the service first.
+//! reaches us alone and we can finish our work on the service first. For the same reason it ignores the
+//! SIGTERM that service managers send to every process at once: it obeys the end of the pipe alone.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::account::Account;
 
@@ -87,6 +91,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(args: impl IntoIterator<Item = OsString>) -> io::Result<ExitCode> {
+    outlive_signals()?;
     let mut args = args.into_iter();
     let bad = || {
         io::Error::new(
@@ -114,6 +119,14 @@ fn run(args: impl IntoIterator<Item = OsString>) -> io::Result<ExitCode> {
     Ok(code)
 }
 
+/// Handlers that do nothing, not `SIG_IGN`: the service would inherit the latter.
+fn outlive_signals() -> io::Result<()> {
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
+    }
+    Ok(())
+}
+
 fn watch(mut service: Child) -> io::Result<ExitCode> {
     let pid = Pid::from_child(&service);
     let alive = Arc::new(Mutex::new(Some(pid)));
@@ -125,10 +138,8 @@ fn watch(mut service: Child) -> io::Result<ExitCode> {
         signal(&target, Signal::QUIT);
     });
     // Without reaping: as long as it is a zombie its id belongs to nobody else.
-    waitid(
-        WaitId::Pid(pid),
-        WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
-    )?;
+    let how = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    rustix::io::retry_on_intr(|| waitid(WaitId::Pid(pid), how))?;
     *lock(&alive) = None;
     let status = service.wait()?;
     let code = status

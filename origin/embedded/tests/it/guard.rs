@@ -36,7 +36,11 @@ fn helper_that_guards() {
 fn options(folder: &Path, durability: Durability) -> Options {
     let chosen = std::env::var_os("SLUICEGATE_POSTGRES_BIN").map(PathBuf::from);
     Options {
-        binaries: find_binaries(&BinarySearch { chosen }).unwrap(),
+        binaries: find_binaries(&BinarySearch {
+            chosen,
+            ..BinarySearch::default()
+        })
+        .unwrap(),
         folder: folder.join("postgres"),
         durability,
         guard: Guard::Program(program(folder)),
@@ -66,6 +70,30 @@ async fn postgres_below_it_stops_when_we_let_go_and_never_is_root() {
     })
     .await;
     until("it was shut down cleanly", async || !note.exists()).await;
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test]
+async fn a_signal_to_every_process_does_not_stop_it() {
+    let folder = folder("signals");
+    let mut postgres = Postgres::start(&options(&folder, Durability::Kept))
+        .await
+        .unwrap();
+    let note = folder.join("postgres/data/postmaster.pid");
+    let text = std::fs::read_to_string(&note).unwrap();
+    let status = format!("/proc/{}/status", text.lines().next().unwrap());
+    let status = std::fs::read_to_string(status).unwrap();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    let guard = rustix::process::Pid::from_raw(parent.unwrap().trim().parse().unwrap()).unwrap();
+    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
+        rustix::process::kill_process(guard, signal).unwrap();
+    }
+    // Whoever dies of a signal does so long before this.
+    let ended = tokio::time::timeout(Duration::from_secs(2), postgres.ended()).await;
+    assert!(ended.is_err(), "the guard has ended");
+    assert_eq!(handshake(postgres.socket_folder()).await, Handshake::Ready);
+    postgres.stop().await;
+    assert!(!note.exists());
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
