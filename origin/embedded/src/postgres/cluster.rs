@@ -1,8 +1,8 @@
 //! The folder of a Postgres: its files, its password, and how it is made.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::{MetadataExt, chown};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, fchown, lchown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -161,7 +161,7 @@ fn is_postgres(pid: i32) -> bool {
 
 fn give(user: Option<Account>, path: &Path) -> Result<(), FileError> {
     let Some(user) = user else { return Ok(()) };
-    chown(path, Some(user.uid), Some(user.gid))
+    lchown(path, Some(user.uid), Some(user.gid))
         .map_err(FileError::wrap("change the owner of", path))
 }
 
@@ -174,16 +174,48 @@ fn socket_folder(folder: &Path, user: Option<Account>) -> Result<PathBuf, Postgr
     } else {
         PathBuf::from(format!("/tmp/sluicegate-{:016x}", fnv1a(folder)))
     };
-    if let Ok(there) = fs::symlink_metadata(&chosen) {
-        let owner = user.map_or_else(|| rustix::process::geteuid().as_raw(), |user| user.uid);
-        let root = rustix::process::geteuid().is_root() && there.uid() == 0;
-        if !there.is_dir() || (there.uid() != owner && !root) {
-            return Err(PostgresError::Taken(chosen));
-        }
-    }
-    private_folder(&chosen)?;
-    give(user, &chosen)?;
+    own_folder(&chosen, user)?;
     Ok(chosen)
+}
+
+/// Makes a folder that is the database's alone, in a place where others may make things too. It is opened
+/// once, without following a link, and judged, closed to others and given away as that open folder: what
+/// somebody puts in its place meanwhile is never touched.
+fn own_folder(path: &Path, user: Option<Account>) -> Result<(), PostgresError> {
+    use rustix::fs::{Mode, OFlags, open};
+    use rustix::io::Errno;
+
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(FileError::new("create", path, source).into());
+        }
+        _ => {}
+    }
+    let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = match open(path, how, Mode::empty()) {
+        Ok(folder) => File::from(folder),
+        // A link, a file, or closed to us.
+        Err(Errno::LOOP | Errno::NOTDIR | Errno::ACCESS) => {
+            return Err(PostgresError::Taken(path.to_owned()));
+        }
+        Err(errno) => return Err(FileError::new("open", path, errno.into()).into()),
+    };
+    let us = rustix::process::geteuid().as_raw();
+    let owner = folder
+        .metadata()
+        .map_err(FileError::wrap("look at", path))?
+        .uid();
+    if owner != us && Some(owner) != user.map(|user| user.uid) {
+        return Err(PostgresError::Taken(path.to_owned()));
+    }
+    folder
+        .set_permissions(fs::Permissions::from_mode(0o700))
+        .map_err(FileError::wrap("protect", path))?;
+    if let Some(user) = user {
+        fchown(&folder, Some(user.uid), Some(user.gid))
+            .map_err(FileError::wrap("change the owner of", path))?;
+    }
+    Ok(())
 }
 
 /// A hash that is the same in every build; it only keeps names apart.
@@ -209,4 +241,61 @@ fn password(folder: &Path, user: Option<Account>) -> Result<String, PostgresErro
     write_private(&path, password.as_bytes())?;
     give(user, &path)?;
     Ok(password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_in_place_of_the_folder_is_refused_and_not_followed() {
+        let place = tempfile::tempdir().unwrap();
+        let target = place.path().join("target");
+        fs::create_dir(&target).unwrap();
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o755)).unwrap();
+        let before = fs::metadata(&target).unwrap();
+        let link = place.path().join("link");
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let file = place.path().join("file");
+        fs::write(&file, "").unwrap();
+        for path in [&link, &file] {
+            let refused = own_folder(path, account::to_drop_to());
+            assert!(
+                matches!(refused, Err(PostgresError::Taken(_))),
+                "{refused:?}"
+            );
+        }
+        let after = fs::metadata(&target).unwrap();
+        assert_eq!((before.uid(), before.mode()), (after.uid(), after.mode()));
+    }
+
+    #[test]
+    fn our_folder_is_made_and_found_again() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("run");
+        let user = account::to_drop_to();
+        let owner = user.map_or_else(|| rustix::process::geteuid().as_raw(), |user| user.uid);
+        for _ in 0..2 {
+            own_folder(&folder, user).unwrap();
+            let made = fs::metadata(&folder).unwrap();
+            assert_eq!((made.uid(), made.mode() & 0o777), (owner, 0o700));
+        }
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_refused() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("run");
+        fs::create_dir(&folder).unwrap();
+        std::os::unix::fs::chown(&folder, Some(4_321), None).unwrap();
+        let refused = own_folder(&folder, account::to_drop_to());
+        assert!(
+            matches!(refused, Err(PostgresError::Taken(_))),
+            "{refused:?}"
+        );
+        assert_eq!(fs::metadata(&folder).unwrap().uid(), 4_321);
+    }
 }
