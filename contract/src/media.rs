@@ -29,7 +29,10 @@ impl FromStr for MediaKey {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        text.strip_suffix(".webp").ok_or(InvalidId)?.parse().map(Self)
+        text.strip_suffix(".webp")
+            .ok_or(InvalidId)?
+            .parse()
+            .map(Self)
     }
 }
 
@@ -41,7 +44,9 @@ impl Serialize for MediaKey {
 
 impl<'de> Deserialize<'de> for MediaKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 

@@ -27,7 +27,9 @@ impl Timestamp {
 
     /// From milliseconds since 1970; `None` outside the years -9999 to 9999.
     pub fn from_unix_ms(ms: i64) -> Option<Self> {
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok().map(Self::new)
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
+            .ok()
+            .map(Self::new)
     }
 
     /// Milliseconds since 1970.
@@ -48,7 +50,10 @@ impl Timestamp {
     /// This time and `later`; stays where it is if that would leave the calendar.
     #[must_use]
     pub fn plus(self, later: std::time::Duration) -> Self {
-        Duration::try_from(later).ok().and_then(|d| self.0.checked_add(d)).map_or(self, Self::new)
+        Duration::try_from(later)
+            .ok()
+            .and_then(|d| self.0.checked_add(d))
+            .map_or(self, Self::new)
     }
 
     /// How much later this is than `earlier`; zero if it is not.
@@ -85,7 +90,9 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        OffsetDateTime::parse(&text, &Rfc3339).map(Self::new).map_err(de::Error::custom)
+        OffsetDateTime::parse(&text, &Rfc3339)
+            .map(Self::new)
+            .map_err(de::Error::custom)
     }
 }
 

@@ -35,7 +35,9 @@ impl Purpose {
 
     /// The purpose of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
+        Self::ALL
+            .into_iter()
+            .find(|purpose| purpose.as_str() == name)
     }
 }
 
@@ -106,7 +108,12 @@ pub enum Moderation {
 
 impl Moderation {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Unreviewed, Self::Passed, Self::Removed, Self::Restored];
+    pub const ALL: [Self; 4] = [
+        Self::Unreviewed,
+        Self::Passed,
+        Self::Removed,
+        Self::Restored,
+    ];
 
     /// The name in JSON and in the database.
     pub fn as_str(self) -> &'static str {
@@ -120,7 +127,9 @@ impl Moderation {
 
     /// The verdict of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|verdict| verdict.as_str() == name)
+        Self::ALL
+            .into_iter()
+            .find(|verdict| verdict.as_str() == name)
     }
 }
 
