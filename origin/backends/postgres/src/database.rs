@@ -113,6 +113,13 @@ impl Database {
 
 /// Parses a URL. PgBouncer refuses the start-up parameter `extra_float_digits`; servers since
 /// Postgres 12 need no such hint.
+/// Whether a text is the URL of a database, as far as that can be told without connecting; the error says
+/// what is wrong with it.
+pub fn check_url(url: &str) -> Result<(), String> {
+    let options: Result<PgConnectOptions, sqlx::Error> = url.parse();
+    options.map(drop).map_err(|error| error.to_string())
+}
+
 pub(crate) fn connect_options(url: &str) -> Result<PgConnectOptions, PortError> {
     let options: PgConnectOptions = url.parse().map_err(port_error)?;
     Ok(options

@@ -25,7 +25,7 @@ mod signing_keys;
 mod uploads;
 mod wake;
 
-pub use database::{Database, Options};
+pub use database::{Database, Options, check_url};
 pub use migrate::{SchemaState, migrate, schema_id};
 pub use pooler::{Pooling, probe_pooler};
 pub use wake::spawn_wake_bridge;
