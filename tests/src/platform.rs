@@ -27,6 +27,8 @@ pub struct Options {
     pub settings: Vec<(String, String)>,
     /// Variables of the edge beyond the defaults, without their prefix.
     pub edge_variables: Vec<(String, String)>,
+    /// Everything runs as this user instead of ours; only root can do that.
+    pub user: Option<u32>,
     /// `serve --no-workers`.
     pub no_workers: bool,
 }
@@ -61,7 +63,10 @@ impl Platform {
     /// Starts everything on free ports, and waits until it answers.
     pub async fn start(options: Options) -> Result<Self> {
         let data = Arc::new(data_directory()?);
-        let services = start_services(data.path()).await?;
+        if let Some(user) = options.user {
+            std::os::unix::fs::chown(data.path(), Some(user), Some(user))?;
+        }
+        let services = start_services(data.path(), options.user).await?;
         let store_url = service(data.path(), "s3_endpoint")?;
         Self::start_on(data, Some(services), options, store_url).await
     }
@@ -124,7 +129,8 @@ impl Platform {
         let mut environment = settings(self.data.path(), &self.options);
         environment.push(("SLUICEGATE_LISTEN".to_owned(), "127.0.0.1:0".to_owned()));
         let queues = "image-moderation,post-processing";
-        let mut worker = Program::start(
+        let mut worker = Program::start_as(
+            self.options.user,
             &program("sluicegate-origin")?,
             &["work", "--queues", queues],
             &environment,
@@ -165,9 +171,10 @@ pub fn data_directory() -> Result<TempDir> {
     Ok(data)
 }
 
-async fn start_services(data: &Path) -> Result<Program> {
+async fn start_services(data: &Path, user: Option<u32>) -> Result<Program> {
     let environment = settings(data, &Options::default());
-    let mut services = Program::start(
+    let mut services = Program::start_as(
+        user,
         &program("sluicegate-origin")?,
         &["services", "--with-parent"],
         &environment,
@@ -187,7 +194,12 @@ async fn start_origin(data: &Path, options: &Options, listen: &str) -> Result<(P
     } else {
         &["serve"]
     };
-    let mut origin = Program::start(&program("sluicegate-origin")?, arguments, &environment)?;
+    let mut origin = Program::start_as(
+        options.user,
+        &program("sluicegate-origin")?,
+        arguments,
+        &environment,
+    )?;
     let url = origin.wait_for_line("listening on ", START_LIMIT).await?;
     Ok((origin, url))
 }
@@ -225,7 +237,7 @@ async fn start_edge(
         "--cache-dir",
         &cache.to_string_lossy(),
     ];
-    let mut edge = Program::start(&edge, &arguments, &environment)?;
+    let mut edge = Program::start_as(options.user, &edge, &arguments, &environment)?;
     let url = edge.wait_for_line("listening on ", START_LIMIT).await?;
     Ok((edge, url))
 }

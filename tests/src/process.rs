@@ -1,6 +1,7 @@
 //! Programs as children.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -42,6 +43,16 @@ impl Program {
         arguments: &[&str],
         environment: &[(String, String)],
     ) -> Result<Self> {
+        Self::start_as(None, program, arguments, environment)
+    }
+
+    /// The same as another user (and the group of the same number), which only root can do.
+    pub fn start_as(
+        user: Option<u32>,
+        program: &Path,
+        arguments: &[&str],
+        environment: &[(String, String)],
+    ) -> Result<Self> {
         let name = program
             .file_name()
             .unwrap_or_default()
@@ -53,6 +64,9 @@ impl Program {
             if let Some(value) = std::env::var_os(kept) {
                 command.env(kept, value);
             }
+        }
+        if let Some(user) = user {
+            command.uid(user).gid(user);
         }
         let mut child = command
             .envs(environment.iter().cloned())

@@ -12,21 +12,9 @@ use sluicegate_tests::fixtures;
 use sluicegate_tests::platform::{Options, Platform};
 use sluicegate_tests::process::Program;
 
-const LIMIT: Duration = Duration::from_secs(60);
+use crate::shared::skip;
 
-/// Notes that a test could not run, where `cargo xtask test` counts it.
-fn skip(name: &str, reason: &str) {
-    println!("skipped: {name}: {reason}");
-    if let Some(path) = std::env::var_os("SLUICEGATE_SKIPPED") {
-        let line = format!("{name}: {reason}\n");
-        let mut file = std::fs::File::options()
-            .append(true)
-            .create(true)
-            .open(path)
-            .unwrap();
-        std::io::Write::write_all(&mut file, line.as_bytes()).unwrap();
-    }
-}
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

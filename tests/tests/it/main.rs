@@ -12,6 +12,7 @@ mod crashes;
 mod demo;
 mod media;
 mod moderation;
+mod plain_user;
 mod raw;
 mod shared;
 mod store_faults;
