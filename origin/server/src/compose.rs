@@ -25,13 +25,21 @@ use crate::settings::{ModelApi, ModelSettings, ModerationSettings, Settings};
 
 /// All ports, each with its adapter.
 pub struct Ports {
+    /// Time, ids and randomness.
     pub env: Env,
+    /// Everything that is kept in tables.
     pub database: Database,
+    /// The bytes of pictures.
     pub objects: Arc<dyn ObjectStore>,
+    /// What judges pictures.
     pub detector: Arc<dyn Detector>,
+    /// What judges texts.
     pub text_model: Arc<dyn TextModel>,
+    /// The rules for posts.
     pub policy: Arc<TextPolicy>,
+    /// What turns uploads into pictures.
     pub pictures: Pictures,
+    /// What tells workers of new jobs.
     pub waker: Waker,
 }
 
@@ -122,15 +130,10 @@ pub fn text_model(moderation: &ModerationSettings, env: &Env) -> Result<Arc<dyn 
 
 /// The rules for posts.
 pub fn policy(moderation: &ModerationSettings) -> Result<Arc<TextPolicy>> {
-    let policy = match &moderation.policy_file {
-        None => TextPolicy::embedded()?,
-        Some(path) => {
-            let name = || format!("MODERATION_POLICY_FILE {}", path.display());
-            let text = std::fs::read_to_string(path).with_context(name)?;
-            TextPolicy::from_toml(&text).with_context(name)?
-        }
-    };
-    Ok(Arc::new(policy))
+    match &moderation.policy {
+        Some(policy) => Ok(Arc::clone(policy)),
+        None => Ok(Arc::new(TextPolicy::embedded()?)),
+    }
 }
 
 /// The API on these ports.

@@ -6,8 +6,11 @@ mod reader;
 mod secret;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use sluicegate_core::text::TextPolicy;
 
 pub use reader::{Shown, WrongSetting, WrongSettings};
 pub use secret::{Secret, without_password};
@@ -94,8 +97,10 @@ pub struct ModerationSettings {
     pub image_async: bool,
     /// The picture detector.
     pub image_service: Option<Secret>,
-    /// The rules for posts; `None`: the built-in ones.
+    /// Where the rules for posts come from; `None`: they are the built-in ones.
     pub policy_file: Option<PathBuf>,
+    /// The rules in that file.
+    pub policy: Option<Arc<TextPolicy>>,
     /// The text model.
     pub model: Option<ModelSettings>,
 }
@@ -103,7 +108,7 @@ pub struct ModerationSettings {
 /// A chat model.
 #[derive(Debug, Clone)]
 pub struct ModelSettings {
-    /// Its server; may hold a password.
+    /// Its server.
     pub url: Secret,
     /// The server's language.
     pub api: ModelApi,
@@ -156,12 +161,13 @@ impl Settings {
     pub fn parse(look_up: &dyn Fn(&str) -> Option<String>) -> Result<Self, WrongSettings> {
         let mut reader = Reader::new(look_up);
         refuse_unsupported(&mut reader);
+        let moderation = moderation(&mut reader);
         let mut settings = Self {
             data: reader.path("SLUICEGATE_DATA"),
             postgres_bin: reader.path("SLUICEGATE_POSTGRES_BIN"),
             listen: reader.address("SLUICEGATE_LISTEN", "127.0.0.1:8080"),
-            database: reader.url("DATABASE_URL", &["postgres", "postgresql"]),
-            database_direct: reader.url("DATABASE_DIRECT_URL", &["postgres", "postgresql"]),
+            database: reader.postgres_url("DATABASE_URL"),
+            database_direct: reader.postgres_url("DATABASE_DIRECT_URL"),
             database_pool: reader.number("DATABASE_POOL", "16", 2..=1_000),
             objects: objects(&mut reader),
             bucket: bucket(&mut reader),
@@ -171,7 +177,7 @@ impl Settings {
                 audience: reader.text_or("JWT_AUDIENCE", "sluicegate"),
             },
             edge_key: reader.long_secret("EDGE_KEY", EDGE_KEY_BYTES),
-            moderation: moderation(&mut reader),
+            moderation,
             work: work(&mut reader),
             drain: Duration::from_secs(reader.number("DRAIN_SECONDS", "25", 1..=3_600).into()),
             log: log_format(&mut reader),
@@ -278,14 +284,31 @@ fn bucket(reader: &mut Reader<'_>) -> String {
 }
 
 fn moderation(reader: &mut Reader<'_>) -> ModerationSettings {
+    let policy_file = reader.path("MODERATION_POLICY_FILE");
     ModerationSettings {
         content_async: reader.flag("MODERATION_CONTENT_ASYNC"),
         image_async: reader.flag("MODERATION_IMAGE_ASYNC"),
         image_service: reader
             .http_url("MODERATION_IMAGE_SERVICE_URL")
             .map(Secret::new),
-        policy_file: reader.path("MODERATION_POLICY_FILE"),
+        policy: policy_file.as_deref().and_then(|path| policy(reader, path)),
+        policy_file,
         model: model(reader),
+    }
+}
+
+/// Read with the settings, so that a mistake in the file is told with all others.
+fn policy(reader: &mut Reader<'_>, path: &Path) -> Option<Arc<TextPolicy>> {
+    let policy = std::fs::read_to_string(path)
+        .map_err(|error| error.to_string())
+        .and_then(|text| TextPolicy::from_toml(&text).map_err(|error| error.to_string()));
+    match policy {
+        Ok(policy) => Some(Arc::new(policy)),
+        Err(error) => {
+            let rule = format!("cannot be used: {}: {error}", path.display());
+            reader.wrong("MODERATION_POLICY_FILE", rule);
+            None
+        }
     }
 }
 

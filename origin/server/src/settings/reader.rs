@@ -146,31 +146,39 @@ impl<'a> Reader<'a> {
         Some(secret)
     }
 
-    /// A URL with one of these schemes; it may hold a password.
-    pub(super) fn url(&mut self, name: &'static str, schemes: &[&str]) -> Option<Secret> {
+    /// The URL of a database; it may hold a password.
+    pub(super) fn postgres_url(&mut self, name: &'static str) -> Option<Secret> {
         let text = self.raw(name, "", Shows::Url)?;
         let scheme = text.split_once("://").map(|(scheme, _)| scheme);
-        if !scheme.is_some_and(|scheme| schemes.contains(&scheme)) {
-            self.wrong(
-                name,
-                format!(
-                    "must be a URL that begins with {}://",
-                    schemes.join(":// or ")
-                ),
-            );
+        if !matches!(scheme, Some("postgres" | "postgresql")) {
+            let rule = "must be a URL that begins with postgres:// or postgresql://";
+            self.wrong(name, rule);
+        } else if let Err(error) = sluicegate_postgres::check_url(&text) {
+            self.wrong(name, format!("is no URL of a database: {error}"));
         }
         Some(Secret::new(text))
     }
 
-    /// An `http(s)` URL with a host.
+    /// An `http(s)` URL with a host, and without what would be a secret in it or would get in the way of paths.
     pub(super) fn http_url(&mut self, name: &'static str) -> Option<String> {
         let text = self.raw(name, "", Shows::Url)?;
         let parsed = text.parse::<Uri>().ok();
-        let fits = parsed.is_some_and(|uri| {
+        let fits = parsed.as_ref().is_some_and(|uri| {
             matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
         });
+        let user = parsed
+            .as_ref()
+            .and_then(Uri::authority)
+            .is_some_and(|authority| authority.as_str().contains('@'));
+        let query = text.contains(['?', '#']);
         if !fits {
             self.wrong(name, "must be a URL that begins with http:// or https://");
+        }
+        if user {
+            self.wrong(name, "must not hold a user or a password");
+        }
+        if query {
+            self.wrong(name, "must have no query and no fragment");
         }
         Some(text.trim_end_matches('/').to_owned())
     }

@@ -104,6 +104,66 @@ fn all_errors_come_at_once() {
 }
 
 #[test]
+fn what_adapters_would_find_late_is_found_at_once() {
+    let place = tempfile::tempdir().expect("makes a folder");
+    let file = place.path().join("policy.toml");
+    std::fs::write(&file, "[[rule]]\nname = 3\n").expect("writes");
+    let wrong = parse(&[
+        ("DATABASE_URL", "postgres://app:hunter2@db:port/x"),
+        ("DATABASE_DIRECT_URL", "postgres://app@db/x?sslmode=maybe"),
+        ("S3_ENDPOINT", "http://u:hunter2@store:9000"),
+        ("S3_EDGE_ENDPOINT", "http://u@store:9000"),
+        ("S3_ACCESS_KEY_ID", "id"),
+        ("S3_SECRET_ACCESS_KEY", "secret"),
+        ("MODERATION_IMAGE_SERVICE_URL", "http://detector/?a=b"),
+        ("MODERATION_MODEL_URL", "http://:hunter2@llm"),
+        ("MODERATION_MODEL", "tiny"),
+        ("MODERATION_POLICY_FILE", file.to_str().expect("is text")),
+    ])
+    .expect_err("must be refused");
+    let mut names: Vec<_> = wrong.0.iter().map(|wrong| wrong.name).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "DATABASE_DIRECT_URL",
+            "DATABASE_URL",
+            "MODERATION_IMAGE_SERVICE_URL",
+            "MODERATION_MODEL_URL",
+            "MODERATION_POLICY_FILE",
+            "S3_EDGE_ENDPOINT",
+            "S3_ENDPOINT",
+        ],
+        "{wrong}"
+    );
+    assert!(!wrong.to_string().contains("hunter2"), "{wrong}");
+}
+
+#[test]
+fn a_policy_file_that_is_missing_is_named() {
+    let wrong = parse(&[("MODERATION_POLICY_FILE", "/nowhere/rules.toml")]);
+    let wrong = wrong.expect_err("must be refused").to_string();
+    assert!(
+        wrong.contains("MODERATION_POLICY_FILE cannot be used: /nowhere/rules.toml"),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn urls_of_sockets_and_paths_are_right() {
+    let settings = parse(&[
+        (
+            "DATABASE_URL",
+            "postgres://app:p%40ss@%2Frun%2Fpg/x?sslmode=disable",
+        ),
+        ("MODERATION_IMAGE_SERVICE_URL", "https://detector:8000/v1/"),
+    ])
+    .expect("is right");
+    let url = settings.moderation.image_service.expect("is set");
+    assert_eq!(url.expose(), "https://detector:8000/v1");
+}
+
+#[test]
 fn secrets_are_never_shown() {
     let secret = "correct-horse-battery-staple-and-more";
     let settings = parse(&[
