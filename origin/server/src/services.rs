@@ -4,21 +4,25 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use sluicegate_embedded::guard::Guard;
-use sluicegate_embedded::postgres::BinarySearch;
 use sluicegate_embedded::services::{RunOptions, end_of_input, run};
 use sluicegate_local::system_env;
 
 use crate::settings::Settings;
 use crate::{places, program, signals};
 
-/// Runs them until stopped; with `with_parent` also until stdin ends. Says `services are ready` on stdout.
+/// Runs them until stopped; with `with_parent` until stdin ends, and then deaf to signals: a service
+/// manager sends them to all processes at once, while our parent still needs us to finish what it has begun.
+/// Says `services are ready` on stdout.
 pub async fn command(settings: &Settings, with_parent: bool) -> Result<ExitCode> {
-    let shutdown = signals::stop_on_signal()?;
+    let shutdown = if with_parent {
+        signals::ignore()?;
+        None
+    } else {
+        Some(signals::stop_on_signal()?)
+    };
     let options = RunOptions {
         data_directory: places::data_folder(settings)?,
-        postgres: BinarySearch {
-            chosen: settings.postgres_bin.clone(),
-        },
+        postgres: places::postgres_search(settings),
         guard: Guard::Program(program::own_file()?),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: system_env().now().into_inner(),
@@ -28,10 +32,9 @@ pub async fn command(settings: &Settings, with_parent: bool) -> Result<ExitCode>
         println!("services are ready");
     };
     let stop = async {
-        if with_parent {
-            tokio::select! { () = shutdown.cancelled() => {} () = end_of_input() => {} }
-        } else {
-            shutdown.cancelled().await;
+        match shutdown {
+            Some(shutdown) => shutdown.cancelled().await,
+            None => end_of_input().await,
         }
     };
     run(&options, ready, stop).await?;

@@ -18,3 +18,12 @@ pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     });
     Ok(token)
 }
+
+/// From now on SIGTERM and SIGINT do nothing.
+pub fn ignore() -> anyhow::Result<()> {
+    // Once registered, the default action is gone for good, also when nobody listens.
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        drop(signal(kind)?);
+    }
+    Ok(())
+}

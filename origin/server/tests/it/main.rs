@@ -4,5 +4,6 @@
 
 mod doctor;
 mod drain;
+mod embedded;
 mod settings;
 mod two_origins;
