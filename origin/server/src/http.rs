@@ -1,3 +1,5 @@
+//! The HTTP server below the API: bounded, and drained at the end.
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +18,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// A client that has not sent its headers by then is gone or means ill.
-const HEADER_TIME: Duration = Duration::from_secs(15);
+/// A client that has not sent the headers of a first or next request by then is gone or means ill. It is
+/// longer than edges keep unused connections, so that they never send into one that we are closing.
+const HEADER_TIME: Duration = Duration::from_mins(1);
 /// Pause after a failed accept: without one, a process out of file descriptors spins.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 

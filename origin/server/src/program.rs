@@ -55,6 +55,7 @@ fn start(command: &Command, settings: &Settings) -> ExitCode {
     // Fails only if somebody has chosen before us, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let ran = logging::start(settings).and_then(|()| {
+        raise_file_limit();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
@@ -66,6 +67,19 @@ fn start(command: &Command, settings: &Settings) -> ExitCode {
     })
 }
 
+/// Each connection is a file; the usual soft limit of 1024 is for programs that use `select`.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit.clone()
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, ?limit, "the limit of open files stays as it is");
+    }
+}
+
 async fn run(command: &Command, settings: &Settings) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(options) => serve::serve(settings, *options).await,
@@ -74,5 +88,22 @@ async fn run(command: &Command, settings: &Settings) -> anyhow::Result<ExitCode>
         Command::Migrate => schema::command(settings).await,
         Command::Doctor => doctor::command(settings).await,
         Command::Settings => Ok(ExitCode::SUCCESS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    #[test]
+    fn as_many_files_as_allowed() {
+        let before = getrlimit(Resource::Nofile);
+        let lower = Rlimit {
+            current: Some(256),
+            ..before.clone()
+        };
+        setrlimit(Resource::Nofile, lower).unwrap();
+        super::raise_file_limit();
+        assert_eq!(getrlimit(Resource::Nofile).current, before.maximum);
     }
 }
