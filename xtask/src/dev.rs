@@ -1,3 +1,5 @@
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -24,7 +26,7 @@ const NOT_HERE: [&str; 6] = [
     "S3_SECRET_ACCESS_KEY",
 ];
 /// Settings of the origin that the edge must share.
-const SHARED: [&str; 4] = ["JWT_SECRET", "JWT_ISSUER", "JWT_AUDIENCE", "EDGE_KEY"];
+const SHARED: [&str; 3] = ["JWT_SECRET", "JWT_ISSUER", "JWT_AUDIENCE"];
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -98,11 +100,13 @@ fn watch(stop: &Stop, platform: &mut Platform) -> Result<()> {
 
 fn start(stop: &Stop, data: &Path, postgres: &Path) -> Result<Platform> {
     let origin_port = net::port_near(ORIGIN_PORT)?;
+    let edge_key = edge_key()?;
     let mut command = program("sluicegate-origin");
     command
         .arg("serve")
         .env("SLUICEGATE_DATA", data)
         .env("SLUICEGATE_POSTGRES_BIN", postgres)
+        .env("EDGE_KEY", &edge_key)
         .env("SLUICEGATE_LISTEN", format!("127.0.0.1:{origin_port}"));
     let mut origin = Service::start("origin", &command)?;
     origin.wait_for_line(stop, "listening on ", START)?;
@@ -122,7 +126,8 @@ fn start(stop: &Stop, data: &Path, postgres: &Path) -> Result<Platform> {
             "SPIN_VARIABLE_ORIGIN_URL",
             format!("http://127.0.0.1:{origin_port}"),
         )
-        .env("SPIN_VARIABLE_STORE_URL", store);
+        .env("SPIN_VARIABLE_STORE_URL", store)
+        .env("SPIN_VARIABLE_EDGE_KEY", edge_key);
     for name in SHARED {
         let variable = format!("SPIN_VARIABLE_{name}");
         match std::env::var_os(name) {
@@ -139,6 +144,20 @@ fn start(stop: &Stop, data: &Path, postgres: &Path) -> Result<Platform> {
         edge_port,
         origin_port,
     })
+}
+
+/// The one that is set, else one for this start alone. Without a key the origin would not believe the edge
+/// where clients are, and could not count their attempts.
+fn edge_key() -> Result<String> {
+    let set = std::env::var("EDGE_KEY").unwrap_or_default();
+    if !set.trim().is_empty() {
+        return Ok(set.trim().to_owned());
+    }
+    let mut key = [0; 32];
+    File::open("/dev/urandom")
+        .and_then(|mut random| random.read_exact(&mut key))
+        .context("cannot make a key")?;
+    Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn program(name: &str) -> Command {

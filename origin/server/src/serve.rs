@@ -47,6 +47,11 @@ pub async fn run(
     else {
         return Ok(());
     };
+    if settings.edge_key.is_none() {
+        tracing::warn!(
+            "EDGE_KEY is not set: clients' addresses are not known: attempts are counted by handle alone"
+        );
+    }
     let app = compose::api(settings, &started.ports)?;
     println!("listening on http://{}", listener.local_addr()?);
     let connections = usize::try_from(settings.work.connections)?;
