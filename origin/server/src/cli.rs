@@ -1,3 +1,5 @@
+//! The command line as it is typed.
+
 use clap::{Args, Parser, Subcommand};
 use sluicegate_core::job::QUEUES;
 
@@ -7,10 +9,12 @@ use sluicegate_core::job::QUEUES;
 #[derive(Debug, Parser)]
 #[command(name = "sluicegate-origin", version)]
 pub struct Cli {
+    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
+/// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the API, and workers in the same process
@@ -19,7 +23,7 @@ pub enum Command {
     Work(Work),
     /// Run the embedded Postgres and object store until stopped; `serve` and `work` find them
     Services {
-        /// Also stop when stdin ends
+        /// Stop when stdin ends, and at no signal
         #[arg(long, hide = true)]
         with_parent: bool,
     },
@@ -31,6 +35,7 @@ pub enum Command {
     Settings,
 }
 
+/// Options of `serve`.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Serve {
     /// Leave jobs to other processes (`work`)
@@ -41,6 +46,7 @@ pub struct Serve {
     pub migrate: bool,
 }
 
+/// Options of `work`.
 #[derive(Debug, Clone, Args)]
 pub struct Work {
     /// Only these queues, separated by commas

@@ -5,6 +5,8 @@
 //! shutdown ([`serve::run`]), so several run in one process. Start at [`program::main`] for what the
 //! command line does, and at [`compose`] for what is made of which setting.
 
+#![deny(missing_docs)]
+
 pub mod cli;
 pub mod compose;
 pub mod doctor;
