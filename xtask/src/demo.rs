@@ -1,6 +1,8 @@
+use std::process::Command;
+
 use anyhow::Result;
 
-use crate::cargo::cargo;
+use crate::cargo::{root, target};
 use crate::process::{Stop, run};
 use crate::ui::step;
 use crate::{components, dev, postgres};
@@ -10,7 +12,9 @@ pub(crate) fn main(stop: &Stop) -> Result<()> {
     let postgres = postgres::ensure(stop)?;
     components::main(stop, false)?;
     dev::build_programs(stop)?;
-    let mut demo = cargo(["run", "--quiet", "-p", "sluicegate-tests", "--bin", "demo"]);
+    // Not by `cargo run`, which would resolve features for this one package and build half of it again.
+    let mut demo = Command::new(target().join("debug/demo"));
+    demo.current_dir(root());
     step("Running the demonstration", || {
         run(stop, demo.env("SLUICEGATE_POSTGRES_BIN", postgres))
     })
