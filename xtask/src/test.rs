@@ -12,7 +12,7 @@ use crate::{chromium, components, postgres};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Passed on to `cargo test`, such as `-p sluicegate-tests uploads`
+    /// Passed on to `cargo test`, such as `-p sluicegate-worker -- pictures`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<OsString>,
 }
@@ -25,7 +25,8 @@ pub(crate) fn main(stop: &Stop, options: &Options) -> Result<ExitCode> {
     let skips = target().join("skipped-tests.txt");
     fs::create_dir_all(target())?;
     fs::write(&skips, "")?;
-    let mut command = cargo(["test", "--no-fail-fast"]);
+    // Examples in docs are not run: there are none, and looking for them costs a minute.
+    let mut command = cargo(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
     command
         .args(&options.arguments)
         .env("SLUICEGATE_POSTGRES_BIN", postgres)
