@@ -153,11 +153,11 @@ fn edge_key() -> Result<String> {
     if !set.trim().is_empty() {
         return Ok(set.trim().to_owned());
     }
-    let mut key = [0; 32];
+    let mut key = [0; 16];
     File::open("/dev/urandom")
         .and_then(|mut random| random.read_exact(&mut key))
         .context("cannot make a key")?;
-    Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_be_bytes(key)))
 }
 
 fn program(name: &str) -> Command {

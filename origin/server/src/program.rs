@@ -73,7 +73,7 @@ fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
-        ..limit.clone()
+        ..limit
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::debug!(%error, ?limit, "the limit of open files stays as it is");
@@ -100,7 +100,7 @@ mod tests {
         let before = getrlimit(Resource::Nofile);
         let lower = Rlimit {
             current: Some(256),
-            ..before.clone()
+            ..before
         };
         setrlimit(Resource::Nofile, lower).unwrap();
         super::raise_file_limit();
