@@ -26,7 +26,7 @@ pub(crate) fn main(stop: &Stop, options: &Options) -> Result<ExitCode> {
     fs::create_dir_all(target())?;
     fs::write(&skips, "")?;
     // Examples in docs are not run: there are none, and looking for them costs a minute.
-    let mut command = cargo(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+    let mut command = cargo(["test", "--no-fail-fast", "--tests"]);
     command
         .args(&options.arguments)
         .env("SLUICEGATE_POSTGRES_BIN", postgres)
