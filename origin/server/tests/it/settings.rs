@@ -67,7 +67,7 @@ fn what_is_empty_counts_as_not_set() {
     assert!(parse(&all).is_ok());
 }
 
-const WRONG: [(&str, &str); 8] = [
+const WRONG: [(&str, &str); 9] = [
     ("SLUICEGATE_LISTEN", "everywhere"),
     ("DATABASE_URL", "mysql://db"),
     ("S3_ENDPOINT", "http://store:9000"),
@@ -76,6 +76,7 @@ const WRONG: [(&str, &str); 8] = [
     ("POST_JOBS", "0"),
     ("REDIS_URL", "redis://queue"),
     ("MODERATION_MODEL", "llama"),
+    ("MODERATION_POLICY_FILE", "/nowhere/rules.toml"),
 ];
 
 #[test]
@@ -90,6 +91,7 @@ fn all_errors_come_at_once() {
             "JWT_SECRET",
             "MODERATION_IMAGE_ASYNC",
             "MODERATION_MODEL_URL",
+            "MODERATION_POLICY_FILE",
             "POST_JOBS",
             "REDIS_URL",
             "S3_ACCESS_KEY_ID",
@@ -209,6 +211,7 @@ fn the_program_ends_with_64_before_it_listens() {
             "SLUICEGATE_LISTEN",
             "POST_JOBS",
             "REDIS_URL",
+            "MODERATION_POLICY_FILE",
             "S3_SECRET_ACCESS_KEY",
         ] {
             assert!(
