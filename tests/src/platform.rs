@@ -158,7 +158,7 @@ impl Platform {
             origin.stop(STOP_LIMIT).await?;
         }
         match self.services {
-            Some(services) => services.stop(STOP_LIMIT).await,
+            Some(services) => services.stop_by_input(STOP_LIMIT).await,
             None => Ok(()),
         }
     }

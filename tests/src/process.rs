@@ -129,8 +129,18 @@ impl Program {
     }
 
     /// Asks it to end, and waits until it has; fails if it did not end with 0.
-    pub async fn stop(mut self, limit: Duration) -> Result<()> {
+    pub async fn stop(self, limit: Duration) -> Result<()> {
         kill_process(self.pid()?, Signal::TERM)?;
+        self.wait(limit).await
+    }
+
+    /// The same for a program that watches its standard input instead of signals.
+    pub async fn stop_by_input(mut self, limit: Duration) -> Result<()> {
+        drop(self.child.stdin.take());
+        self.wait(limit).await
+    }
+
+    async fn wait(mut self, limit: Duration) -> Result<()> {
         let what = format!("{} to end", self.name);
         let status = wait_for(what, limit, async || Ok(self.child.try_wait()?)).await?;
         if !status.success() {
