@@ -3,7 +3,7 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 fn guarded(script: &str) -> Child {
@@ -28,22 +28,30 @@ fn is_gone(pid: &str) -> bool {
     state.is_empty() || state.contains(") Z ")
 }
 
+fn ended(guard: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(status) = guard.try_wait().expect("can be asked") {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "the guard does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn a_guarded_program_ends_with_whoever_holds_it() {
     let mut guard = guarded("echo $$; exec sleep 600");
     let pid = first_line(&mut guard);
     assert!(!is_gone(&pid), "it must run while it is held");
     drop(guard.stdin.take());
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while guard.try_wait().expect("can be asked").is_none() {
-        assert!(Instant::now() < deadline, "the guard does not end");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    ended(&mut guard);
     assert!(is_gone(&pid), "the program outlived its holder");
 }
 
 #[test]
 fn the_exit_code_is_handed_on() {
     let mut guard = guarded("exit 42");
-    assert_eq!(guard.wait().expect("ends").code(), Some(42));
+    // Not by `wait`, which would let go of stdin first.
+    assert_eq!(ended(&mut guard).code(), Some(42));
 }
