@@ -1,12 +1,15 @@
 use std::time::Duration;
 
-use sluicegate_conformance::stores::{ETAG, Stores, at, image_job, new_post, post_job, record};
+use sluicegate_conformance::stores::{
+    ETAG, Stores, at, image_job, new_post, new_upload, post_job, record,
+};
 use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_contract::uploads::{Purpose, UploadState};
 use sluicegate_core::account::PictureSlot;
 use sluicegate_core::moderation::{Outcome, Subject};
 use sluicegate_core::ports::{CreatePostError, ImageVerdict, SetPictureError};
 use sqlx::PgPool;
+use tokio::task::JoinSet;
 
 use crate::conformance::stores;
 
@@ -72,6 +75,30 @@ async fn a_removal_that_fails_half_way_changes_nothing() {
         .unwrap_err();
     assert_eq!(stores.upload(upload.id).await, upload);
     assert!(stores.uploads.records(upload.id).await.unwrap().is_empty());
+}
+
+/// Both would count no open ticket if neither waited for the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_of_one_owner_are_counted_one_after_the_other() {
+    let database = TestDatabase::new().await;
+    let stores = stores(&database);
+    let owner = stores.account().await;
+    let pool = PgPool::connect(database.url()).await.unwrap();
+    let mut first = pool.begin().await.unwrap();
+    sqlx::query("select from accounts for no key update")
+        .execute(&mut *first)
+        .await
+        .unwrap();
+    let mut asked = JoinSet::new();
+    for _ in 0..2 {
+        let uploads = stores.uploads.clone();
+        let ticket = new_upload(owner.id, Purpose::Avatar);
+        asked.spawn(async move { uploads.create_ticket(&ticket, 1).await.is_ok() });
+    }
+    wait_for_waiters(&pool, 2).await;
+    first.commit().await.unwrap();
+    let given = asked.join_all().await;
+    assert_eq!(given.iter().filter(|given| **given).count(), 1);
 }
 
 /// The removal has changed the upload's row and has not committed: whoever wants to show the picture
