@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use http::{HeaderMap, Method, StatusCode};
+use http::{Method, StatusCode};
+
+use super::request_id::RequestId;
 
 /// What is known of a request. Written when dropped.
 pub(super) struct Record {
@@ -16,7 +18,7 @@ pub(super) struct Record {
     started: Instant,
     component: Option<String>,
     status: Option<StatusCode>,
-    request_id: Option<String>,
+    request_id: RequestId,
     bytes_in: Arc<AtomicU64>,
     bytes_out: u64,
     /// The length of the response's body, where it is known beforehand.
@@ -25,7 +27,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(method: Method, path: &str, peer: SocketAddr) -> Self {
+    pub(super) fn new(method: Method, path: &str, peer: SocketAddr, request_id: RequestId) -> Self {
         Self {
             method,
             path: path.to_owned(),
@@ -33,7 +35,7 @@ impl Record {
             started: Instant::now(),
             component: None,
             status: None,
-            request_id: None,
+            request_id,
             bytes_in: Arc::new(AtomicU64::new(0)),
             bytes_out: 0,
             expected: None,
@@ -49,16 +51,11 @@ impl Record {
         self.component = Some(id.to_owned());
     }
 
-    pub(super) fn head(&mut self, status: StatusCode, headers: &HeaderMap) {
+    pub(super) fn head(&mut self, status: StatusCode) {
         self.status = Some(status);
         // Nobody asks for the body of such a response.
         self.ended = self.method == Method::HEAD
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        self.request_id = headers
-            .get("x-request-id")
-            .and_then(|id| id.to_str().ok())
-            .filter(|id| id.len() <= 128)
-            .map(str::to_owned);
     }
 
     /// Nobody asks for the end of a body whose length is known either.
@@ -89,7 +86,7 @@ impl Drop for Record {
             duration_ms = (duration * 100.0).round() / 100.0,
             bytes_in = self.bytes_in.load(Ordering::Relaxed),
             bytes_out = self.bytes_out,
-            request_id = self.request_id.as_deref().unwrap_or("-"),
+            request_id = self.request_id.as_str(),
             component = self.component.as_deref().unwrap_or("-"),
             peer = %self.peer,
             complete = self.ended || self.expected == Some(self.bytes_out),
@@ -105,6 +102,7 @@ mod tests {
     use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
+    use crate::server::request_id::RequestIds;
 
     /// The lines that a log wrote.
     #[derive(Clone, Default)]
@@ -137,7 +135,8 @@ mod tests {
             .with_writer(lines.clone())
             .finish();
         tracing::subscriber::with_default(subscriber, || {
-            let mut record = Record::new(method, "/path", "127.0.0.1:9".parse().unwrap());
+            let id = RequestIds::new().identify(&http::HeaderMap::new());
+            let mut record = Record::new(method, "/path", "127.0.0.1:9".parse().unwrap(), id);
             act(&mut record);
         });
         let text = lines.0.lock().unwrap().clone();
@@ -148,7 +147,7 @@ mod tests {
     fn a_body_of_known_length_is_complete_when_all_of_it_went() {
         for (sent, complete) in [(5, true), (4, false)] {
             let line = logged(Method::GET, |record| {
-                record.head(StatusCode::OK, &HeaderMap::new());
+                record.head(StatusCode::OK);
                 record.expect(Some(5));
                 record.sent(sent);
             });
@@ -159,7 +158,7 @@ mod tests {
     #[test]
     fn responses_without_a_body_are_complete_at_once() {
         let line = logged(Method::HEAD, |record| {
-            record.head(StatusCode::OK, &HeaderMap::new());
+            record.head(StatusCode::OK);
             record.expect(Some(5));
         });
         assert_eq!(line["complete"], true);

@@ -4,6 +4,7 @@ mod access;
 mod bodies;
 mod connection;
 mod problem;
+mod request_id;
 mod service;
 mod stalled_io;
 
@@ -31,6 +32,7 @@ pub(crate) struct Application {
     limits: Limits,
     requests: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
+    ids: request_id::RequestIds,
 }
 
 impl Application {
@@ -39,6 +41,7 @@ impl Application {
             loaded,
             requests: Arc::new(Semaphore::new(limits.requests)),
             uploads: Arc::new(Semaphore::new(limits.uploads)),
+            ids: request_id::RequestIds::new(),
             limits,
         }
     }

@@ -1,10 +1,12 @@
 //! The host's own answers, as `application/problem+json` with the types that the whole platform uses.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use wasmtime_wasi_http::WasiBody;
+
+use super::request_id::RequestId;
 
 /// What the host answers where no component does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +53,14 @@ impl Problem {
         }
     }
 
-    pub(super) fn response(self) -> Response<WasiBody> {
+    /// `id` is the request's: a client can name it, and it stands in the access log.
+    pub(super) fn response(self, id: &RequestId) -> Response<WasiBody> {
         let (status, slug, title) = self.parts();
         let mut json = serde_json::json!({
             "type": format!("/problems/{slug}"),
             "title": title,
             "status": status.as_u16(),
+            "instance": id.as_str(),
         });
         let retry = match self {
             Self::Unavailable(seconds) => Some(seconds),
@@ -76,6 +80,7 @@ impl Problem {
             HeaderValue::from_static("application/problem+json"),
         );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Some(seconds) = retry {
             headers.insert(RETRY_AFTER, seconds.into());
         }
@@ -86,10 +91,12 @@ impl Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::request_id::RequestIds;
 
     #[tokio::test]
     async fn says_type_status_and_when_to_try_again() {
-        let response = Problem::Unavailable(5).response();
+        let id = RequestIds::new().identify(&http::HeaderMap::new());
+        let response = Problem::Unavailable(5).response(&id);
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], "5");
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
@@ -99,5 +106,6 @@ mod tests {
         assert_eq!(json["type"], "/problems/unavailable");
         assert_eq!(json["status"], 503);
         assert_eq!(json["retry_after"], 5);
+        assert_eq!(json["instance"], id.as_str());
     }
 }

@@ -17,6 +17,7 @@ use super::Application;
 use super::access::Record;
 use super::bodies::{RequestBody, ResponseBody, StallGuard};
 use super::problem::Problem;
+use super::request_id::RequestId;
 use crate::wasm::p3::{Failure, Handler, Lease};
 
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("spin-client-addr");
@@ -40,23 +41,33 @@ pub(super) async fn answer(
 ) -> Response<WasiBody> {
     let arrived = Instant::now();
     let (mut parts, incoming) = request.into_parts();
-    let mut record = Record::new(parts.method.clone(), parts.uri.path(), client.peer);
+    let id = application.ids.identify(&parts.headers);
+    id.name(&mut parts.headers);
+    let mut record = Record::new(
+        parts.method.clone(),
+        parts.uri.path(),
+        client.peer,
+        id.clone(),
+    );
     let body = RequestBody::new(incoming, record.bytes_in(), client.unread.clone());
     let prepared = prepare(application, client, &mut parts, arrived);
     let (handler, lease) = match prepared {
         Ok(prepared) => prepared,
         Err(problem) => {
             let until = arrived + application.limits.body_timeout;
-            return finish(problem.response(), record, until, application, None);
+            let mut response = problem.response(&id);
+            id.name(response.headers_mut());
+            return finish(response, record, until, application, None);
         }
     };
     record.component(handler.id());
     let body = StallGuard::new(body.boxed_unsync(), application.limits.stall_timeout);
     let request = Request::from_parts(parts, body.boxed_unsync());
-    let response = match handler.handle(lease.clone(), request).await {
+    let mut response = match handler.handle(lease.clone(), request).await {
         Ok(response) => response,
-        Err(failure) => problem(&handler, failure).response(),
+        Err(failure) => problem(&handler, failure, &id).response(&id),
     };
+    id.name(response.headers_mut());
     let until = Instant::now() + application.limits.body_timeout;
     lease.body_until(until);
     finish(response, record, until, application, Some(lease))
@@ -137,15 +148,23 @@ fn name_client(headers: &mut HeaderMap, peer: SocketAddr) {
     }
 }
 
-fn problem(handler: &Handler, failure: Failure) -> Problem {
+fn problem(handler: &Handler, failure: Failure, id: &RequestId) -> Problem {
     match failure {
         Failure::TimedOut => {
-            tracing::warn!(component = handler.id(), "a request ran out of time");
+            tracing::warn!(
+                component = handler.id(),
+                request_id = id.as_str(),
+                "a request ran out of time"
+            );
             Problem::GatewayTimeout
         }
         Failure::NoRoom => Problem::Unavailable(RETRY_REQUEST),
         Failure::Failed(error) => {
-            tracing::warn!(component = handler.id(), "a request failed: {error}");
+            tracing::warn!(
+                component = handler.id(),
+                request_id = id.as_str(),
+                "a request failed: {error}"
+            );
             Problem::BadGateway
         }
     }
@@ -158,7 +177,7 @@ fn finish(
     application: &Application,
     lease: Option<Arc<Lease>>,
 ) -> Response<WasiBody> {
-    record.head(response.status(), response.headers());
+    record.head(response.status());
     response.map(|body| {
         let body = StallGuard::new(body, application.limits.stall_timeout).boxed_unsync();
         ResponseBody::new(body, record, until, lease).boxed_unsync()

@@ -87,3 +87,21 @@ async fn instances_are_used_again_and_replaced_in_time() {
     }
     assert_eq!(seen, ["1", "2", "1", "2"]);
 }
+
+#[tokio::test]
+async fn a_request_is_called_the_same_everywhere() {
+    let host = Running::start("request-id", "", Limits::default()).await;
+    let named = |path| Request::get(host.url(path)).header("x-request-id", "my-id_1");
+    let seen = host.send(named("/headers"), Bytes::new()).await;
+    assert!(seen.text().contains("x-request-id: my-id_1"), "{seen:?}");
+    assert_eq!(seen.headers["x-request-id"], "my-id_1");
+    let failed = host.send(named("/trap"), Bytes::new()).await;
+    assert_eq!(failed.problem(), "bad-gateway");
+    assert_eq!(failed.headers["x-request-id"], "my-id_1");
+
+    let request = Request::get(host.url("/headers")).header("x-request-id", "not {usable}");
+    let seen = host.send(request, Bytes::new()).await;
+    let id = seen.headers["x-request-id"].to_str().unwrap();
+    assert!(!id.contains('{'));
+    assert!(seen.text().contains(&format!("x-request-id: {id}")));
+}

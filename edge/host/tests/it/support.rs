@@ -158,6 +158,11 @@ impl Answer {
         assert_eq!(self.headers["content-type"], "application/problem+json");
         let json: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
         assert_eq!(json["status"], self.status.as_u16());
+        assert_eq!(
+            json["instance"],
+            self.headers["x-request-id"].to_str().unwrap()
+        );
+        assert_eq!(self.headers["x-content-type-options"], "nosniff");
         let kind = json["type"].as_str().unwrap();
         kind.strip_prefix("/problems/").unwrap().to_owned()
     }
