@@ -15,8 +15,9 @@ use crate::Limits;
 use crate::server::StallGuard;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Shorter than what servers behind us keep connections for, so that we rarely meet a closed one.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Clearly shorter than what servers behind us keep connections for (15 seconds and more): a request
+/// that cannot be sent twice must not meet a connection that is being closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_PER_HOST: usize = 64;
 const BUFFER: usize = 64 << 10;
 
