@@ -122,6 +122,8 @@ export async function* follow(id) {
       yield state;
       return;
     }
+    // As long as the server's `retry` says: a server that is full ends a stream at once.
+    await new Promise((resume) => { setTimeout(resume, 2000); });
   }
 }
 

@@ -126,7 +126,7 @@ function showStages(upload, last) {
     const text = `${upload.moderation}, ${between(upload.ready_at ?? upload.received_at, upload.moderated_at)}`;
     stage("moderated", text, upload.moderation === "removed");
   } else if (last && upload.status === "ready") {
-    stage("moderated", "not judged: no detector is configured");
+    stage("moderated", "not judged yet");
   }
   if (upload.status === "rejected" && !upload.moderated_at) {
     stage("processed", `refused: ${upload.reason}`, true);
