@@ -1,6 +1,7 @@
 //! The body on its way into the store.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use sluicegate_contract::limits;
@@ -17,6 +18,9 @@ use sluicegate_policy::url::HttpUrl;
 use crate::progress::{Progress, Waiting};
 use crate::pump::{Cut, pump};
 use crate::upload::cut_short;
+
+/// Two minutes less than the host gives the request, so that `complete` still fits.
+const PUT_TIME: Duration = limits::UPLOAD_REQUEST_TIME.saturating_sub(Duration::from_mins(2));
 
 /// Streams `head` and `body` to a presigned address. `Ok` means that the store has all of it; after
 /// anything else it has nothing.
@@ -44,7 +48,7 @@ pub(crate) async fn put(
         body: OutgoingBody::Stream(source),
         limits: Limits {
             connect: CONNECT_TIME,
-            head: limits::UPLOAD_REQUEST_TIME,
+            head: PUT_TIME,
         },
     });
     let pumping = pump(sink, head, body, total, &progress);
