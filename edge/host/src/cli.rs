@@ -24,6 +24,9 @@ pub struct Args {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:3000")]
     pub listen: SocketAddr,
+    /// A path asked for before anything listens: an answer other than 2xx or 3xx ends the start.
+    #[arg(long)]
+    pub check_path: Option<String>,
     /// How the log on standard error is written.
     #[arg(long, value_enum, default_value_t)]
     pub log_format: LogFormat,
@@ -54,6 +57,9 @@ pub struct Args {
     /// Requests at once; more are refused with 503.
     #[arg(long, default_value_t = Limits::default().requests)]
     max_requests: usize,
+    /// The path that is answered when all places are taken: the one that asks whether the host lives.
+    #[arg(long, default_value_t = Limits::default().reserved_path)]
+    reserved_path: String,
     /// Uploads at once; more are refused with 503.
     #[arg(long, default_value_t = Limits::default().uploads)]
     max_uploads: usize,
@@ -81,6 +87,7 @@ impl Args {
                 upload_timeout: Duration::from_secs(self.upload_timeout.max(1)),
                 upload_path: self.upload_path,
                 requests: self.max_requests.max(1),
+                reserved_path: self.reserved_path,
                 uploads: self.max_uploads.max(1),
                 connections: self.max_connections.max(1),
                 drain: Duration::from_secs(self.drain_seconds),

@@ -64,6 +64,8 @@ pub struct Limits {
     pub stall_timeout: Duration,
     /// Requests at once; more are refused with 503.
     pub requests: usize,
+    /// The path whose requests, where they have no body, find a place when all others are taken.
+    pub reserved_path: String,
     /// Uploads at once; more are refused with 503.
     pub uploads: usize,
     /// Open client connections; more wait in the listener's queue.
@@ -74,6 +76,17 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// How long requests may run on after the signal to end.
     pub drain: Duration,
+}
+
+impl Limits {
+    /// Files the host may have open at once: a socket a client, one a request to what stands behind,
+    /// and some for idle connections, the log and the engine.
+    #[must_use]
+    pub fn open_files(&self) -> u64 {
+        const OTHERS: usize = 192;
+        let files = self.connections.saturating_add(self.requests);
+        u64::try_from(files.saturating_add(OTHERS)).unwrap_or(u64::MAX)
+    }
 }
 
 impl Default for Limits {
@@ -89,6 +102,7 @@ impl Default for Limits {
             body_timeout: Duration::from_mins(15),
             stall_timeout: Duration::from_mins(1),
             requests: 1024,
+            reserved_path: "/healthz".to_owned(),
             uploads: 256,
             connections: 4096,
             header_bytes: 32 << 10,

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod logging;
 pub mod manifest;
+pub mod open_files;
 mod outbound;
 mod routes;
 mod server;
@@ -57,6 +58,12 @@ impl Host {
         Ok(Self {
             application: Arc::new(server::Application::new(loaded, limits)),
         })
+    }
+
+    /// Sends one `GET path` through its component, without a socket. An answer other than 2xx or 3xx
+    /// is an [`Error::Application`]; what the component said of it is in the log.
+    pub async fn check(&self, path: &str) -> Result<(), Error> {
+        Ok(server::check(&self.application, path).await?)
     }
 
     /// Serves until `shutdown` resolves, then stops accepting and lets what runs finish, for at most

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use sluicegate_edge::cli::{self, Args};
-use sluicegate_edge::{Error, Host, logging, ready_line};
+use sluicegate_edge::{Config, Error, Host, logging, open_files, ready_line};
 use tokio::net::TcpListener;
 
 /// `EX_USAGE` of sysexits: what was asked for cannot be run, and asking again changes nothing.
@@ -37,11 +37,14 @@ fn start(args: Args) -> anyhow::Result<()> {
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let listen = args.listen;
+    let check_path = args.check_path.clone();
+    let config = args.into_config(std::env::vars().collect());
+    open_files::raise(config.limits.open_files());
     // Handlers stand before anything runs, so that a signal during loading ends the process too.
     let signal = cli::terminated()?;
     tokio::pin!(signal);
     let host = tokio::select! {
-        host = Host::load(args.into_config(std::env::vars().collect())) => host?,
+        host = load(config, check_path.as_deref()) => host?,
         () = &mut signal => return Ok(()),
     };
     let listener = TcpListener::bind(listen)
@@ -57,4 +60,12 @@ async fn run(args: Args) -> anyhow::Result<()> {
     }
     host.serve(listener, signal).await?;
     Ok(())
+}
+
+async fn load(config: Config, check_path: Option<&str>) -> Result<Host, Error> {
+    let host = Host::load(config).await?;
+    if let Some(path) = check_path {
+        host.check(path).await?;
+    }
+    Ok(host)
 }

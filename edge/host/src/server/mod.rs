@@ -2,6 +2,7 @@
 
 mod access;
 mod bodies;
+mod check;
 mod connection;
 mod problem;
 mod request_id;
@@ -22,15 +23,20 @@ use crate::wasm::p3::Handler;
 use crate::{Error, Limits};
 
 pub(crate) use bodies::StallGuard;
+pub(crate) use check::check;
 
 /// After a failure to accept that is not a connection's own: no file handles left, for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Places for requests to [`Limits::reserved_path`] when all others are taken.
+const RESERVE: usize = 16;
 
 /// An application with what bounds it.
 pub(crate) struct Application {
     loaded: Loaded,
     limits: Limits,
     requests: Arc<Semaphore>,
+    reserve: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
     ids: request_id::RequestIds,
 }
@@ -40,6 +46,7 @@ impl Application {
         Self {
             loaded,
             requests: Arc::new(Semaphore::new(limits.requests)),
+            reserve: Arc::new(Semaphore::new(RESERVE)),
             uploads: Arc::new(Semaphore::new(limits.uploads)),
             ids: request_id::RequestIds::new(),
             limits,

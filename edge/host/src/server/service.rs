@@ -8,6 +8,7 @@ use http::header::HOST;
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, Version};
+use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -50,7 +51,13 @@ pub(super) async fn answer(
         id.clone(),
     );
     let body = RequestBody::new(incoming, record.bytes_in(), client.unread.clone());
-    let prepared = prepare(application, client, &mut parts, arrived);
+    let prepared = prepare(
+        application,
+        client,
+        &mut parts,
+        body.is_end_stream(),
+        arrived,
+    );
     let (handler, lease) = match prepared {
         Ok(prepared) => prepared,
         Err(problem) => {
@@ -78,6 +85,7 @@ fn prepare(
     application: &Application,
     client: &Client,
     parts: &mut Parts,
+    bodiless: bool,
     arrived: Instant,
 ) -> Result<(Arc<Handler>, Arc<Lease>), Problem> {
     complete_uri(parts, client.local)?;
@@ -91,13 +99,15 @@ fn prepare(
     let limits = &application.limits;
     let upload = path.strip_suffix('/').unwrap_or(path) == limits.upload_path;
     let full = |seconds| move |_| Problem::Unavailable(seconds);
-    let mut permits = vec![
-        application
-            .requests
-            .clone()
-            .try_acquire_owned()
-            .map_err(full(RETRY_REQUEST))?,
-    ];
+    let requests = application.requests.clone().try_acquire_owned();
+    let place = match requests {
+        // Whoever asks whether the host lives must not be told that it is busy.
+        Err(_) if bodiless && path == limits.reserved_path => {
+            application.reserve.clone().try_acquire_owned()
+        }
+        place => place,
+    };
+    let mut permits = vec![place.map_err(full(RETRY_REQUEST))?];
     let mut timeout = limits.request_timeout;
     if upload {
         let permit = application.uploads.clone().try_acquire_owned();

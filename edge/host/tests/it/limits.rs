@@ -26,6 +26,21 @@ async fn requests_beyond_the_limit_are_told_to_come_back() {
 }
 
 #[tokio::test]
+async fn the_reserved_path_is_answered_when_all_places_are_taken() {
+    let limits = Limits {
+        requests: 1,
+        reserved_path: "/hello".to_owned(),
+        ..Limits::default()
+    };
+    let host = Running::start("reserved", "", limits).await;
+    let mut first = Raw::open(host.address).await;
+    first.begin("/count", 5).await;
+    eventually(async || host.get("/uses").await.status == 503).await;
+    assert_eq!(host.get("/hello").await.status, 200);
+    assert_eq!(host.post("/hello", "body").await.status, 503);
+}
+
+#[tokio::test]
 async fn an_upload_that_is_refused_unread_still_sees_why() {
     let limits = Limits {
         uploads: 0,

@@ -92,6 +92,79 @@ async fn missing_variables_and_files_are_named() {
 }
 
 #[tokio::test]
+async fn https_is_refused_at_start() {
+    let app = manifest(
+        "https",
+        "allowed_outbound_hosts = [\"https://{{ token }}\"]",
+    );
+    let mut command = program(&app);
+    command.env("SPIN_VARIABLE_TOKEN", "store.example");
+    let output = in_time(command.output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        log.contains("component.guest.allowed_outbound_hosts"),
+        "{log}"
+    );
+    assert!(
+        log.contains("TLS is terminated by what stands in between"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn an_application_that_fails_its_check_does_not_listen() {
+    let app = manifest("check", "");
+    let mut command = program(&app);
+    command
+        .args(["--check-path", "/trap"])
+        .env("SPIN_VARIABLE_TOKEN", "x");
+    let output = in_time(command.output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    assert!(output.stdout.is_empty());
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.contains("GET /trap, asked before the start"), "{log}");
+    // What the component wrote on standard error.
+    let complaint = log
+        .lines()
+        .find(|line| line.contains("on purpose"))
+        .unwrap();
+    assert!(complaint.contains("WARN guest"), "{complaint}");
+
+    let mut command = program(&app);
+    command
+        .args(["--check-path", "/hello"])
+        .env("SPIN_VARIABLE_TOKEN", "x");
+    let mut child = command.spawn().unwrap();
+    address(&mut child).await;
+}
+
+#[tokio::test]
+async fn too_low_a_limit_of_open_files_is_said_and_the_soft_one_raised() {
+    let app = manifest("open-files", "");
+    for (soft, hard, warns) in [(100, 1000, true), (100, 1500, false)] {
+        let mut command = Command::new("sh");
+        command
+            .arg("-c")
+            .arg(format!(
+                "ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$@\""
+            ))
+            .args(["sh", env!("CARGO_BIN_EXE_sluicegate-edge"), "--app"])
+            .arg(&app)
+            .args(["--max-connections", "1000", "--max-requests", "100"])
+            .stdout(Stdio::null());
+        // Without its variable the program ends after it has looked at the limit.
+        let output = in_time(command.env_remove("SPIN_VARIABLE_TOKEN").output())
+            .await
+            .unwrap();
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{log}");
+        assert_eq!(log.contains(&format!("limited to {hard},")), warns, "{log}");
+        assert!(!log.contains("limited to 100,"), "{log}");
+    }
+}
+
+#[tokio::test]
 async fn secrets_and_queries_stay_out_of_the_log_and_a_signal_ends_it_well() {
     let app = manifest("secrets", "variables = { token = \"{{ token }}\" }");
     let mut command = program(&app);

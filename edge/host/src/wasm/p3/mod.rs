@@ -197,8 +197,8 @@ impl Guest {
         table.set_max_capacity(MAX_HANDLES);
         // No files, no network, no arguments, no environment: what a component may reach is HTTP.
         let wasi = WasiCtx::builder()
-            .stdout(output::Lines::new(&grants.id))
-            .stderr(output::Lines::new(&grants.id))
+            .stdout(output::Lines::of_output(&grants.id))
+            .stderr(output::Lines::of_error(&grants.id))
             .build();
         Self {
             table,

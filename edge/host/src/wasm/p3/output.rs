@@ -15,13 +15,24 @@ const LINE: usize = 4096;
 #[derive(Clone)]
 pub(super) struct Lines {
     component: Arc<str>,
+    warns: bool,
     line: Vec<u8>,
 }
 
 impl Lines {
-    pub(super) fn new(component: &str) -> Self {
+    pub(super) fn of_output(component: &str) -> Self {
         Self {
             component: component.into(),
+            warns: false,
+            line: Vec::new(),
+        }
+    }
+
+    /// What components write on standard error are complaints.
+    pub(super) fn of_error(component: &str) -> Self {
+        Self {
+            component: component.into(),
+            warns: true,
             line: Vec::new(),
         }
     }
@@ -42,7 +53,11 @@ impl Lines {
     fn log(&mut self) {
         if !self.line.is_empty() {
             let line = String::from_utf8_lossy(&self.line);
-            tracing::info!(target: "guest", component = %self.component, "{line}");
+            if self.warns {
+                tracing::warn!(target: "guest", component = %self.component, "{line}");
+            } else {
+                tracing::info!(target: "guest", component = %self.component, "{line}");
+            }
             self.line.clear();
         }
     }
@@ -64,6 +79,7 @@ impl StdoutStream for Lines {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(Self {
             component: self.component.clone(),
+            warns: self.warns,
             line: Vec::new(),
         })
     }

@@ -23,7 +23,9 @@ pub(crate) fn allocate() -> Response {
     crate::stream::text(200, all.len().to_string())
 }
 
+/// Says so and traps.
 pub(crate) fn trap() -> Response {
+    eprintln!("it traps on purpose");
     std::process::abort()
 }
 
