@@ -82,7 +82,7 @@ pub async fn call(
             OutgoingBody::Bytes(bytes)
         }
         // Without it a POST may go out in chunks of nothing.
-        None if method == "POST" => {
+        None if matches!(method, "POST" | "DELETE") => {
             set(&mut headers, "content-length", "0");
             OutgoingBody::Empty
         }

@@ -16,6 +16,8 @@ use sluicegate_policy::trace::Trace;
 use crate::upload::Stop;
 
 const TICKET_TIME: Duration = Duration::from_secs(15);
+/// The client waits for its answer meanwhile.
+const GIVE_BACK_TIME: Duration = Duration::from_secs(5);
 /// `complete` can be repeated, and by then the body is stored: worth more than one try.
 const COMPLETE_TRIES: u32 = 3;
 const COMPLETE_PAUSE: Duration = Duration::from_millis(300);
@@ -29,8 +31,9 @@ pub(crate) struct Client<'a> {
 }
 
 impl Client<'_> {
-    async fn post(
+    async fn ask(
         &self,
+        method: &str,
         target: &str,
         body: Option<Vec<u8>>,
         time: Duration,
@@ -39,7 +42,7 @@ impl Client<'_> {
             .map(|value| ("authorization".to_owned(), value.to_vec()))
             .collect();
         let ask = Call {
-            method: "POST",
+            method,
             target,
             headers,
             body,
@@ -61,7 +64,7 @@ pub(crate) async fn ticket(client: &Client<'_>, wanted: &TicketRequest) -> Resul
     };
     let body = serde_json::to_vec(wanted).map_err(unreadable)?;
     let called = client
-        .post("/edge/v1/upload-tickets", Some(body), TICKET_TIME)
+        .ask("POST", "/edge/v1/upload-tickets", Some(body), TICKET_TIME)
         .await?;
     if called.status != 201 {
         return Err(Stop::Answered(called.hand_on(&client.trace.request_id)));
@@ -70,12 +73,28 @@ pub(crate) async fn ticket(client: &Client<'_>, wanted: &TicketRequest) -> Resul
     Ok(ticket)
 }
 
+/// Tells the origin that nothing will come of a ticket, so that it no longer counts. If that fails, the
+/// ticket runs out by itself.
+pub(crate) async fn give_back(client: &Client<'_>, id: UploadId) {
+    let target = format!("/v1/uploads/{id}");
+    if let Err(refusal) = client.ask("DELETE", &target, None, GIVE_BACK_TIME).await {
+        let status = refusal.status();
+        log(
+            &client.trace.request_id,
+            &format!("a ticket could not be given back: {status}"),
+        );
+    }
+}
+
 /// Tells the origin that the object is there; its answer is the client's.
 pub(crate) async fn complete(client: &Client<'_>, id: UploadId) -> Result<Answer, Stop> {
     let target = format!("/v1/uploads/{id}/complete");
     let mut tried = 1;
     loop {
-        match client.post(&target, None, limits::API_REQUEST_TIME).await {
+        match client
+            .ask("POST", &target, None, limits::API_REQUEST_TIME)
+            .await
+        {
             Ok(called) => return Ok(called.hand_on(&client.trace.request_id)),
             Err(refusal) if refusal.status() != 502 || tried == COMPLETE_TRIES => {
                 // With the id the client can complete later what is stored already.

@@ -13,7 +13,7 @@ use sluicegate_policy::path::Target;
 use sluicegate_policy::refusal::Refusal;
 
 use crate::inspect::inspect;
-use crate::origin::{Client, complete, ticket};
+use crate::origin::{Client, complete, give_back, ticket};
 use crate::store::put;
 
 /// How long the first 64 KiB may take.
@@ -73,7 +73,10 @@ async fn run(
     let head = head(body, total).await?;
     admission::inspected(inspect(&head, total))?;
     let ticket = ticket(client, &wanted).await?;
-    put(&ticket.put, head, body, total, digest).await?;
+    if let Err(refusal) = put(&ticket.put, head, body, total, digest).await {
+        give_back(client, ticket.id).await;
+        return Err(refusal.into());
+    }
     complete(client, ticket.id).await
 }
 

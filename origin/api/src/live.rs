@@ -23,7 +23,7 @@ pub(crate) fn is_settled(app: &App, upload: &Upload) -> bool {
     judged_by_nobody || views::upload(upload).is_settled()
 }
 
-/// The upload as soon as `enough` of it, else as it stands at `deadline`. `None` if there is none.
+/// The upload as soon as `enough` of it, else as it stands at `deadline` or when we are to stop. `None` if there is none.
 pub(crate) async fn wait_until(
     app: &App,
     id: UploadId,
@@ -36,10 +36,13 @@ pub(crate) async fn wait_until(
         let Some(upload) = app.uploads.upload(id).await? else {
             return Ok(None);
         };
-        if enough(&upload) || Instant::now() >= deadline {
+        if enough(&upload) || Instant::now() >= deadline || app.shutdown.is_cancelled() {
             return Ok(Some(upload));
         }
-        hint(&mut hints, id, deadline).await;
+        tokio::select! {
+            () = hint(&mut hints, id, deadline) => {}
+            () = app.shutdown.cancelled() => {}
+        }
     }
 }
 

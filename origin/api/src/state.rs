@@ -13,11 +13,13 @@ use sluicegate_core::ports::{
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::auth::keys::Keyring;
 use crate::auth::passwords::Passwords;
 use crate::auth::tokens::Tokens;
 use crate::gate::Gate;
+use crate::waiters::Waiters;
 
 /// What the API is given. Cheap to clone.
 #[derive(Clone)]
@@ -44,6 +46,8 @@ pub struct ApiState {
     pub text_policy: Arc<TextPolicy>,
     /// Tells workers and waiting clients what changed; the same one that `pictures` and the workers have.
     pub waker: Waker,
+    /// Ends long polls and event streams: clients come back, to another replica.
+    pub shutdown: CancellationToken,
     /// Settings.
     pub config: ApiConfig,
 }
@@ -77,6 +81,8 @@ pub struct ApiConfig {
     /// How many long polls and event streams may wait at once; and, counted for itself, how many requests for
     /// pictures in the making.
     pub waiters: usize,
+    /// How many long polls and event streams of one account may wait at once; further ones are answered at once.
+    pub waiters_by_account: usize,
     /// How many attempts to log in or sign up are let through.
     pub attempts: AttemptLimits,
 }
@@ -96,6 +102,7 @@ impl Default for ApiConfig {
             password_hashes: std::thread::available_parallelism().map_or(2, usize::from),
             judged_completions: 4,
             waiters: 512,
+            waiters_by_account: 8,
             attempts: AttemptLimits::default(),
         }
     }
@@ -104,18 +111,22 @@ impl Default for ApiConfig {
 /// How many attempts are let through; counted in the database, so for all replicas together.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptLimits {
-    /// Log-ins by handle in 15 minutes; a right one sets the count back.
+    /// Log-ins by handle and client address in 15 minutes, or by handle alone without an edge key; a right
+    /// one sets the count back.
+    pub log_ins_by_client: u64,
+    /// Log-ins by handle in 15 minutes, from all addresses together; not counted without an edge key.
     pub log_ins_by_handle: u64,
-    /// Log-ins by client address in 15 minutes.
+    /// Log-ins by client address in 15 minutes; not counted without an edge key.
     pub log_ins_by_address: u64,
-    /// Sign-ups by client address in an hour.
+    /// Sign-ups by client address in an hour; not counted without an edge key.
     pub sign_ups_by_address: u64,
 }
 
 impl Default for AttemptLimits {
     fn default() -> Self {
         Self {
-            log_ins_by_handle: 10,
+            log_ins_by_client: 10,
+            log_ins_by_handle: 100,
             log_ins_by_address: 100,
             sign_ups_by_address: 20,
         }
@@ -186,7 +197,7 @@ pub(crate) struct App {
     pub(crate) passwords: Passwords,
     pub(crate) judging: Gate,
     /// Long polls and event streams.
-    pub(crate) waiters: Arc<Semaphore>,
+    pub(crate) waiters: Arc<Waiters>,
     /// Requests for pictures in the making: no number of long polls may keep them out.
     pub(crate) picture_waiters: Semaphore,
 }
@@ -210,7 +221,7 @@ impl App {
             tokens: Tokens::new(state.env.clone(), keyring, &config.issuer, &config.audience),
             passwords: Passwords::new(state.env.clone(), hashing),
             judging: Gate::new(config.judged_completions, JUDGING_LINE, JUDGING_PATIENCE),
-            waiters: Arc::new(Semaphore::new(config.waiters)),
+            waiters: Arc::new(Waiters::new(config.waiters, config.waiters_by_account)),
             picture_waiters: Semaphore::new(config.waiters),
             state,
         }

@@ -19,6 +19,7 @@ use sluicegate_picture::{CHILD_COMMAND, ChildLimits, ChildPictureMaker};
 use sluicegate_postgres::Database;
 use sluicegate_s3::S3ObjectStore;
 use sluicegate_worker::{QueueSettings, Runner, RunnerSettings, WorkerContext, registry};
+use tokio_util::sync::CancellationToken;
 
 use crate::places::Places;
 use crate::settings::{ModelApi, ModelSettings, ModerationSettings, Settings};
@@ -137,7 +138,11 @@ pub fn policy(moderation: &ModerationSettings) -> Result<Arc<TextPolicy>> {
 }
 
 /// The API on these ports.
-pub fn api(settings: &Settings, ports: &Ports) -> Result<axum::Router> {
+pub fn api(
+    settings: &Settings,
+    ports: &Ports,
+    shutdown: &CancellationToken,
+) -> Result<axum::Router> {
     Ok(sluicegate_api::router(ApiState {
         env: ports.env.clone(),
         accounts: ports.database.accounts(),
@@ -150,6 +155,7 @@ pub fn api(settings: &Settings, ports: &Ports) -> Result<axum::Router> {
         detector: Arc::clone(&ports.detector),
         text_policy: Arc::clone(&ports.policy),
         waker: ports.waker.clone(),
+        shutdown: shutdown.clone(),
         config: api_config(settings)?,
     }))
 }

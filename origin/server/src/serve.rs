@@ -52,7 +52,7 @@ pub async fn run(
             "EDGE_KEY is not set: clients' addresses are not known: attempts are counted by handle alone"
         );
     }
-    let app = compose::api(settings, &started.ports)?;
+    let app = compose::api(settings, &started.ports, &shutdown)?;
     println!("listening on http://{}", listener.local_addr()?);
     let connections = usize::try_from(settings.work.connections)?;
     let bounds = Bounds {

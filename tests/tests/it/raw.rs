@@ -7,11 +7,22 @@ use sluicegate_tests::wait::within;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Sends bytes as they are, ends the sending side, and reads the answer to its end.
+/// Sends bytes as they are, and reads the answer to its end.
 pub async fn exchange(base: &str, request: &[u8]) -> Result<String> {
     let mut stream = connect(base).await?;
     stream.write_all(request).await?;
+    read(stream).await
+}
+
+/// The same, but ends the sending side before it reads. A server may then hang up without an answer.
+pub async fn exchange_cut_short(base: &str, request: &[u8]) -> Result<String> {
+    let mut stream = connect(base).await?;
+    stream.write_all(request).await?;
     stream.shutdown().await?;
+    read(stream).await
+}
+
+async fn read(mut stream: TcpStream) -> Result<String> {
     let mut answer = Vec::new();
     within(
         "an answer",

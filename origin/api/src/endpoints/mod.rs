@@ -77,7 +77,10 @@ fn slow() -> Router<Arc<App>> {
 /// They wait by intention, and bound that themselves.
 fn live() -> Router<Arc<App>> {
     Router::new()
-        .route("/v1/uploads/{id}", get(uploads::status::handler))
+        .route(
+            "/v1/uploads/{id}",
+            get(uploads::status::handler).delete(uploads::abandon::handler),
+        )
         .route("/v1/uploads/{id}/events", get(uploads::events::handler))
 }
 

@@ -20,6 +20,7 @@ pub use verdicts::*;
 promises!(Stores:
     keeps_tickets,
     limits_open_tickets,
+    gives_tickets_up,
     limits_open_tickets_that_come_at_once,
     completes_with_a_job,
     completes_once,

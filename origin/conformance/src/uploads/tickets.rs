@@ -206,3 +206,32 @@ pub async fn completes_what_was_judged_before(stores: &Stores) {
     assert_eq!(complete().await.unwrap(), Completion::Already(upload));
     assert_eq!(stores.uploads.records(ticket.id).await.unwrap(), [passed]);
 }
+
+/// A ticket that is given up no longer counts and cannot be completed; what has arrived stays.
+pub async fn gives_tickets_up(stores: &Stores) {
+    let owner = stores.account().await;
+    let new = new_upload(owner.id, Purpose::Avatar);
+    let upload = stores.uploads.create_ticket(&new, 1).await.unwrap();
+    let given_up = stores.uploads.abandon(new.id).await.unwrap().unwrap();
+    assert_eq!(given_up.state, UploadState::Expired);
+    assert!(given_up.revision > upload.revision);
+    let again = stores.uploads.abandon(new.id).await.unwrap();
+    assert_eq!(again, Some(given_up), "a repeat changes nothing");
+    let late = stores
+        .uploads
+        .complete(new.id, ETAG, &image_job(&upload), at(1))
+        .await
+        .unwrap();
+    assert!(matches!(late, Completion::Refused(_)), "{late:?}");
+
+    let next = new_upload(owner.id, Purpose::Avatar);
+    let next = stores.uploads.create_ticket(&next, 1).await.unwrap();
+    stores
+        .uploads
+        .complete(next.id, ETAG, &image_job(&next), at(1))
+        .await
+        .unwrap();
+    let arrived = stores.uploads.abandon(next.id).await.unwrap().unwrap();
+    assert_eq!(arrived.state, UploadState::Received);
+    assert_eq!(stores.uploads.abandon(UploadId(id())).await.unwrap(), None);
+}

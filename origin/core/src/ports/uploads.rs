@@ -65,6 +65,10 @@ pub trait UploadStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Completion, PortError>;
 
+    /// Gives an open ticket up: state `expired`, and it no longer counts. Does nothing to an upload that has
+    /// arrived or is over, and says how it stands then. `None` if there is no such upload. Idempotent.
+    async fn abandon(&self, id: UploadId) -> Result<Option<Upload>, PortError>;
+
     /// Tries to be the one who makes this picture until `now + lease`. With `on_demand_cap`, at most
     /// so many claims made with a cap hold at once, across all replicas; without one it is a worker's, and is not
     /// counted.

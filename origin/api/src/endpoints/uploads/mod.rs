@@ -1,3 +1,4 @@
+pub(crate) mod abandon;
 pub(crate) mod complete;
 pub(crate) mod events;
 mod judged;

@@ -72,6 +72,10 @@ impl UploadStore for PgUploads {
             .await
     }
 
+    async fn abandon(&self, id: UploadId) -> Result<Option<Upload>, PortError> {
+        self.0.run(ticket::abandon(&self.0.pool, id)).await
+    }
+
     async fn claim_making(
         &self,
         id: UploadId,

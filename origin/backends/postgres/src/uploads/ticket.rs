@@ -1,3 +1,4 @@
+use sluicegate_contract::ids::UploadId;
 use sluicegate_core::upload::{NewUpload, Upload};
 use sqlx::PgPool;
 
@@ -38,4 +39,19 @@ pub(super) async fn create(
     .await?;
     transaction.commit().await?;
     created.map(UploadRow::read).transpose()
+}
+
+pub(super) async fn abandon(pool: &PgPool, id: UploadId) -> sqlx::Result<Option<Upload>> {
+    let abandoned = upload_query!(
+        "update uploads set state = 'expired', revision = revision + 1
+        where id = $1 and state = 'ticketed'
+        returning *",
+        id.0,
+    )
+    .fetch_optional(pool)
+    .await?;
+    match abandoned {
+        Some(row) => row.read().map(Some),
+        None => super::find(pool, id).await,
+    }
 }
