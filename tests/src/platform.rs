@@ -234,6 +234,8 @@ async fn start_edge(
         &app.to_string_lossy(),
         "--listen",
         "127.0.0.1:0",
+        "--check-path",
+        "/healthz",
         "--cache-dir",
         &cache.to_string_lossy(),
     ];

@@ -120,6 +120,7 @@ fn start(stop: &Stop, data: &Path, postgres: &Path) -> Result<Platform> {
         .arg(root().join("spin.toml"))
         .arg("--listen")
         .arg(format!("127.0.0.1:{edge_port}"))
+        .args(["--check-path", "/healthz"])
         .arg("--cache-dir")
         .arg(target().join("edge-cache"))
         .env(
