@@ -256,3 +256,22 @@ async fn a_store_that_is_down_ends_no_upload() {
     world.objects.set_down(false);
     world.complete(&ada, id).await.expect(201);
 }
+
+#[tokio::test]
+async fn a_call_that_a_fast_worker_overtakes_gets_the_answer_of_the_first() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada").await;
+    let id = world.staged(&ada, "avatar", &fixture("photo.png")).await;
+    let (origin, objects) = (world.origin.clone(), world.objects.clone());
+    let first = call("POST", &format!("/v1/uploads/{id}/complete")).token(&ada.access);
+    world.objects.before_next_head(async move {
+        first.send(&origin).await.expect(201);
+        objects.forget(&format!("staging/{id}"));
+    });
+    let upload = world.complete(&ada, id).await.expect(200);
+    assert_eq!(upload["status"], "received");
+
+    let absent = world.ticket(&ada, "avatar", 7).await;
+    let answer = world.complete(&ada, absent).await;
+    answer.problem(409, "conflict");
+}

@@ -96,6 +96,27 @@ async fn an_unsafe_picture_is_refused_and_gone() {
 }
 
 #[tokio::test]
+async fn an_unsafe_file_that_cannot_be_deleted_is_deleted_by_the_next_call() {
+    let world = judging().await;
+    world.detector.set(Mood::Unsafe);
+    let ada = world.sign_up("ada").await;
+    let id = world.staged(&ada, "avatar", &fixture("photo.png")).await;
+    let (staged, media) = (format!("staging/{id}"), format!("media/{id}.webp"));
+    // A call that came between stored it.
+    world.objects.store(&media, b"a picture");
+    world.objects.set_keeps_all(true);
+    for _ in 0..2 {
+        let answer = world.complete(&ada, id).await;
+        answer.problem(503, "unavailable");
+        assert!(world.objects.has(&staged));
+    }
+    world.objects.set_keeps_all(false);
+    let answer = world.complete(&ada, id).await;
+    answer.problem(422, "content-refused");
+    assert!(!world.objects.has(&staged) && !world.objects.has(&media));
+}
+
+#[tokio::test]
 async fn a_detector_that_is_down_judges_nothing_and_loses_nothing() {
     let world = judging().await;
     world.detector.set(Mood::Down);

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use sluicegate_contract::ids::{JobId, UploadId};
 use sluicegate_contract::problem::ProblemType;
-use sluicegate_contract::uploads::UploadState;
+use sluicegate_contract::uploads::{Moderation, UploadState};
 use sluicegate_core::job::{IMAGE_QUEUE, ModerateImage, NewJob};
 use sluicegate_core::upload::{Completion, Upload};
 use sluicegate_core::wake::Wake;
@@ -41,12 +41,14 @@ async fn complete(
 ) -> Result<Response, ApiError> {
     let upload = owned(app, caller, id).await?;
     if upload.state != UploadState::Ticketed {
-        return earlier(&upload);
+        return settled_before(app, &upload).await;
     }
     if app.env.now() >= upload.expires_at {
         return Err(expired());
     }
-    let etag = staged::check(app, &upload).await?;
+    let Some(etag) = staged::check(app, &upload).await? else {
+        return overtaken(app, &upload).await;
+    };
     let completion = if app.config.image_sync && app.config.image_checks {
         judged::complete(app, &upload, &etag, traceparent).await?
     } else {
@@ -54,7 +56,9 @@ async fn complete(
     };
     match completion {
         Completion::Completed(upload) => Ok(created(&upload)),
-        Completion::Already(upload) | Completion::Refused(upload) => earlier(&upload),
+        Completion::Already(upload) | Completion::Refused(upload) => {
+            settled_before(app, &upload).await
+        }
         Completion::Unknown => Err(ApiError::not_found()),
     }
 }
@@ -84,6 +88,26 @@ pub(super) async fn unjudged(
 fn created(upload: &Upload) -> Response {
     let location = [(header::LOCATION, format!("/v1/uploads/{}", upload.id))];
     (StatusCode::CREATED, location, Json(views::upload(upload))).into_response()
+}
+
+/// The file is gone: another call came between and it is being worked on, or it never was there.
+async fn overtaken(app: &App, upload: &Upload) -> Result<Response, ApiError> {
+    match app.uploads.upload(upload.id).await? {
+        None => Err(ApiError::not_found()),
+        Some(upload) if upload.state == UploadState::Ticketed => Err(staged::not_there()),
+        Some(upload) => settled_before(app, &upload).await,
+    }
+}
+
+/// As `earlier`. What an earlier call refused but could not delete is deleted first.
+async fn settled_before(app: &App, upload: &Upload) -> Result<Response, ApiError> {
+    if upload.state == UploadState::Rejected {
+        if upload.moderation == Moderation::Removed {
+            app.objects.delete(&upload.media_object()).await?;
+        }
+        app.objects.delete(&upload.staged_object()).await?;
+    }
+    earlier(upload)
 }
 
 /// The answer where another call came first.

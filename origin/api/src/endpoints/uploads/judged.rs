@@ -78,10 +78,11 @@ async fn unsafe_(app: &App, upload: &Upload, finding: Finding) -> Result<ApiErro
         SettleError::Port(error) => error,
         SettleError::LeaseLost(error) => PortError::failed("database", error),
     })?;
-    app.pictures.delete_staged(upload.id).await;
+    app.waker.wake(Wake::Upload(upload.id));
     // A call that came between may have stored it.
     app.objects.delete(&media_object(upload.id)).await?;
-    app.waker.wake(Wake::Upload(upload.id));
+    // A failure is told, so that the call is repeated: that deletes what is left.
+    app.objects.delete(&upload.staged_object()).await?;
     Ok(content_refused("unsafe"))
 }
 

@@ -12,20 +12,21 @@ use crate::error::ApiError;
 use crate::state::App;
 
 /// The entity tag of the stored file, if it is a picture that we take; else the upload is over.
-pub(super) async fn check(app: &App, upload: &Upload) -> Result<String, ApiError> {
+/// `None` if no file is there.
+pub(super) async fn check(app: &App, upload: &Upload) -> Result<Option<String>, ApiError> {
     let key = upload.staged_object();
     let Some(info) = app.objects.head(&key).await? else {
-        return Err(not_there());
+        return Ok(None);
     };
     if info.length != upload.declared_length {
         return Err(refuse(app, upload, "length").await?);
     }
     let looked_at = info.length.min(limits::INSPECTED_HEAD as u64);
     let Some(head) = app.objects.read_start(&key, looked_at, &info.etag).await? else {
-        return Err(not_there());
+        return Ok(None);
     };
     match fault(&head, &info) {
-        None => Ok(info.etag),
+        None => Ok(Some(info.etag)),
         Some(reason) => Err(refuse(app, upload, reason).await?),
     }
 }

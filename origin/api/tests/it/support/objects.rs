@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use futures_util::stream;
 use sha2::{Digest, Sha256};
 use sluicegate_contract::time::Timestamp;
@@ -13,16 +14,32 @@ use sluicegate_core::ports::{
     ByteStream, ObjectInfo, ObjectStore, PresignedGet, PresignedPut, PutGrant, PutOptions, Reach,
 };
 
-/// Objects in memory; can be told to be down.
+/// Objects in memory; can be told to be down, to delete nothing, and to let something happen first.
 #[derive(Default)]
 pub(crate) struct Memory {
     objects: Mutex<HashMap<String, Bytes>>,
     down: AtomicBool,
+    keeps_all: AtomicBool,
+    before_head: Mutex<Option<BoxFuture<'static, ()>>>,
 }
 
 impl Memory {
     pub(crate) fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Whether deleting fails.
+    pub(crate) fn set_keeps_all(&self, keeps_all: bool) {
+        self.keeps_all.store(keeps_all, Ordering::SeqCst);
+    }
+
+    /// This happens between the caller's decision to look at an object and its look.
+    pub(crate) fn before_next_head(&self, what: impl Future<Output = ()> + Send + 'static) {
+        *self.before_head.lock().unwrap() = Some(Box::pin(what));
+    }
+
+    pub(crate) fn forget(&self, key: &str) {
+        self.objects.lock().unwrap().remove(key);
     }
 
     /// What an edge does with a presigned PUT.
@@ -103,6 +120,10 @@ impl ObjectStore for Memory {
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {
+        let first = self.before_head.lock().unwrap().take();
+        if let Some(first) = first {
+            first.await;
+        }
         Ok(self.get(key)?.map(|(_, info)| info))
     }
 
@@ -135,7 +156,10 @@ impl ObjectStore for Memory {
 
     async fn delete(&self, key: &str) -> Result<(), PortError> {
         self.get(key)?;
-        self.objects.lock().unwrap().remove(key);
+        if self.keeps_all.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable("store", "store.internal:9000 stuck"));
+        }
+        self.forget(key);
         Ok(())
     }
 
