@@ -16,7 +16,7 @@ use sluicegate_contract::uploads::{Moderation, Upload, UploadState};
 use crate::wait::wait_for;
 
 /// Long enough for a queue, a child and a slow machine; never reached where all is well.
-const SETTLE_LIMIT: Duration = Duration::from_secs(60);
+const SETTLE_LIMIT: Duration = Duration::from_mins(1);
 
 /// An answer, read whole.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl Client {
         // Fails where it was installed before, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(120))
+            .timeout(Duration::from_mins(2))
             .build()?;
         Ok(Self {
             http,
@@ -125,6 +125,7 @@ impl Client {
     }
 
     /// The same person at another address.
+    #[must_use]
     pub fn at(&self, base: &str) -> Self {
         Self {
             base: base.to_owned(),
@@ -133,6 +134,7 @@ impl Client {
     }
 
     /// The same connection with another token, or none.
+    #[must_use]
     pub fn with_token(&self, token: Option<&str>) -> Self {
         Self {
             token: token.map(str::to_owned),

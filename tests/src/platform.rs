@@ -13,9 +13,9 @@ use crate::client::Client;
 use crate::process::{Program, program};
 
 /// Time for a database to be made and components to be compiled on a loaded machine.
-const START_LIMIT: Duration = Duration::from_secs(180);
+const START_LIMIT: Duration = Duration::from_mins(3);
 /// Time for running requests and jobs to end.
-pub const STOP_LIMIT: Duration = Duration::from_secs(60);
+pub const STOP_LIMIT: Duration = Duration::from_mins(1);
 
 /// The secret that edge and origin share.
 pub const EDGE_KEY: &str = "an edge key of the tests, long enough for all";

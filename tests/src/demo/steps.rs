@@ -161,7 +161,7 @@ pub async fn good_post(ada: &Client, header: UploadId) -> Result<()> {
         .expect(201)?;
     let shown = post.header.as_ref().map(|picture| picture.key.0);
     ensure!(shown == Some(header), "the post shows {shown:?}");
-    wait_for("the post to pass", Duration::from_secs(60), async || {
+    wait_for("the post to pass", Duration::from_mins(1), async || {
         let posts = ada.newest_posts().await?;
         let found = posts.into_iter().find(|other| other.id == post.id);
         Ok(found.filter(|post| post.moderation == Moderation::Passed))
@@ -174,7 +174,7 @@ pub async fn bad_post(ben: &Client) -> Result<()> {
     let links = "https://example.com/buy ".repeat(30);
     let post: Post = ben.post(&links, None).await?.expect(201)?;
     let path = format!("/v1/posts/{}", post.id);
-    wait_for("the post to go", Duration::from_secs(60), async || {
+    wait_for("the post to go", Duration::from_mins(1), async || {
         Ok((ben.get(&path).await?.status == 404).then_some(()))
     })
     .await?;

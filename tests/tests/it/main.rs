@@ -10,6 +10,7 @@
 mod browser;
 mod crashes;
 mod demo;
+mod drain;
 mod media;
 mod moderation;
 mod plain_user;
