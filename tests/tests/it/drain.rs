@@ -37,7 +37,7 @@ async fn an_open_event_stream_ends_with_the_origin_and_is_not_cut() {
     let origin = platform.origin.as_mut().unwrap();
     kill_process(origin.pid().unwrap(), Signal::TERM).unwrap();
     let end = async { while let Ok(Some(_)) = stream.chunk().await {} };
-    tokio::time::timeout(Duration::from_secs(60), end)
+    tokio::time::timeout(Duration::from_mins(1), end)
         .await
         .expect("the stream ends");
     origin.wait_for_line("stopped", STOP_LIMIT).await.unwrap();

@@ -99,7 +99,7 @@ async fn with_moderation_before_the_answer_the_unsafe_is_refused() {
     let id = problem.members["upload_id"].as_str().unwrap().to_owned();
     wait_for(
         "complete to work again",
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         async || {
             let path = format!("/v1/uploads/{id}/complete");
             let answer = client.call(Method::POST, &path).await?;

@@ -26,7 +26,7 @@ async fn read(mut stream: TcpStream) -> Result<String> {
     let mut answer = Vec::new();
     within(
         "an answer",
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         stream.read_to_end(&mut answer),
     )
     .await??;

@@ -128,7 +128,7 @@ async fn a_client_that_goes_away_half_way_completes_nothing() {
     let id = id_in(&request);
     wait_for(
         "the ticket to be given back",
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         async || {
             let upload = line.client.upload_state(id).await?;
             assert_ne!(upload.status, UploadState::Received);
@@ -155,7 +155,7 @@ async fn a_client_that_stalls_is_told_so() {
     stream.write_all(&photo[..10_000]).await.unwrap();
     let mut answer = [0; 12];
     let reading = stream.read_exact(&mut answer);
-    within("an answer", Duration::from_secs(120), reading)
+    within("an answer", Duration::from_mins(2), reading)
         .await
         .unwrap()
         .unwrap();
