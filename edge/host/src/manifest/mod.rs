@@ -1,7 +1,7 @@
 //! The Spin manifest, version 2: what of it this host runs.
 //!
 //! [`parse`] reads the text and names everything it does not support. It looks at no file and no
-//! variable: [`crate::wasm::load`] does.
+//! variable: `wasm::load` does.
 
 mod component;
 mod section;
