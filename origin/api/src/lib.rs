@@ -16,6 +16,7 @@ mod live;
 mod paging;
 mod state;
 mod views;
+mod waiters;
 
 use std::sync::Arc;
 

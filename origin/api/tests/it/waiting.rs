@@ -1,8 +1,10 @@
 use std::time::{Duration, Instant};
 
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use sluicegate_contract::ids::UploadId;
 
-use crate::support::{World, call};
+use crate::support::{Person, World, call, read};
 
 /// Well above what a test waits for on purpose, and below what it would wait by mistake.
 const SOON: Duration = Duration::from_secs(8);
@@ -85,6 +87,35 @@ async fn more_waiters_than_allowed_do_not_wait() {
     assert!(began.elapsed() < SOON);
 }
 
+#[tokio::test]
+async fn one_account_leaves_places_to_others() {
+    let world = World::with(|config| config.waiters_by_account = 1).await;
+    let (ada, grace) = (world.sign_up("ada").await, world.sign_up("grace").await);
+    let id = world.upload(&ada, "avatar").await;
+    let path = format!("/v1/uploads/{id}");
+    // It holds its place until it is read or dropped.
+    let stream = call("GET", &format!("{path}/events")).token(&ada.access);
+    let stream = stream.begin(&world.origin).await;
+    let began = Instant::now();
+    let wait = format!("{path}?wait=20");
+    world.get(&ada, &wait).await.expect(200);
+    let second = world.get(&ada, &format!("{path}/events")).await;
+    assert_eq!(events_of(second.text()).len(), 1);
+    assert!(began.elapsed() < SOON, "one waits, the others do not");
+
+    let other = world.upload(&grace, "avatar").await;
+    waits(&world, &grace, other).await;
+    drop(stream);
+    waits(&world, &ada, id).await;
+}
+
+async fn waits(world: &World, person: &Person, id: UploadId) {
+    let began = Instant::now();
+    let path = format!("/v1/uploads/{id}?wait=1");
+    world.get(person, &path).await.expect(200);
+    assert!(began.elapsed() >= Duration::from_secs(1));
+}
+
 /// `(id, data)` of each event.
 fn events_of(stream: &str) -> Vec<(u64, Value)> {
     let mut events = Vec::new();
@@ -111,10 +142,15 @@ async fn events_tell_each_change_until_the_upload_is_settled() {
     let id = world.upload(&ada, "avatar").await;
     let path = format!("/v1/uploads/{id}/events");
     let media = format!("/edge/v1/media/{id}");
+    let stream = call("GET", &path).token(&ada.access);
+    let stream = stream.begin(&world.origin).await;
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    let mut stream = stream.into_body();
+    let first = stream.frame().await.unwrap().unwrap().into_data().unwrap();
     let make = call("GET", &media).send(&world.origin);
-    let (stream, _) = tokio::join!(world.get(&ada, &path), make);
-    assert_eq!(stream.header("content-type"), "text/event-stream");
-    let events = events_of(stream.text());
+    let (rest, _) = tokio::join!(read(stream), make);
+    let text = String::from_utf8([&first[..], &rest[..]].concat()).unwrap();
+    let events = events_of(&text);
     assert!(events.len() >= 2, "{events:?}");
     assert!(events.is_sorted_by(|a, b| a.0 < b.0), "{events:?}");
     assert_eq!(events[0].1["status"], "received");

@@ -8,7 +8,6 @@ use futures_util::stream::unfold;
 use http::HeaderMap;
 use sluicegate_contract::ids::UploadId;
 use sluicegate_core::upload::Upload;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::owned;
@@ -18,6 +17,7 @@ use crate::http::extract::Name;
 use crate::live::{is_settled, wait_until};
 use crate::state::App;
 use crate::views;
+use crate::waiters::Place;
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The stream ends after this; clients come back with `Last-Event-ID`.
@@ -39,7 +39,7 @@ pub(crate) async fn handler(
         .get("last-event-id")
         .and_then(|seen| seen.to_str().ok()?.parse().ok());
     // As many as may wait, wait: the others get one event and come back.
-    let place = Arc::clone(&app.waiters).try_acquire_owned().ok();
+    let place = app.waiters.enter(caller.account);
     let end = Instant::now()
         + if place.is_some() {
             LENGTH
@@ -68,7 +68,7 @@ struct Feed {
     seen: Option<u64>,
     end: Instant,
     over: bool,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
 }
 
 impl Feed {

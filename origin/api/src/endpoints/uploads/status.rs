@@ -59,7 +59,7 @@ async fn changed(app: &App, upload: Upload, known: u64, wait: u64) -> Result<Upl
         return Ok(upload);
     }
     // As many as may wait, wait: the others look again themselves.
-    let Ok(_place) = app.waiters.try_acquire() else {
+    let Some(_place) = app.waiters.enter(upload.owner) else {
         return Ok(upload);
     };
     let wait = Duration::from_secs(wait.min(limits::LONG_POLL_SECONDS));

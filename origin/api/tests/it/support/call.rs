@@ -1,6 +1,6 @@
 use axum::Router;
 use axum::body::Body;
-use http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -41,11 +41,15 @@ impl Call {
         self
     }
 
+    /// Sends it and reads nothing of the answer's body yet.
+    pub(crate) async fn begin(self, router: &Router) -> Response<Body> {
+        let request: Request<Body> = self.request.body(self.body).unwrap();
+        router.clone().oneshot(request).await.unwrap()
+    }
+
     /// Sends it and reads the whole answer.
     pub(crate) async fn send(self, router: &Router) -> Answer {
-        let request: Request<Body> = self.request.body(self.body).unwrap();
-        let response = router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        let (parts, body) = self.begin(router).await.into_parts();
         let body = read(body).await;
         Answer {
             status: parts.status,
@@ -55,7 +59,8 @@ impl Call {
     }
 }
 
-async fn read(body: Body) -> Vec<u8> {
+/// The rest of an answer's body.
+pub(crate) async fn read(body: Body) -> Vec<u8> {
     #[expect(clippy::disallowed_methods, reason = "bounded, as the lint asks for")]
     let collected = Limited::new(body, 4 * 1024 * 1024).collect().await;
     collected.expect("a whole answer").to_bytes().to_vec()
