@@ -1,4 +1,13 @@
 //! Limits on attempts to log in and to sign up.
+//!
+//! Windows are fixed: they begin at multiples of their length, and each begins at nothing. The store counts
+//! an attempt before its number is known, so also one that is then refused; with fixed windows that does not
+//! make anybody wait longer. In return twice as many may come close together where one window follows
+//! another. The narrowest count is asked first and refuses before the wider ones hear of the attempt: who
+//! hammers at one account from one address uses up neither the account's count nor the address's.
+//!
+//! Addresses are counted only where an edge key is configured. Without one all clients behind an edge share
+//! its address, and one of them could keep all others out; so log-ins are then counted by handle alone.
 
 use std::time::Duration;
 
@@ -12,40 +21,53 @@ use crate::state::App;
 const LOG_IN_WINDOW: Duration = Duration::from_mins(15);
 const SIGN_UP_WINDOW: Duration = Duration::from_hours(1);
 
-/// Counts a sign-up from an address.
+/// Counts a sign-up.
 pub(crate) async fn sign_up(app: &App, client: &ClientAddress) -> Result<(), ApiError> {
+    let Some(network) = client.network() else {
+        return Ok(());
+    };
     let most = app.config.attempts.sign_ups_by_address;
-    count(
-        app,
-        &format!("sign-up:address:{}", client.network()),
-        SIGN_UP_WINDOW,
-        most,
-    )
-    .await
+    let key = format!("sign-up:address:{network}");
+    count(app, &key, SIGN_UP_WINDOW, most).await
 }
 
-/// Counts a log-in from an address.
-pub(crate) async fn log_in_from(app: &App, client: &ClientAddress) -> Result<(), ApiError> {
-    let most = app.config.attempts.log_ins_by_address;
-    count(
-        app,
-        &format!("log-in:address:{}", client.network()),
-        LOG_IN_WINDOW,
-        most,
-    )
-    .await
-}
-
-/// Counts a log-in to an account, whether it exists or not.
-pub(crate) async fn log_in_to(app: &App, handle: &str) -> Result<(), ApiError> {
-    let most = app.config.attempts.log_ins_by_handle;
-    count(app, &handle_key(handle), LOG_IN_WINDOW, most).await
+/// Counts a log-in to an account, whether it exists or not; `None` if the handle cannot be one.
+pub(crate) async fn log_in(
+    app: &App,
+    client: &ClientAddress,
+    handle: Option<&str>,
+) -> Result<(), ApiError> {
+    let limits = &app.config.attempts;
+    if let Some(handle) = handle {
+        let key = client_key(client, handle);
+        count(app, &key, LOG_IN_WINDOW, limits.log_ins_by_client).await?;
+    }
+    let Some(network) = client.network() else {
+        return Ok(());
+    };
+    let key = format!("log-in:address:{network}");
+    count(app, &key, LOG_IN_WINDOW, limits.log_ins_by_address).await?;
+    if let Some(handle) = handle {
+        let key = handle_key(handle);
+        count(app, &key, LOG_IN_WINDOW, limits.log_ins_by_handle).await?;
+    }
+    Ok(())
 }
 
 /// The log-in was right. Failing is logged only: the client is in, and counts run out by themselves.
-pub(crate) async fn forget_log_ins_to(app: &App, handle: &str) {
-    if let Err(error) = app.accounts.forget_attempts(&handle_key(handle)).await {
+/// The count of the handle from everywhere stays: others may be guessing meanwhile.
+pub(crate) async fn forget_log_ins(app: &App, client: &ClientAddress, handle: &str) {
+    let key = client_key(client, handle);
+    if let Err(error) = app.accounts.forget_attempts(&key).await {
         tracing::warn!(%error, "could not set attempts back");
+    }
+}
+
+/// By handle and address; by handle alone where addresses are not known.
+fn client_key(client: &ClientAddress, handle: &str) -> String {
+    match client.network() {
+        Some(network) => format!("log-in:handle:{handle}:address:{network}"),
+        None => handle_key(handle),
     }
 }
 
@@ -55,20 +77,40 @@ fn handle_key(handle: &str) -> String {
 
 async fn count(app: &App, key: &str, window: Duration, most: u64) -> Result<(), ApiError> {
     let now = app.env.now();
-    let attempts = app
-        .accounts
-        .count_attempt(key, now, before(now, window))
-        .await?;
+    let (since, left) = fixed(now, window);
+    let attempts = app.accounts.count_attempt(key, now, since).await?;
     if attempts <= most {
         return Ok(());
     }
-    let seconds = u32::try_from(window.as_secs()).unwrap_or(u32::MAX);
     Err(ApiError::new(ProblemType::TooManyRequests)
         .detail("Too many attempts. Try again later.")
-        .retry_after(seconds))
+        .retry_after(left))
 }
 
-fn before(now: Timestamp, window: Duration) -> Timestamp {
-    let ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_unix_ms(now.unix_ms().saturating_sub(ms)).unwrap_or(now)
+/// When the window that `now` is in began, and how many seconds are left of it, rounded up.
+fn fixed(now: Timestamp, window: Duration) -> (Timestamp, u32) {
+    let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+    let gone = now.unix_ms().rem_euclid(window);
+    let since = Timestamp::from_unix_ms(now.unix_ms().saturating_sub(gone)).unwrap_or(now);
+    let left = window.saturating_sub(gone).saturating_add(999) / 1_000;
+    (since, u32::try_from(left).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_unix_ms(ms).expect("in range")
+    }
+
+    #[test]
+    fn windows_follow_each_other() {
+        let minute = Duration::from_mins(1);
+        assert_eq!(fixed(at(60_000), minute), (at(60_000), 60));
+        assert_eq!(fixed(at(60_001), minute), (at(60_000), 60));
+        assert_eq!(fixed(at(119_999), minute), (at(60_000), 1));
+        assert_eq!(fixed(at(120_000), minute), (at(120_000), 60));
+        assert_eq!(fixed(at(-1), minute), (at(-60_000), 1));
+    }
 }

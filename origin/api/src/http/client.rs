@@ -34,20 +34,25 @@ impl FromRequestParts<Arc<App>> for Edge {
     }
 }
 
-/// Where the client is: as the edge says if it shows the key, else the peer's address.
-pub(crate) struct ClientAddress(Option<IpAddr>);
+/// Where the client is: as the edge says if it shows the key, else the peer's address. `None` where no key
+/// is configured: then the peer may be an edge that all clients share.
+pub(crate) struct ClientAddress(Option<String>);
 
 impl ClientAddress {
     /// What attempts are counted by: an IPv4 address, or the /64 that an IPv6 host can choose from.
-    pub(crate) fn network(&self) -> String {
-        match self.0.map(|address| address.to_canonical()) {
-            Some(IpAddr::V4(address)) => address.to_string(),
-            Some(IpAddr::V6(address)) => {
-                let network = u128::from(address) & !u128::from(u64::MAX);
-                format!("{}/64", Ipv6Addr::from(network))
-            }
-            None => "unknown".to_owned(),
+    pub(crate) fn network(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+fn network(address: Option<IpAddr>) -> String {
+    match address.map(|address| address.to_canonical()) {
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            format!("{}/64", Ipv6Addr::from(network))
         }
+        None => "unknown".to_owned(),
     }
 }
 
@@ -55,6 +60,9 @@ impl FromRequestParts<Arc<App>> for ClientAddress {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        if app.config.edge_key.is_none() {
+            return Ok(Self(None));
+        }
         let told = || {
             parts
                 .headers
@@ -75,16 +83,14 @@ impl FromRequestParts<Arc<App>> for ClientAddress {
         } else {
             peer()
         };
-        Ok(Self(address))
+        Ok(Self(Some(network(address))))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     fn network(address: &str) -> String {
-        ClientAddress(Some(address.parse().expect("an address"))).network()
+        super::network(Some(address.parse().expect("an address")))
     }
 
     #[test]

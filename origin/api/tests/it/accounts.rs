@@ -1,5 +1,5 @@
 use serde_json::json;
-use sluicegate_api::AttemptLimits;
+use sluicegate_api::{AttemptLimits, EdgeKey};
 
 use crate::support::{World, call};
 
@@ -68,6 +68,7 @@ async fn what_cannot_be_an_account_is_refused_by_field() {
 #[tokio::test]
 async fn sign_ups_are_counted_by_address() {
     let world = World::with(|config| {
+        config.edge_key = Some(EdgeKey::new("the edge key"));
         config.attempts = AttemptLimits {
             sign_ups_by_address: 2,
             ..AttemptLimits::default()
@@ -92,4 +93,10 @@ async fn sign_ups_are_counted_by_address() {
         .send(&world.origin)
         .await;
     answer.expect(201);
+}
+
+#[tokio::test]
+async fn without_an_edge_key_nobody_is_kept_out_for_others_sign_ups() {
+    let world = World::with(|config| config.attempts.sign_ups_by_address = 0).await;
+    world.sign_up("ada").await;
 }

@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod attempts;
 mod errors;
 mod grants;
 mod health;

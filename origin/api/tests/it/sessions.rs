@@ -1,10 +1,7 @@
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
 use serde_json::{Value, json};
-use sluicegate_api::{AttemptLimits, EdgeKey};
 
 use crate::support::{Answer, Person, World, call};
 
@@ -48,87 +45,6 @@ async fn a_wrong_password_and_an_unknown_account_get_the_same_answer() {
     log_in(&world.origin, "ADA", "correct horse")
         .await
         .expect(201);
-}
-
-#[tokio::test]
-async fn the_eleventh_attempt_is_refused_even_with_the_right_password() {
-    let world = World::new().await;
-    world.sign_up("ada").await;
-    for _ in 0..10 {
-        log_in(&world.origin, "ada", "wrong horse")
-            .await
-            .problem(401, "invalid-credentials");
-    }
-    let refused = log_in(&world.origin, "ada", "correct horse").await;
-    assert_eq!(refused.header("retry-after"), "900");
-    refused.problem(429, "too-many-requests");
-    world.clock.advance(Duration::from_secs(901));
-    log_in(&world.origin, "ada", "correct horse")
-        .await
-        .expect(201);
-}
-
-#[tokio::test]
-async fn a_right_log_in_sets_the_count_back() {
-    let world = World::with(|config| {
-        config.attempts = AttemptLimits {
-            log_ins_by_handle: 2,
-            ..AttemptLimits::default()
-        };
-    })
-    .await;
-    world.sign_up("ada").await;
-    for _ in 0..3 {
-        log_in(&world.origin, "ada", "wrong horse")
-            .await
-            .problem(401, "invalid-credentials");
-        log_in(&world.origin, "ada", "correct horse")
-            .await
-            .expect(201);
-    }
-}
-
-#[tokio::test]
-async fn the_clients_address_is_believed_only_beside_the_edge_key() {
-    let world = World::with(|config| {
-        config.edge_key = Some(EdgeKey::new("the edge key"));
-        config.attempts = AttemptLimits {
-            log_ins_by_address: 1,
-            ..AttemptLimits::default()
-        };
-    })
-    .await;
-    let origin = world
-        .origin
-        .clone()
-        .layer(axum::Extension(ConnectInfo(SocketAddr::from((
-            [192, 0, 2, 1],
-            1,
-        )))));
-    let attempt = async |key: &str, address: &str| {
-        let request = json!({ "handle": "nobody", "password": "wrong horse" });
-        call("POST", "/v1/sessions")
-            .header("sluicegate-edge-key", key)
-            .header("sluicegate-client-address", address)
-            .json(&request)
-            .send(&origin)
-            .await
-            .status
-            .as_u16()
-    };
-    assert_eq!(attempt("the edge key", "198.51.100.1").await, 401);
-    assert_eq!(attempt("the edge key", "198.51.100.1").await, 429);
-    assert_eq!(attempt("the edge key", "198.51.100.2").await, 401);
-    assert_eq!(
-        attempt("a guess", "198.51.100.3").await,
-        401,
-        "counted for the peer"
-    );
-    assert_eq!(
-        attempt("a guess", "198.51.100.4").await,
-        429,
-        "the same peer"
-    );
 }
 
 #[tokio::test]

@@ -27,13 +27,10 @@ pub(crate) async fn handler(
     if request.password.0.len() > *limits::PASSWORD_BYTES.end() {
         return Err(wrong());
     }
-    attempts::log_in_from(&app, &client).await?;
     let handle = parse_handle(&request.handle).ok();
+    attempts::log_in(&app, &client, handle.as_deref()).await?;
     let credentials = match &handle {
-        Some(handle) => {
-            attempts::log_in_to(&app, handle).await?;
-            app.accounts.credentials(handle).await?
-        }
+        Some(handle) => app.accounts.credentials(handle).await?,
         None => None,
     };
     let (account, hash) = credentials
@@ -42,7 +39,7 @@ pub(crate) async fn handler(
     let right = app.passwords.verify(hash, request.password.0).await?;
     let account = account.filter(|_| right).ok_or_else(wrong)?;
     if let Some(handle) = &handle {
-        attempts::forget_log_ins_to(&app, handle).await;
+        attempts::forget_log_ins(&app, &client, handle).await;
     }
 
     let account = app.accounts.account(account).await?.ok_or_else(wrong)?;
