@@ -23,8 +23,8 @@ pub(crate) const SERVICE: &str = "picture child";
 pub struct ChildLimits {
     /// For the whole file to arrive from its source; then the source is unavailable.
     pub source: Duration,
-    /// From the file's last byte to the child's end, and for each time that the child does not read; then the
-    /// file is refused as `too_slow`.
+    /// From the file's last byte to the child's end, and for each time that the child does not read. Then it
+    /// is `Unavailable`, not the file's fault: a decoder at work ends earlier, at its CPU limit.
     pub wall: Duration,
     /// What the child may use up.
     pub caps: Caps,
