@@ -154,11 +154,7 @@ pub async fn shows_pictures(stores: &Stores) {
         (shown.upload, shown.width, shown.blurhash),
         (received.id, None, None)
     );
-    stores
-        .uploads
-        .finish_making(received.id, &derivative(), at(2))
-        .await
-        .unwrap();
+    stores.made(received.id).await;
     let again = set(PictureSlot::Avatar, received.id).await.unwrap();
     let made = derivative();
     let shown = again.avatar.clone().unwrap();

@@ -23,7 +23,7 @@ use sluicegate_core::ports::{
 };
 use sluicegate_core::post::{NewPost, Post, fingerprint};
 use sluicegate_core::session::NewSession;
-use sluicegate_core::upload::{Completion, Derivative, NewUpload, Upload};
+use sluicegate_core::upload::{Completion, Derivative, Maker, MakingClaim, NewUpload, Upload};
 use uuid::Uuid;
 
 /// All ports of one database.
@@ -210,10 +210,20 @@ impl Stores {
     /// A new upload, `ready`.
     pub async fn ready(&self, owner: AccountId, purpose: Purpose) -> Upload {
         let upload = self.received(owner, purpose).await;
-        let finished = self
-            .uploads
-            .finish_making(upload.id, &derivative(), at(2))
-            .await;
+        self.made(upload.id).await
+    }
+
+    /// The upload, which was received, when its picture has been made: `ready`.
+    pub async fn made(&self, upload: UploadId) -> Upload {
+        let maker = Maker {
+            upload,
+            token: id(),
+        };
+        let lease = Duration::from_secs(30);
+        let claim = self.uploads.claim_making(&maker, at(2), lease, None).await;
+        assert!(matches!(claim, Ok(MakingClaim::Claimed(_))), "{claim:?}");
+        let made = derivative();
+        let finished = self.uploads.finish_making(&maker, &made, at(2)).await;
         finished.expect("finishes").expect("is there")
     }
 

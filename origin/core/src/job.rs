@@ -187,11 +187,25 @@ pub struct Lease {
     pub attempt: u32,
 }
 
+/// What a lease is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Turn {
+    /// An attempt; if it fails, another follows.
+    Attempt,
+    /// The last attempt: if it fails, the job is to be buried.
+    LastAttempt,
+    /// All attempts are used up, and the worker of the last one was lost: not to be run, only to be buried. Whoever
+    /// is lost over that leaves it to the next.
+    Burial,
+}
+
 /// A job that a worker may work on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeasedJob {
     /// The right to settle it.
     pub lease: Lease,
+    /// What it was leased for.
+    pub turn: Turn,
     /// Its queue.
     pub queue: String,
     /// Its kind.
@@ -219,7 +233,7 @@ pub struct JobView {
     pub name: String,
     /// How far.
     pub state: JobState,
-    /// Attempts that were begun.
+    /// Leases that were given.
     pub attempts: u32,
     /// Not before.
     pub run_at: Timestamp,

@@ -1,7 +1,6 @@
 //! Making a picture: the one flow that the job, the request for a picture that is not made yet, and
 //! the synchronous check share.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use crate::error::PortError;
 use crate::ports::{
     MadePicture, MakePictureError, ObjectStore, PictureMaker, PutOptions, UploadStore,
 };
-use crate::upload::{Derivative, MakingClaim, Upload, media_object, staged_object};
+use crate::upload::{Derivative, Maker, MakingClaim, Upload, media_object, staged_object};
 use crate::wake::{Wake, Waker};
 
 /// How long a picture stays with whoever makes it, without a sign of life.
@@ -66,9 +65,13 @@ impl Pictures {
         id: UploadId,
         on_demand_cap: Option<u32>,
     ) -> Result<Making, PortError> {
+        let maker = Maker {
+            upload: id,
+            token: self.env.new_id(),
+        };
         let claim = self
             .uploads
-            .claim_making(id, self.env.now(), MAKING_LEASE, on_demand_cap)
+            .claim_making(&maker, self.env.now(), MAKING_LEASE, on_demand_cap)
             .await?;
         let upload = match claim {
             MakingClaim::Claimed(upload) => upload,
@@ -79,12 +82,12 @@ impl Pictures {
         };
         self.waker.wake(Wake::Upload(id));
         let made = tokio::select! {
-            made = self.make_claimed(&upload) => made,
-            never = self.stay_alive(id) => match never {},
+            made = self.make_claimed(&upload, &maker) => made,
+            () = self.until_lost(&maker) => Ok(Making::Busy),
         };
         if made.is_err() {
             // Best effort: a claim that is not given back ends with its lease.
-            if let Err(error) = self.uploads.release_making(id, self.env.now()).await {
+            if let Err(error) = self.uploads.release_making(&maker, self.env.now()).await {
                 tracing::warn!(upload.id = %id, %error, "could not release a picture");
             }
         }
@@ -92,44 +95,53 @@ impl Pictures {
         made
     }
 
-    /// Keeps the claim for as long as this is polled. Failing is logged only: who takes the picture over
-    /// makes the same one.
-    async fn stay_alive(&self, id: UploadId) -> Infallible {
+    /// Keeps the claim for as long as this is polled; ends when somebody else has it. An outage is logged only:
+    /// who takes the picture over makes the same one.
+    async fn until_lost(&self, maker: &Maker) {
         loop {
             tokio::time::sleep(SIGN_OF_LIFE).await;
             let extended = self
                 .uploads
-                .extend_making(id, self.env.now(), MAKING_LEASE)
+                .extend_making(maker, self.env.now(), MAKING_LEASE)
                 .await;
-            if let Err(error) = extended {
-                tracing::warn!(upload.id = %id, %error, "could not keep a picture");
+            match extended {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(upload.id = %maker.upload, %error, "could not keep a picture");
+                }
             }
         }
     }
 
-    async fn make_claimed(&self, upload: &Upload) -> Result<Making, PortError> {
+    async fn make_claimed(&self, upload: &Upload, maker: &Maker) -> Result<Making, PortError> {
         let picture = match self
             .make_staged(upload, upload.staged_etag.as_deref())
             .await
         {
             Ok(picture) => picture,
             Err(MakePictureError::Refused(reason)) => {
-                return self.refuse(upload.id, reason).await;
+                return self.refuse(maker, reason).await;
             }
             Err(MakePictureError::Port(error)) => return Err(error),
         };
         let derivative = self.store(upload.id, &picture).await?;
         let Some(upload) = self
             .uploads
-            .finish_making(upload.id, &derivative, self.env.now())
+            .finish_making(maker, &derivative, self.env.now())
             .await?
         else {
             return Ok(Making::Unknown);
         };
-        if upload.state != UploadState::Ready {
-            // Rejected while we were at it: what was just stored must not stay.
-            self.objects.delete(&media_object(upload.id)).await?;
-            return Ok(Making::Settled(upload));
+        match upload.state {
+            UploadState::Ready => {}
+            // The claim was lost: whoever has it now stores the same picture.
+            UploadState::Received | UploadState::Processing => return Ok(Making::Busy),
+            _ => {
+                // Over while we were at it: what was just stored must not stay.
+                self.objects.delete(&media_object(upload.id)).await?;
+                return Ok(Making::Settled(upload));
+            }
         }
         self.delete_staged(upload.id).await;
         Ok(Making::Made {
@@ -193,12 +205,20 @@ impl Pictures {
         }
     }
 
-    async fn refuse(&self, id: UploadId, reason: &'static str) -> Result<Making, PortError> {
-        self.uploads.reject(id, reason, self.env.now()).await?;
-        self.delete_staged(id).await;
-        match self.uploads.upload(id).await? {
-            Some(upload) => Ok(Making::Settled(upload)),
-            None => Ok(Making::Unknown),
+    /// Only a claim that still holds rejects: the file may be missing because another call has made the picture.
+    async fn refuse(&self, maker: &Maker, reason: &'static str) -> Result<Making, PortError> {
+        let now = self.env.now();
+        self.uploads.reject_making(maker, reason, now).await?;
+        let Some(upload) = self.uploads.upload(maker.upload).await? else {
+            return Ok(Making::Unknown);
+        };
+        match upload.state {
+            UploadState::Received | UploadState::Processing => Ok(Making::Busy),
+            UploadState::Rejected => {
+                self.delete_staged(upload.id).await;
+                Ok(Making::Settled(upload))
+            }
+            _ => Ok(Making::Settled(upload)),
         }
     }
 }

@@ -4,6 +4,7 @@ use sluicegate_contract::ids::{AccountId, UploadId};
 use sluicegate_contract::media::MediaKey;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::{Moderation, Purpose, UploadState};
+use uuid::Uuid;
 
 /// An upload as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +123,15 @@ pub enum Completion {
     Refused(Upload),
     /// No such upload.
     Unknown,
+}
+
+/// Who makes a picture. The token is drawn for each claim: it tells a claim from the one that replaced it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Maker {
+    /// The picture.
+    pub upload: UploadId,
+    /// The fencing token of this claim.
+    pub token: Uuid,
 }
 
 /// What came of an attempt to be the one that makes a picture.

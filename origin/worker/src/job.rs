@@ -1,6 +1,7 @@
 use async_trait::async_trait;
-use sluicegate_core::error::PortError;
+use sluicegate_contract::time::Timestamp;
 use sluicegate_core::job::LeasedJob;
+use sluicegate_core::ports::{JobQueue, SettleError};
 
 use crate::outcome::{JobError, Outcome};
 
@@ -19,10 +20,15 @@ pub trait Job: Send + Sync {
     /// Does it. Panics and errors are failed attempts.
     async fn run(&self, job: &LeasedJob) -> Result<Outcome, JobError>;
 
-    /// It failed for good; it is dead in the queue already. Not called when it died because its worker
-    /// did.
-    async fn died(&self, job: &LeasedJob) -> Result<(), PortError> {
-        let _ = job;
-        Ok(())
+    /// It failed for good, or its worker was lost in the last attempt. What that changes is committed with its
+    /// burial, so that neither is lost: another worker takes over until it is done.
+    async fn bury(
+        &self,
+        queue: &dyn JobQueue,
+        job: &LeasedJob,
+        error: &str,
+        now: Timestamp,
+    ) -> Result<(), SettleError> {
+        queue.bury(&job.lease, error, now).await
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use serde_json::json;
 use sluicegate_core::moderation::{Outcome, Record, Subject};
 use sluicegate_core::ports::ImageVerdict;
+use sluicegate_core::upload::Maker;
 
 use crate::support::{World, call};
 
@@ -121,10 +122,14 @@ async fn somebody_elses_making_is_waited_for_only_so_long() {
     let ada = world.sign_up("ada").await;
     let id = world.upload(&ada, "avatar").await;
     let (now, lease) = (world.state.env.now(), Duration::from_secs(90));
+    let somebody = Maker {
+        upload: id,
+        token: world.state.env.new_id(),
+    };
     world
         .state
         .uploads
-        .claim_making(id, now, lease, None)
+        .claim_making(&somebody, now, lease, None)
         .await
         .unwrap();
     let busy = call("GET", &format!("/edge/v1/media/{id}"))

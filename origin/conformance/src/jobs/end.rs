@@ -1,6 +1,7 @@
+use std::cmp::Ordering;
 use std::sync::Arc;
 
-use sluicegate_core::job::JobState;
+use sluicegate_core::job::{JobState, Turn};
 use sluicegate_core::ports::JobQueue;
 
 use super::{add, assert_lost, claim, claim_one, state};
@@ -35,17 +36,42 @@ pub async fn buries_after_the_last_attempt(jobs: &Arc<dyn JobQueue>) {
     assert_eq!(jobs.stats(queue, at(10_000)).await.unwrap().dead, 1);
 }
 
-/// An attempt counts when it begins: a job that kills every worker is dead in the end, too.
-pub async fn buries_what_killed_its_last_worker(jobs: &Arc<dyn JobQueue>) {
-    let queue = "buries_what_killed_its_last_worker";
+/// An attempt counts when it begins: a job that kills every worker is leased for its burial in the end, until
+/// somebody has buried it.
+pub async fn leases_for_burial_what_killed_its_last_worker(jobs: &Arc<dyn JobQueue>) {
+    let queue = "leases_for_burial_what_killed_its_last_worker";
     let job = add(jobs, queue).await;
-    for attempt in 0..i64::from(job.max_attempts) {
-        claim_one(jobs, queue, at(attempt * 30)).await;
+    let mut old = None;
+    for round in 0..job.max_attempts + 3 {
+        let now = at(i64::from(round) * 30);
+        let claimed = claim(jobs, queue, 10, now).await;
+        let leased = claimed.first().unwrap();
+        let turn = match (round + 1).cmp(&job.max_attempts) {
+            Ordering::Less => Turn::Attempt,
+            Ordering::Equal => Turn::LastAttempt,
+            Ordering::Greater => Turn::Burial,
+        };
+        assert_eq!(leased.turn, turn, "round {round}");
+        if let Some(old) = old.replace(leased.lease) {
+            assert_lost(&jobs.bury(&old, "late", now).await);
+        }
     }
-    assert!(claim(jobs, queue, 10, at(10_000)).await.is_empty());
+    // A worker that stops does not make an attempt of it.
+    let now = at(1_000);
+    jobs.release(&old.unwrap(), now).await.unwrap();
+    let claimed = claim(jobs, queue, 10, now).await;
+    let leased = claimed.first().unwrap();
+    assert_eq!(leased.turn, Turn::Burial);
+    jobs.bury(&leased.lease, "killed", now).await.unwrap();
     let view = jobs.job(job.id).await.unwrap().unwrap();
-    assert_eq!(view.state, JobState::Dead);
-    assert!(view.last_error.is_some(), "an operator must see why");
+    assert_eq!(
+        (view.state, view.last_error.as_deref()),
+        (JobState::Dead, Some("killed"))
+    );
+    assert!(claim(jobs, queue, 10, at(10_000)).await.is_empty());
+    assert!(jobs.replay(job.id, at(10_000)).await.unwrap());
+    let claimed = claim(jobs, queue, 10, at(10_000)).await;
+    assert_eq!(claimed.first().unwrap().turn, Turn::Attempt);
 }
 
 /// What cannot succeed is dead at once, and says why.

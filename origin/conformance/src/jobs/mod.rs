@@ -40,7 +40,7 @@ promises!(Arc<dyn JobQueue>:
     refuses_old_leases,
     retries_at_the_given_time,
     buries_after_the_last_attempt,
-    buries_what_killed_its_last_worker,
+    leases_for_burial_what_killed_its_last_worker,
     buries_at_once,
     replays_dead_jobs,
     releases_without_using_an_attempt,

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use sluicegate_contract::ids::{JobId, UploadId};
+use sluicegate_contract::ids::{AccountId, JobId, UploadId};
 use sluicegate_contract::uploads::{Moderation, Purpose, UploadState};
 use sluicegate_core::account::PictureSlot;
 use sluicegate_core::job::{JobState, Lease, NewJob};
 use sluicegate_core::moderation::{Outcome, Record, Subject};
-use sluicegate_core::ports::{ClaimRequest, ImageVerdict, SettleError};
+use sluicegate_core::ports::{Burial, ClaimRequest, ImageVerdict, SettleError};
 use sluicegate_core::upload::Upload;
 
 use crate::stores::{ETAG, Stores, at, id, image_job, new_post, post_job, record};
@@ -98,7 +98,8 @@ pub async fn fails_only_what_is_under_way(stores: &Stores) {
     let owner = stores.account().await;
     let upload = stores.received(owner.id, Purpose::Avatar).await;
     for reason in ["storage", "again"] {
-        stores.uploads.fail(upload.id, reason, at(2)).await.unwrap();
+        let failed = stores.uploads.fail(upload.id, reason, None, at(2)).await;
+        failed.unwrap();
     }
     let failed = stores.upload(upload.id).await;
     assert_eq!(
@@ -110,11 +111,61 @@ pub async fn fails_only_what_is_under_way(stores: &Stores) {
     for upload in [ready, ticket] {
         stores
             .uploads
-            .fail(upload.id, "storage", at(2))
+            .fail(upload.id, "storage", None, at(2))
             .await
             .unwrap();
         assert_eq!(stores.upload(upload.id).await, upload);
     }
+}
+
+/// Upload and job are over in one transaction; whoever lost the job changes nothing.
+pub async fn fails_with_the_burial_of_its_job(stores: &Stores) {
+    let owner = stores.account().await;
+    let (upload, lease) = leased(stores, owner.id, "uploads/fails").await;
+    let lost = Lease {
+        attempt: lease.attempt + 1,
+        ..lease
+    };
+    let fail = |lease| async move {
+        let burial = Burial {
+            lease,
+            error: "killed",
+        };
+        let uploads = &stores.uploads;
+        uploads.fail(upload, "storage", Some(&burial), at(2)).await
+    };
+    let refused = fail(lost).await;
+    assert!(
+        matches!(refused, Err(SettleError::LeaseLost(_))),
+        "{refused:?}"
+    );
+    assert_eq!(stores.upload(upload).await.state, UploadState::Received);
+    fail(lease).await.unwrap();
+    assert_eq!(stores.upload(upload).await.state, UploadState::Failed);
+    let job = stores.jobs.job(lease.job).await.unwrap().unwrap();
+    assert_eq!(
+        (job.state, job.last_error.as_deref()),
+        (JobState::Dead, Some("killed"))
+    );
+}
+
+/// An upload that was received, and the lease of its job.
+async fn leased(stores: &Stores, owner: AccountId, queue: &'static str) -> (UploadId, Lease) {
+    let upload = stores.ticket(owner, Purpose::Avatar).await;
+    let job = NewJob {
+        queue,
+        ..image_job(&upload)
+    };
+    let complete = stores.uploads.complete(upload.id, ETAG, &job, at(1)).await;
+    complete.unwrap();
+    let request = ClaimRequest {
+        queue,
+        worker: "suite",
+        limit: 1,
+        lease: Duration::from_secs(30),
+    };
+    let claimed = stores.jobs.claim(&request, at(1)).await.unwrap();
+    (upload.id, claimed.first().unwrap().lease)
 }
 
 /// A picture that passed says so and stays; the same verdict again leaves no second record.
@@ -176,25 +227,8 @@ pub async fn removes_pictures(stores: &Stores) {
 /// Verdict, record and job are committed together.
 pub async fn settles_with_the_verdict(stores: &Stores) {
     let owner = stores.account().await;
-    let upload = stores.ticket(owner.id, Purpose::Avatar).await;
-    let job = NewJob {
-        queue: "uploads/settles",
-        ..image_job(&upload)
-    };
-    stores
-        .uploads
-        .complete(upload.id, ETAG, &job, at(1))
-        .await
-        .unwrap();
-    let lease = Duration::from_secs(30);
-    let request = ClaimRequest {
-        queue: job.queue,
-        worker: "suite",
-        limit: 1,
-        lease,
-    };
-    let claimed = stores.jobs.claim(&request, at(1)).await.unwrap();
-    let lease = claimed.first().unwrap().lease;
+    let (id, lease) = leased(stores, owner.id, "uploads/settles").await;
+    let upload = stores.upload(id).await;
     let verdict = ImageVerdict::Passed(passed(&upload));
     stores
         .uploads
@@ -202,7 +236,7 @@ pub async fn settles_with_the_verdict(stores: &Stores) {
         .await
         .unwrap();
     assert_eq!(
-        stores.jobs.job(job.id).await.unwrap().unwrap().state,
+        stores.jobs.job(lease.job).await.unwrap().unwrap().state,
         JobState::Done
     );
     assert_eq!(

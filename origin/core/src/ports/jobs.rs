@@ -44,6 +44,15 @@ pub enum SettleError {
     Port(#[from] PortError),
 }
 
+/// A job that failed for good: to be buried in the transaction of what its death changes.
+#[derive(Debug, Clone, Copy)]
+pub struct Burial<'a> {
+    /// The right to bury it.
+    pub lease: Lease,
+    /// Why, for operators to read.
+    pub error: &'a str,
+}
+
 /// The queue. Promises: at least once, takeover after a lost lease, `run_at` as a floor, attempts
 /// that are counted when they begin, dead jobs kept. No order.
 #[async_trait]
@@ -52,7 +61,8 @@ pub trait JobQueue: Send + Sync {
     async fn add(&self, job: &NewJob) -> Result<(), PortError>;
 
     /// Leases ready jobs whose time has come, and running ones whose lease has ended; oldest first,
-    /// as far as that costs nothing. A job whose attempts are used up is buried instead.
+    /// as far as that costs nothing. A job whose attempts are used up is leased for its burial, again and again until
+    /// somebody has buried it: so what its death changes is never lost with a worker.
     async fn claim(
         &self,
         request: &ClaimRequest<'_>,
@@ -80,7 +90,8 @@ pub trait JobQueue: Send + Sync {
         now: Timestamp,
     ) -> Result<(), SettleError>;
 
-    /// It failed for good: dead, and kept.
+    /// It failed for good: dead, and kept. What its death changes is committed with this by the method of its store
+    /// instead.
     async fn bury(&self, lease: &Lease, error: &str, now: Timestamp) -> Result<(), SettleError>;
 
     /// Gives a job back untouched, as a worker that stops does: ready at once, and the attempt does

@@ -22,7 +22,7 @@ mod uploads;
 
 pub use accounts::{AccountStore, CreateAccountError, Credentials, SetPictureError};
 pub use detector::Detector;
-pub use jobs::{ClaimRequest, JobQueue, QueueStats, SettleError};
+pub use jobs::{Burial, ClaimRequest, JobQueue, QueueStats, SettleError};
 pub use objects::{
     ByteStream, ObjectInfo, ObjectStore, PresignedGet, PresignedPut, PutGrant, PutOptions, Reach,
 };

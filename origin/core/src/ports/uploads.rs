@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::time::Timestamp;
 
-use super::jobs::SettleError;
+use super::jobs::{Burial, SettleError};
 use crate::error::PortError;
 use crate::job::{Lease, NewJob};
 use crate::moderation::Record;
-use crate::upload::{Completion, Derivative, MakingClaim, NewUpload, Upload};
+use crate::upload::{Completion, Derivative, Maker, MakingClaim, NewUpload, Upload};
 
 /// Why no ticket was given.
 #[derive(Debug, thiserror::Error)]
@@ -71,42 +71,58 @@ pub trait UploadStore: Send + Sync {
 
     /// Tries to be the one who makes this picture until `now + lease`. With `on_demand_cap`, at most
     /// so many claims made with a cap hold at once, across all replicas; without one it is a worker's, and is not
-    /// counted.
+    /// counted. Whoever had an ended claim before can do nothing with it any more.
     async fn claim_making(
         &self,
-        id: UploadId,
+        maker: &Maker,
         now: Timestamp,
         lease: Duration,
         on_demand_cap: Option<u32>,
     ) -> Result<MakingClaim, PortError>;
 
     /// Makes a claim hold until `now + lease`: whoever makes a picture calls this again and again, so that
-    /// the claim of one that was killed ends soon. Does nothing where nobody is making it.
+    /// the claim of one that was killed ends soon. `false`, and nothing changes, if the claim is lost. One that has
+    /// run out, but that nobody took over, holds again.
     async fn extend_making(
         &self,
-        id: UploadId,
+        maker: &Maker,
         now: Timestamp,
         lease: Duration,
-    ) -> Result<(), PortError>;
+    ) -> Result<bool, PortError>;
 
-    /// The picture is made and stored: state `ready`. Does nothing if the upload is already `ready`
-    /// or over, and says how it stands then. `None` if there is no such upload.
+    /// The picture is made and stored: state `ready`. Does nothing if the claim is lost, or the upload is already
+    /// `ready` or over, and says how it stands then. `None` if there is no such upload.
     async fn finish_making(
         &self,
-        id: UploadId,
+        maker: &Maker,
         derivative: &Derivative,
         now: Timestamp,
     ) -> Result<Option<Upload>, PortError>;
 
-    /// Gives the claim back: state `received`. Idempotent.
-    async fn release_making(&self, id: UploadId, now: Timestamp) -> Result<(), PortError>;
+    /// Gives the claim back: state `received`. Does nothing if it is lost. Idempotent.
+    async fn release_making(&self, maker: &Maker, now: Timestamp) -> Result<(), PortError>;
 
     /// It is not a picture that we take: state `rejected` with this reason, and its key cleared from
     /// profile and posts. From `ticketed`, `received` or `processing` only. Idempotent.
     async fn reject(&self, id: UploadId, reason: &str, now: Timestamp) -> Result<(), PortError>;
 
-    /// We could not make it: state `failed`, kept. From `received` or `processing` only. Idempotent.
-    async fn fail(&self, id: UploadId, reason: &str, now: Timestamp) -> Result<(), PortError>;
+    /// As `reject`, by whoever is making it. Does nothing if the claim is lost.
+    async fn reject_making(
+        &self,
+        maker: &Maker,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), PortError>;
+
+    /// We could not make it: state `failed`, kept. From `received` or `processing` only. With a burial the job is
+    /// buried in the same transaction; with a lost lease nothing happens. Idempotent.
+    async fn fail(
+        &self,
+        id: UploadId,
+        reason: &str,
+        burial: Option<&Burial<'_>>,
+        now: Timestamp,
+    ) -> Result<(), SettleError>;
 
     /// Applies a verdict, writes its record and, with a lease, settles the job, all in one
     /// transaction. An upload that already has that verdict stays as it is, and no second record is

@@ -5,12 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use sluicegate_contract::ids::UploadId;
+use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::{Moderation, UploadState};
 use sluicegate_core::error::PortError;
 use sluicegate_core::job::{IMAGE_JOB, IMAGE_QUEUE, LeasedJob, ModerateImage};
 use sluicegate_core::moderation::{Finding, Judgement, Outcome as Verdict, Record, Subject};
 use sluicegate_core::pictures::Making;
-use sluicegate_core::ports::ImageVerdict;
+use sluicegate_core::ports::{Burial, ImageVerdict, JobQueue, SettleError};
 use sluicegate_core::upload::{Upload, media_object, staged_object};
 use sluicegate_core::wake::Wake;
 use tokio::sync::broadcast::Receiver;
@@ -185,14 +186,23 @@ impl Job for ModerateImageJob {
     }
 
     /// The store leaves a picture that was made as it is.
-    async fn died(&self, job: &LeasedJob) -> Result<(), PortError> {
+    async fn bury(
+        &self,
+        queue: &dyn JobQueue,
+        job: &LeasedJob,
+        error: &str,
+        now: Timestamp,
+    ) -> Result<(), SettleError> {
         let Ok(ModerateImage { key, .. }) = payload(job) else {
-            return Ok(());
+            return queue.bury(&job.lease, error, now).await;
         };
-        let now = self.context.env.now();
+        let burial = Burial {
+            lease: job.lease,
+            error,
+        };
         self.context
             .uploads
-            .fail(key.0, "processing_failed", now)
+            .fail(key.0, "processing_failed", Some(&burial), now)
             .await?;
         self.context.waker.wake(Wake::Upload(key.0));
         Ok(())

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluicegate_core::job::LeasedJob;
+use sluicegate_core::job::{LeasedJob, Turn};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
@@ -76,6 +76,10 @@ impl Attempt {
             let error = format!("no job is called {:?} here", self.job.name);
             return End::Outcome(Outcome::Fail { error });
         };
+        if self.job.turn == Turn::Burial {
+            let error = "its worker was lost in the last attempt".to_owned();
+            return End::Outcome(Outcome::Fail { error });
+        }
         let leased = self.job.clone();
         let mut task = JoinSet::new();
         task.spawn(async move { job.run(&leased).await }.in_current_span());

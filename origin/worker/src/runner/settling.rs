@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sluicegate_core::job::{JobState, LeasedJob, backoff};
+use sluicegate_core::job::{LeasedJob, Turn, backoff};
 use sluicegate_core::ports::SettleError;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,9 @@ impl Settling<'_> {
                     tracing::info!(took_ms, "done");
                 }
             }
+            Outcome::Retry { error, .. } if self.job.turn != Turn::Attempt => {
+                self.bury(&error, took_ms).await;
+            }
             Outcome::Retry { error, after } => {
                 let after = after.unwrap_or_else(|| backoff(lease.attempt, share(env)));
                 let run_at = env.now().plus(after);
@@ -39,15 +42,24 @@ impl Settling<'_> {
                     .await
                 {
                     tracing::warn!(took_ms, error, ?after, "failed; to be tried again");
-                    self.mourn().await;
                 }
             }
-            Outcome::Fail { error } => {
-                if self.tell(|| queue.bury(lease, &error, env.now())).await {
-                    tracing::error!(took_ms, error, "failed for good");
-                    self.mourn().await;
-                }
+            Outcome::Fail { error } => self.bury(&error, took_ms).await,
+        }
+    }
+
+    /// With what its death changes. Whoever does not get that far leaves it to the next worker.
+    async fn bury(&self, error: &str, took_ms: u64) {
+        let (queue, env) = (&*self.shared.queue, &self.shared.env);
+        let job = self.shared.registry.find(self.job);
+        let buried = self.tell(|| async {
+            match &job {
+                Some(job) => job.bury(queue, self.job, error, env.now()).await,
+                None => queue.bury(&self.job.lease, error, env.now()).await,
             }
+        });
+        if buried.await {
+            tracing::error!(took_ms, error, "failed for good");
         }
     }
 
@@ -83,27 +95,6 @@ impl Settling<'_> {
                 () = self.lost.cancelled() => return false,
                 () = self.give_back.cancelled() => return false,
             }
-        }
-    }
-
-    /// Tells the job if it is dead now. Whether the attempt was the last one only the queue knows: given
-    /// back ones do not count.
-    async fn mourn(&self) {
-        match self.shared.queue.job(self.job.lease.job).await {
-            // Of this attempt: a later one, of another worker, tells its own death.
-            Ok(Some(job))
-                if job.state == JobState::Dead && job.attempts == self.job.lease.attempt => {}
-            Ok(_) => return,
-            Err(error) => {
-                tracing::warn!(%error, "could not find out whether the job is dead");
-                return;
-            }
-        }
-        let Some(job) = self.shared.registry.find(self.job) else {
-            return;
-        };
-        if let Err(error) = job.died(self.job).await {
-            tracing::warn!(%error, "could not note what a dead job leaves");
         }
     }
 }

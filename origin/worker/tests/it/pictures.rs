@@ -63,10 +63,11 @@ async fn an_unsafe_picture_goes_and_so_does_its_key_where_it_is_still_that_key()
         .unwrap();
     // Somebody else is making Bob's new avatar for as long as this test takes.
     let hour = Duration::from_hours(1);
+    let somebody = world.maker(kept);
     world
         .context
         .uploads
-        .claim_making(kept, world.env.now(), hour, None)
+        .claim_making(&somebody, world.env.now(), hour, None)
         .await
         .unwrap();
 

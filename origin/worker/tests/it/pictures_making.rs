@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::uploads::{Moderation, UploadState};
-use sluicegate_core::job::JobState;
+use sluicegate_core::job::{IMAGE_QUEUE, JobState, Turn};
 use sluicegate_core::upload::{MakingClaim, staged_object};
 use sluicegate_core::wake::Wake;
 
-use crate::support::{World, until};
+use crate::support::{LEASE, World, until};
 
 #[tokio::test]
 async fn a_file_at_fault_is_rejected_and_the_job_is_done() {
@@ -96,14 +96,71 @@ async fn a_picture_that_was_never_made_fails_with_its_job_and_can_be_replayed() 
 }
 
 #[tokio::test]
+async fn a_picture_whose_last_worker_was_lost_fails_with_its_job() {
+    let world = World::in_real_time().await;
+    let owner = world.account("ada").await;
+    let (id, job) = world.upload_with_attempts(owner, "cat", 1).await;
+    // A worker that dies in its only attempt, and one that dies when it is about to bury the job.
+    for turn in [Turn::LastAttempt, Turn::Burial] {
+        let claimed = world.claim_from(IMAGE_QUEUE, Duration::ZERO).await;
+        assert_eq!(claimed.first().map(|job| job.turn), Some(turn));
+        world.clock.put_forward(LEASE * 2);
+    }
+    assert_eq!(world.see_upload(id).await.state, UploadState::Received);
+
+    let running = world.work();
+    let dead = world.until_job(job, JobState::Dead).await;
+    assert!(dead.last_error.unwrap().contains("worker was lost"));
+    let upload = world.see_upload(id).await;
+    assert_eq!(
+        (upload.state, upload.reason.as_deref()),
+        (UploadState::Failed, Some("processing_failed"))
+    );
+    assert!(world.objects.has(&staged_object(id)), "kept");
+
+    assert!(world.queue.replay(job, world.env.now()).await.unwrap());
+    world.until_job(job, JobState::Done).await;
+    assert_eq!(world.see_upload(id).await.state, UploadState::Ready);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn who_lost_the_picture_leaves_it_to_its_successor() {
+    let world = World::new().await;
+    let owner = world.account("ada").await;
+    let (id, job) = world.upload(owner, "cat").await;
+    let late = world.maker(id);
+    let uploads = world.context.uploads.clone();
+    let now = world.env.now();
+    let claim = uploads.claim_making(&late, now, LEASE, None).await.unwrap();
+    assert!(matches!(claim, MakingClaim::Claimed(_)));
+    world.clock.put_forward(LEASE * 2);
+    let running = world.work();
+    world.until_job(job, JobState::Done).await;
+    let ready = world.see_upload(id).await;
+    assert_eq!(ready.state, UploadState::Ready);
+    uploads
+        .reject_making(&late, "missing", world.env.now())
+        .await
+        .unwrap();
+    uploads
+        .release_making(&late, world.env.now())
+        .await
+        .unwrap();
+    assert_eq!(world.see_upload(id).await, ready);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn it_waits_for_somebody_else_who_makes_the_picture() {
     let world = World::new().await;
     let owner = world.account("ada").await;
     let (id, job) = world.upload(owner, "cat").await;
     let hour = Duration::from_hours(1);
     let uploads = &world.context.uploads;
+    let somebody = world.maker(id);
     let claim = uploads
-        .claim_making(id, world.env.now(), hour, Some(1))
+        .claim_making(&somebody, world.env.now(), hour, Some(1))
         .await
         .unwrap();
     assert!(matches!(claim, MakingClaim::Claimed(_)));
@@ -112,7 +169,8 @@ async fn it_waits_for_somebody_else_who_makes_the_picture() {
         world.job(job).await.state == JobState::Running
     })
     .await;
-    uploads.release_making(id, world.env.now()).await.unwrap();
+    let released = uploads.release_making(&somebody, world.env.now()).await;
+    released.unwrap();
     world.context.waker.wake(Wake::Upload(id));
     let done = world.until_job(job, JobState::Done).await;
     assert_eq!(done.attempts, 1, "in one attempt");

@@ -1,9 +1,10 @@
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use serde_json::Value;
 use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
-use sluicegate_core::job::{Lease, LeasedJob};
+use sluicegate_core::job::{Lease, LeasedJob, Turn};
 use sluicegate_core::ports::ClaimRequest;
 use sqlx::PgPool;
 use time::OffsetDateTime;
@@ -14,6 +15,7 @@ use crate::columns::{int, unsigned};
 struct LeasedRow {
     id: Uuid,
     attempt: i32,
+    attempts_used: i32,
     queue: String,
     name: String,
     payload: Value,
@@ -29,6 +31,11 @@ impl LeasedRow {
             lease: Lease {
                 job: JobId(self.id),
                 attempt: unsigned(self.attempt)?,
+            },
+            turn: match self.attempts_used.cmp(&self.max_attempts) {
+                Ordering::Less => Turn::Attempt,
+                Ordering::Equal => Turn::LastAttempt,
+                Ordering::Greater => Turn::Burial,
             },
             queue: self.queue,
             name: self.name,
@@ -67,18 +74,12 @@ pub(super) async fn claim(
                 state = 'running', attempt = attempt + 1, attempts_used = attempts_used + 1,
                 lease_until = $4, worker = $5
             from picked
-            where jobs.id = picked.id and attempts_used < max_attempts
+            where jobs.id = picked.id
             returning jobs.*
-        ), buried as (
-            update jobs set
-                state = 'dead', lease_until = null, worker = null, settled_at = $2,
-                last_error = coalesce(last_error, 'its worker was lost in the last attempt')
-            from picked
-            where jobs.id = picked.id and attempts_used >= max_attempts
         )
-        select id as "id!", attempt as "attempt!", queue as "queue!", name as "name!",
-            payload as "payload!", owner_id as "owner_id!", max_attempts as "max_attempts!",
-            traceparent, created_at as "created_at!"
+        select id as "id!", attempt as "attempt!", attempts_used as "attempts_used!",
+            queue as "queue!", name as "name!", payload as "payload!", owner_id as "owner_id!",
+            max_attempts as "max_attempts!", traceparent, created_at as "created_at!"
         from leased order by run_at, id"#,
         request.queue,
         now.into_inner(),

@@ -4,7 +4,7 @@ use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::job::Lease;
 use sqlx::postgres::PgQueryResult;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::columns::int;
 
@@ -50,8 +50,9 @@ pub(super) async fn retry(
     .map(changed)
 }
 
-pub(super) async fn bury(
-    pool: &PgPool,
+/// For stores that commit what a job's death changes with it.
+pub(crate) async fn bury(
+    executor: impl PgExecutor<'_>,
     lease: &Lease,
     error: &str,
     now: Timestamp,
@@ -65,7 +66,7 @@ pub(super) async fn bury(
         storable(error),
         now.into_inner(),
     )
-    .execute(pool)
+    .execute(executor)
     .await
     .map(changed)
 }

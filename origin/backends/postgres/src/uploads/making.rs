@@ -1,7 +1,6 @@
-use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::UploadState;
-use sluicegate_core::upload::{Derivative, MakingClaim, Upload};
+use sluicegate_core::upload::{Derivative, Maker, MakingClaim, Upload};
 use sqlx::PgPool;
 
 use super::row::{DerivativeColumns, UploadRow, upload_query};
@@ -12,26 +11,27 @@ const CAP_LOCK: i64 = 0x6d61_6b69_6e67;
 /// A worker's claim. It also takes what had failed: that is how a replayed job tries again.
 pub(super) async fn claim(
     pool: &PgPool,
-    id: UploadId,
+    maker: &Maker,
     now: Timestamp,
     until: Timestamp,
 ) -> sqlx::Result<MakingClaim> {
     let row = upload_query!(
-        "update uploads set state = 'processing', making_until = $3, making_capped = false,
-            reason = null, revision = revision + 1
+        "update uploads set state = 'processing', making_until = $3, making_token = $4,
+            making_capped = false, reason = null, revision = revision + 1
         where id = $1 and (
             state in ('received', 'failed') or (state = 'processing' and making_until <= $2)
         )
         returning *",
-        id.0,
+        maker.upload.0,
         now.into_inner(),
         until.into_inner(),
+        maker.token,
     )
     .fetch_optional(pool)
     .await?;
     match row {
         Some(row) => row.read().map(MakingClaim::Claimed),
-        None => Ok(unclaimed(super::find(pool, id).await?)),
+        None => Ok(unclaimed(super::find(pool, maker.upload).await?)),
     }
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn claim(
 /// that have nothing to claim away from the lock.
 pub(super) async fn claim_capped(
     pool: &PgPool,
-    id: UploadId,
+    maker: &Maker,
     now: Timestamp,
     until: Timestamp,
     cap: u32,
@@ -52,13 +52,13 @@ pub(super) async fn claim_capped(
                 state = 'received' or (state = 'processing' and making_until <= $2)
             )
         ) as "claimable!""#,
-        id.0,
+        maker.upload.0,
         now.into_inner(),
     )
     .fetch_one(pool)
     .await?;
     if !claimable {
-        return Ok(unclaimed(super::find(pool, id).await?));
+        return Ok(unclaimed(super::find(pool, maker.upload).await?));
     }
     let mut transaction = pool.begin().await?;
     sqlx::query!("select pg_advisory_xact_lock($1)", CAP_LOCK)
@@ -75,22 +75,23 @@ pub(super) async fn claim_capped(
         return Ok(MakingClaim::Full);
     }
     let row = upload_query!(
-        "update uploads set state = 'processing', making_until = $3, making_capped = true,
-            revision = revision + 1
+        "update uploads set state = 'processing', making_until = $3, making_token = $4,
+            making_capped = true, revision = revision + 1
         where id = $1 and (
             state = 'received' or (state = 'processing' and making_until <= $2)
         )
         returning *",
-        id.0,
+        maker.upload.0,
         now.into_inner(),
         until.into_inner(),
+        maker.token,
     )
     .fetch_optional(&mut *transaction)
     .await?;
     transaction.commit().await?;
     match row {
         Some(row) => row.read().map(MakingClaim::Claimed),
-        None => Ok(unclaimed(super::find(pool, id).await?)),
+        None => Ok(unclaimed(super::find(pool, maker.upload).await?)),
     }
 }
 
@@ -108,7 +109,7 @@ fn unclaimed(upload: Option<Upload>) -> MakingClaim {
 
 pub(super) async fn finish(
     pool: &PgPool,
-    id: UploadId,
+    maker: &Maker,
     derivative: &Derivative,
     now: Timestamp,
 ) -> sqlx::Result<Option<Upload>> {
@@ -118,9 +119,9 @@ pub(super) async fn finish(
             making_capped = false,
             sha256 = $3, length = $4, width = $5, height = $6, blurhash = $7, perceptual_hash = $8,
             source_sha256 = $9, revision = revision + 1
-        where id = $1 and state in ('received', 'processing')
+        where id = $1 and making_token = $10 and state = 'processing'
         returning *",
-        id.0,
+        maker.upload.0,
         now.into_inner(),
         made.sha256,
         made.length,
@@ -129,33 +130,37 @@ pub(super) async fn finish(
         made.blurhash,
         made.perceptual_hash,
         made.source_sha256,
+        maker.token,
     )
     .fetch_optional(pool)
     .await?;
     match row {
         Some(row) => row.read().map(Some),
-        None => super::find(pool, id).await,
+        None => super::find(pool, maker.upload).await,
     }
 }
 
 /// No new revision: nobody is told of it.
-pub(super) async fn extend(pool: &PgPool, id: UploadId, until: Timestamp) -> sqlx::Result<()> {
-    sqlx::query!(
-        "update uploads set making_until = $2 where id = $1 and state = 'processing'",
-        id.0,
+pub(super) async fn extend(pool: &PgPool, maker: &Maker, until: Timestamp) -> sqlx::Result<bool> {
+    let extended = sqlx::query!(
+        "update uploads set making_until = $3
+        where id = $1 and making_token = $2 and state = 'processing'",
+        maker.upload.0,
+        maker.token,
         until.into_inner(),
     )
     .execute(pool)
-    .await
-    .map(drop)
+    .await?;
+    Ok(extended.rows_affected() > 0)
 }
 
-pub(super) async fn release(pool: &PgPool, id: UploadId) -> sqlx::Result<()> {
+pub(super) async fn release(pool: &PgPool, maker: &Maker) -> sqlx::Result<()> {
     sqlx::query!(
         "update uploads set state = 'received', making_until = null, making_capped = false,
             revision = revision + 1
-        where id = $1 and state = 'processing'",
-        id.0,
+        where id = $1 and making_token = $2 and state = 'processing'",
+        maker.upload.0,
+        maker.token,
     )
     .execute(pool)
     .await

@@ -12,8 +12,8 @@ use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
 use sluicegate_core::job::{Lease, NewJob};
 use sluicegate_core::moderation::{Record, Subject};
-use sluicegate_core::ports::{CreateTicketError, ImageVerdict, SettleError, UploadStore};
-use sluicegate_core::upload::{Completion, Derivative, MakingClaim, NewUpload, Upload};
+use sluicegate_core::ports::{Burial, CreateTicketError, ImageVerdict, SettleError, UploadStore};
+use sluicegate_core::upload::{Completion, Derivative, Maker, MakingClaim, NewUpload, Upload};
 use sqlx::PgPool;
 
 use crate::database::Database;
@@ -78,7 +78,7 @@ impl UploadStore for PgUploads {
 
     async fn claim_making(
         &self,
-        id: UploadId,
+        maker: &Maker,
         now: Timestamp,
         lease: Duration,
         on_demand_cap: Option<u32>,
@@ -87,12 +87,12 @@ impl UploadStore for PgUploads {
         match on_demand_cap {
             Some(cap) => {
                 self.0
-                    .run(making::claim_capped(&self.0.pool, id, now, until, cap))
+                    .run(making::claim_capped(&self.0.pool, maker, now, until, cap))
                     .await
             }
             None => {
                 self.0
-                    .run(making::claim(&self.0.pool, id, now, until))
+                    .run(making::claim(&self.0.pool, maker, now, until))
                     .await
             }
         }
@@ -100,36 +100,56 @@ impl UploadStore for PgUploads {
 
     async fn extend_making(
         &self,
-        id: UploadId,
+        maker: &Maker,
         now: Timestamp,
         lease: Duration,
-    ) -> Result<(), PortError> {
+    ) -> Result<bool, PortError> {
         self.0
-            .run(making::extend(&self.0.pool, id, now.plus(lease)))
+            .run(making::extend(&self.0.pool, maker, now.plus(lease)))
             .await
     }
 
     async fn finish_making(
         &self,
-        id: UploadId,
+        maker: &Maker,
         derivative: &Derivative,
         now: Timestamp,
     ) -> Result<Option<Upload>, PortError> {
         self.0
-            .run(making::finish(&self.0.pool, id, derivative, now))
+            .run(making::finish(&self.0.pool, maker, derivative, now))
             .await
     }
 
-    async fn release_making(&self, id: UploadId, _now: Timestamp) -> Result<(), PortError> {
-        self.0.run(making::release(&self.0.pool, id)).await
+    async fn release_making(&self, maker: &Maker, _now: Timestamp) -> Result<(), PortError> {
+        self.0.run(making::release(&self.0.pool, maker)).await
     }
 
     async fn reject(&self, id: UploadId, reason: &str, _now: Timestamp) -> Result<(), PortError> {
-        self.0.run(verdict::reject(&self.0.pool, id, reason)).await
+        let rejected = verdict::reject(&self.0.pool, id, None, reason);
+        self.0.run(rejected).await
     }
 
-    async fn fail(&self, id: UploadId, reason: &str, _now: Timestamp) -> Result<(), PortError> {
-        self.0.run(verdict::fail(&self.0.pool, id, reason)).await
+    async fn reject_making(
+        &self,
+        maker: &Maker,
+        reason: &str,
+        _now: Timestamp,
+    ) -> Result<(), PortError> {
+        let (id, token) = (maker.upload, Some(maker.token));
+        let rejected = verdict::reject(&self.0.pool, id, token, reason);
+        self.0.run(rejected).await
+    }
+
+    async fn fail(
+        &self,
+        id: UploadId,
+        reason: &str,
+        burial: Option<&Burial<'_>>,
+        now: Timestamp,
+    ) -> Result<(), SettleError> {
+        let failed = verdict::fail(&self.0.pool, id, reason, burial, now);
+        self.0.run(failed).await??;
+        Ok(())
     }
 
     async fn apply_verdict(

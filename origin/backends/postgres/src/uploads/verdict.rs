@@ -2,20 +2,30 @@ use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::job::{Lease, LeaseLost};
 use sluicegate_core::moderation::Record;
-use sluicegate_core::ports::ImageVerdict;
+use sluicegate_core::ports::{Burial, ImageVerdict};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::jobs::settle;
 
-pub(super) async fn reject(pool: &PgPool, id: UploadId, reason: &str) -> sqlx::Result<()> {
+/// With a token: only while the claim holds.
+pub(super) async fn reject(
+    pool: &PgPool,
+    id: UploadId,
+    token: Option<Uuid>,
+    reason: &str,
+) -> sqlx::Result<()> {
     let mut transaction = pool.begin().await?;
     let changed = sqlx::query!(
         "update uploads set state = 'rejected', reason = $2, making_until = null,
             making_capped = false, revision = revision + 1
-        where id = $1 and state in ('ticketed', 'received', 'processing')",
+        where id = $1 and case when $3::uuid is null
+            then state in ('ticketed', 'received', 'processing')
+            else state = 'processing' and making_token = $3
+        end",
         id.0,
         reason,
+        token,
     )
     .execute(&mut *transaction)
     .await?;
@@ -25,7 +35,20 @@ pub(super) async fn reject(pool: &PgPool, id: UploadId, reason: &str) -> sqlx::R
     transaction.commit().await
 }
 
-pub(super) async fn fail(pool: &PgPool, id: UploadId, reason: &str) -> sqlx::Result<()> {
+/// The job is buried first: with a lost lease nothing else happens.
+pub(super) async fn fail(
+    pool: &PgPool,
+    id: UploadId,
+    reason: &str,
+    burial: Option<&Burial<'_>>,
+    now: Timestamp,
+) -> sqlx::Result<Result<(), LeaseLost>> {
+    let mut transaction = pool.begin().await?;
+    if let Some(Burial { lease, error }) = burial
+        && !settle::bury(&mut *transaction, lease, error, now).await?
+    {
+        return Ok(Err(LeaseLost(*lease)));
+    }
     sqlx::query!(
         "update uploads set state = 'failed', reason = $2, making_until = null,
             making_capped = false, revision = revision + 1
@@ -33,9 +56,10 @@ pub(super) async fn fail(pool: &PgPool, id: UploadId, reason: &str) -> sqlx::Res
         id.0,
         reason,
     )
-    .execute(pool)
-    .await
-    .map(drop)
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(Ok(()))
 }
 
 /// The job is settled first: with a lost lease nothing else happens.

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use sluicegate_contract::ids::{AccountId, JobId};
+use sluicegate_contract::time::Timestamp;
 use sluicegate_core::env::Env;
-use sluicegate_core::error::PortError;
 use sluicegate_core::job::{LeasedJob, NewJob, POST_QUEUE};
+use sluicegate_core::ports::{JobQueue, SettleError};
 use sluicegate_worker::{Job, JobError, Outcome};
 
 type Ran = Pin<Box<dyn Future<Output = Result<Outcome, JobError>> + Send>>;
@@ -56,7 +57,14 @@ impl Job for TestJob {
         (self.run)(job.clone()).await
     }
 
-    async fn died(&self, _: &LeasedJob) -> Result<(), PortError> {
+    async fn bury(
+        &self,
+        queue: &dyn JobQueue,
+        job: &LeasedJob,
+        error: &str,
+        now: Timestamp,
+    ) -> Result<(), SettleError> {
+        queue.bury(&job.lease, error, now).await?;
         self.deaths.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }

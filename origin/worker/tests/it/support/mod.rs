@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(crate) use job::{TestJob, test_job};
 pub(crate) use judges::Mood;
 pub(crate) use queue::FlakyQueue;
-pub(crate) use world::World;
+pub(crate) use world::{LEASE, World};
 
 /// Waits until `check` is true; fails after 20 s.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, check: impl Fn() -> F) {

@@ -15,7 +15,7 @@ use sluicegate_core::ports::{AccountStore, ClaimRequest, JobQueue};
 use sluicegate_core::post::{NewPost, fingerprint};
 use sluicegate_core::session::NewSession;
 use sluicegate_core::text::TextPolicy;
-use sluicegate_core::upload::{NewUpload, Upload, staged_object};
+use sluicegate_core::upload::{Maker, NewUpload, Upload, staged_object};
 use sluicegate_core::wake::Waker;
 use sluicegate_worker::{
     Job, QueueSettings, Registry, Runner, RunnerSettings, WorkerContext, registry,
@@ -167,8 +167,12 @@ impl World {
 
     /// Claims as another worker would whose clock says `later` from now.
     pub(crate) async fn claim(&self, later: Duration) -> Vec<LeasedJob> {
+        self.claim_from(POST_QUEUE, later).await
+    }
+
+    pub(crate) async fn claim_from(&self, queue: &str, later: Duration) -> Vec<LeasedJob> {
         let request = ClaimRequest {
-            queue: POST_QUEUE,
+            queue,
             worker: "rival",
             limit: 10,
             lease: LEASE,
@@ -267,6 +271,12 @@ impl World {
             user_id: owner,
         };
         NewJob::moderate_image(JobId(self.env.new_id()), &payload, None, self.env.now())
+    }
+
+    /// Somebody who is about to make a picture.
+    pub(crate) fn maker(&self, upload: UploadId) -> Maker {
+        let token = self.env.new_id();
+        Maker { upload, token }
     }
 
     pub(crate) async fn see_upload(&self, id: UploadId) -> Upload {
