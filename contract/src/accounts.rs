@@ -20,29 +20,45 @@ impl fmt::Debug for Password {
 
 /// `POST /v1/accounts`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SignUp {
     /// 3 to 30 of `a-z`, `0-9`, `_`; upper case is folded.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(pattern = "^[A-Za-z0-9_]{3,30}$", example = "ada")
+    )]
     pub handle: String,
     /// 8 to 256 bytes.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = String, format = Password, min_length = 8, max_length = 256)
+    )]
     pub password: Password,
     /// At most 64 characters; the handle if absent.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
 }
 
 /// `POST /v1/sessions`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LogIn {
     /// The account's handle.
     pub handle: String,
     /// Its password.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = String, format = Password, min_length = 1, max_length = 256)
+    )]
     pub password: Password,
 }
 
 /// `POST /v1/sessions/refresh`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Refresh {
     /// The newest refresh token of the session; an older one ends the session.
@@ -51,12 +67,14 @@ pub struct Refresh {
 
 /// The answer to signing up, logging in and refreshing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Session {
     /// A JWT for the `Authorization: Bearer` header.
     pub access_token: String,
     /// Good for one refresh.
     pub refresh_token: String,
     /// Always `Bearer`.
+    #[cfg_attr(feature = "openapi", schema(example = "Bearer"))]
     pub token_type: String,
     /// Seconds that the access token lives.
     pub expires_in: u64,
@@ -66,6 +84,7 @@ pub struct Session {
 
 /// The own account, as only its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Account {
     /// Never changes.
     pub id: AccountId,
@@ -78,6 +97,7 @@ pub struct Account {
 
 /// A profile as everybody sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Profile {
     /// Unique, lower case.
     pub handle: String,
@@ -97,18 +117,22 @@ pub struct Profile {
 
 /// `PATCH /v1/me`; absent fields stay as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProfilePatch {
     /// 1 to 64 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
     /// At most 500 characters.
+    #[cfg_attr(feature = "openapi", schema(max_length = 500))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bio: Option<String>,
 }
 
 /// `PUT /v1/me/avatar`, `PUT /v1/me/profile-header`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetPicture {
     /// An upload of the caller's with the purpose of that place.

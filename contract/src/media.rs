@@ -10,6 +10,11 @@ use crate::uploads::Moderation;
 
 /// The public name of a picture: `<upload id>.webp`. Fixed before the picture is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(
+    feature = "openapi",
+    schema(value_type = String, pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.webp$")
+)]
 pub struct MediaKey(pub UploadId);
 
 impl MediaKey {
@@ -52,6 +57,7 @@ impl<'de> Deserialize<'de> for MediaKey {
 
 /// A picture that a profile or a post shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Picture {
     /// Its public name.
     pub key: MediaKey,

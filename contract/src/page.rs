@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A page of a list, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Page<T> {
     /// At most as many as were asked for.
     pub items: Vec<T>,

@@ -92,6 +92,7 @@ impl ProblemType {
 
 /// One error, as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// `/problems/<slug>`.
     #[serde(rename = "type")]
@@ -107,6 +108,10 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
     /// Named members such as `limit`, `reason` or `retry_after`.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = std::collections::HashMap<String, Value>)
+    )]
     #[serde(flatten)]
     pub members: Map<String, Value>,
 }

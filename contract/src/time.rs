@@ -15,6 +15,8 @@ const MILLISECONDS: StaticFormatDescription =
 ///
 /// Finer parts are cut off when one is made, so that what was stored equals what is read again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
 pub struct Timestamp(OffsetDateTime);
 
 impl Timestamp {

@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 
 /// What a picture is for; it decides the rendition that is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// 400 x 400, cropped to fill.
@@ -43,6 +44,7 @@ impl Purpose {
 
 /// How far an upload has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UploadState {
     /// A ticket was given; nothing has arrived.
@@ -94,6 +96,7 @@ impl UploadState {
 
 /// What moderation says of a picture or a post. An outage leaves `Unreviewed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Moderation {
     /// Nobody has judged it yet.
@@ -172,6 +175,7 @@ pub struct PresignedPut {
 
 /// An upload as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Upload {
     /// The upload.
     pub id: UploadId,

@@ -11,6 +11,7 @@ mod demo;
 mod dev;
 mod guard;
 mod net;
+mod openapi;
 mod postgres;
 mod process;
 mod sqlx;

@@ -5,7 +5,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::process::Stop;
-use crate::{check, components, demo, dev, guard, sqlx, test};
+use crate::{check, components, demo, dev, guard, openapi, sqlx, test};
 
 #[derive(Parser)]
 #[command(
@@ -33,6 +33,8 @@ enum Task {
     },
     /// Build everything and run the demonstration
     Demo,
+    /// Write the OpenAPI document of the API anew (`docs/api/openapi.json`)
+    Openapi,
     /// Prepare the queries anew (`.sqlx`) against a private Postgres
     Sqlx,
     /// Run a program that ends when stdin does
@@ -62,6 +64,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Check(options) => check::main(&stop, &options),
         Task::Components { bless } => components::main(&stop, bless),
         Task::Demo => demo::main(&stop),
+        Task::Openapi => openapi::main(&stop),
         Task::Sqlx => sqlx::main(&stop),
     };
     done.map(|()| ExitCode::SUCCESS)

@@ -86,8 +86,10 @@ fn is_read_only(path: &str) -> bool {
 
 /// What the origin publishes beside the API.
 fn is_document(path: &str) -> bool {
-    matches!(path, "/.well-known/jwks.json" | "/openapi.json" | "/docs")
-        || path.starts_with("/docs/")
+    matches!(
+        path,
+        "/.well-known/jwks.json" | "/openapi.json" | "/docs" | "/problems"
+    ) || path.starts_with("/docs/")
         || path.starts_with("/problems/")
 }
 
@@ -137,6 +139,7 @@ mod tests {
             ("GET", "/v1/uploads/1/events", Access::Token),
             ("GET", "/v1/%70osts", Access::Token),
             ("GET", "/.well-known/jwks.json", Access::Public),
+            ("GET", "/problems", Access::Public),
             ("GET", "/problems/too-large", Access::Public),
             ("GET", "/openapi.json", Access::Public),
             ("GET", "/docs", Access::Public),
@@ -198,7 +201,7 @@ mod tests {
         #[test]
         fn only_named_trees_are_forwarded(method in "GET|POST|PUT", target in "/[a-z0-9/.%?]{0,30}") {
             if let Route::Api(_) = route(&method, &target) {
-                let named = ["/v1/", "/problems/", "/docs", "/openapi.json", "/.well-known/jwks.json"];
+                let named = ["/v1/", "/problems", "/docs", "/openapi.json", "/.well-known/jwks.json"];
                 prop_assert!(named.iter().any(|tree| target.starts_with(tree)));
             }
         }

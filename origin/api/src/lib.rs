@@ -28,8 +28,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use state::{ApiConfig, ApiState, AttemptLimits, EdgeKey, JwtSecret, WeakSecret};
 
-/// The whole API on one router: `/v1/*`, `/edge/v1/*`, `/.well-known/jwks.json`, `/problems/*`, `/livez`
-/// and `/readyz`. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that attempts
+/// The whole API on one router: `/v1/*`, `/edge/v1/*`, `/.well-known/jwks.json`, `/problems/*`,
+/// `/openapi.json`, `/docs`, `/livez` and `/readyz`. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that attempts
 /// can be counted by address. Touches nothing yet: signing keys are loaded when first needed.
 pub fn router(state: ApiState) -> Router {
     let app = Arc::new(state::App::new(state));

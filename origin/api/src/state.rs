@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use sha2::{Digest, Sha256};
 use sluicegate_core::env::Env;
 use sluicegate_core::pictures::Pictures;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::keys::Keyring;
 use crate::auth::passwords::Passwords;
 use crate::auth::tokens::Tokens;
+use crate::endpoints::openapi;
 use crate::gate::Gate;
 use crate::waiters::Waiters;
 
@@ -198,6 +200,8 @@ pub(crate) struct App {
     pub(crate) judging: Gate,
     /// Long polls and event streams.
     pub(crate) waiters: Arc<Waiters>,
+    /// The API's own description, as it is served.
+    pub(crate) openapi: Bytes,
     /// Requests for pictures in the making: no number of long polls may keep them out.
     pub(crate) picture_waiters: Semaphore,
 }
@@ -222,6 +226,7 @@ impl App {
             passwords: Passwords::new(state.env.clone(), hashing),
             judging: Gate::new(config.judged_completions, JUDGING_LINE, JUDGING_PATIENCE),
             waiters: Arc::new(Waiters::new(config.waiters, config.waiters_by_account)),
+            openapi: openapi::text().into(),
             picture_waiters: Semaphore::new(config.waiters),
             state,
         }

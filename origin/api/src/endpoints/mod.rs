@@ -5,6 +5,7 @@ mod edge;
 mod health;
 mod jwks;
 mod me;
+pub(crate) mod openapi;
 mod posts;
 mod problems;
 mod profiles;
@@ -59,7 +60,11 @@ fn quick() -> Router<Arc<App>> {
         )
         .route("/edge/v1/upload-tickets", post(edge::ticket::handler))
         .route("/.well-known/jwks.json", get(jwks::handler))
+        .route("/problems", get(problems::index))
         .route("/problems/{slug}", get(problems::handler))
+        .route("/openapi.json", get(openapi::handler))
+        .route("/docs", get(openapi::page::page))
+        .route("/docs/{file}", get(openapi::page::file))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
 }

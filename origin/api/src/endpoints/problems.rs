@@ -1,57 +1,182 @@
 //! The pages that the `type` of a problem points to.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderMap, header};
-use serde_json::json;
+use serde::Serialize;
 use sluicegate_contract::problem::ProblemType;
+use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::http::extract::Name;
 
 const CACHE: (http::HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=86400");
+const VARY: (http::HeaderName, &str) = (header::VARY, "accept");
 const POLICY: (http::HeaderName, &str) = (
     header::CONTENT_SECURITY_POLICY,
     "default-src 'none'; style-src 'unsafe-inline'",
 );
 
+/// `GET /problems`
+#[utoipa::path(
+    get,
+    path = "/problems",
+    tag = "documents",
+    operation_id = "list_problems",
+    summary = "All kinds of problems",
+    responses((status = 200, description = "For people, or for programs that accept JSON",
+        content((String = "text/html"), (Vec<Explained> = "application/json"))))
+)]
+pub(crate) async fn index(headers: HeaderMap) -> Response {
+    if wants_json(&headers) {
+        let all: Vec<Explained> = ProblemType::ALL.iter().copied().map(explained).collect();
+        return ([CACHE, VARY], Json(all)).into_response();
+    }
+    ([CACHE, VARY, POLICY], Html(list())).into_response()
+}
+
 /// `GET /problems/{slug}`
+#[utoipa::path(
+    get,
+    path = "/problems/{slug}",
+    tag = "documents",
+    operation_id = "explain_problem",
+    summary = "What a problem means and what to do",
+    params(("slug" = String, Path, description = "The last part of a problem's `type`", example = "too-large")),
+    responses((status = 200, description = "For people, or for programs that accept JSON",
+        content((String = "text/html"), (Explained = "application/json"))))
+)]
 pub(crate) async fn handler(
     Name(slug): Name<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let kind = ProblemType::from_slug(&slug).ok_or_else(ApiError::not_found)?;
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok());
-    if accept.is_some_and(|accept| accept.contains("json")) {
-        return Ok(([CACHE], Json(json(kind))).into_response());
+    if wants_json(&headers) {
+        return Ok(([CACHE, VARY], Json(explained(kind))).into_response());
     }
-    Ok(([CACHE, POLICY], Html(page(kind))).into_response())
+    Ok(([CACHE, VARY, POLICY], Html(page(kind))).into_response())
 }
 
-fn json(kind: ProblemType) -> serde_json::Value {
-    json!({
-        "type": kind.uri(),
-        "title": kind.title(),
-        "status": kind.status(),
-        "explanation": explanation(kind),
-    })
+fn wants_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("json"))
+}
+
+/// A kind of problem, explained.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Explained {
+    /// As it stands in problems.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The same for every problem of this type.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What it means and what to do.
+    explanation: &'static str,
+    /// Members beside the standard ones, by name. A problem need not have all of them.
+    members: BTreeMap<&'static str, &'static str>,
+}
+
+fn explained(kind: ProblemType) -> Explained {
+    Explained {
+        kind: kind.uri(),
+        title: kind.title(),
+        status: kind.status(),
+        explanation: explanation(kind),
+        members: members(kind).iter().copied().collect(),
+    }
+}
+
+fn list() -> String {
+    let rows: String = ProblemType::ALL
+        .iter()
+        .map(|kind| {
+            format!(
+                "<tr><td>{}</td><td><a href=\"{}\"><code>{}</code></a></td><td>{}</td></tr>\n",
+                kind.status(),
+                kind.uri(),
+                kind.slug(),
+                kind.title()
+            )
+        })
+        .collect();
+    document(
+        "Problems",
+        &format!(
+            "<p>Every error is <code>application/problem+json</code> (RFC 9457). Its <code>type</code> is one of \
+             these; the status and the title follow from it.</p>\n\
+             <table>\n<tr><th>Status</th><th>Type</th><th>Title</th></tr>\n{rows}</table>\n"
+        ),
+    )
 }
 
 fn page(kind: ProblemType) -> String {
+    let rows: String = members(kind)
+        .iter()
+        .map(|(name, what)| format!("<tr><td><code>{name}</code></td><td>{what}</td></tr>\n"))
+        .collect();
+    let members = if rows.is_empty() {
+        String::new()
+    } else {
+        format!("<h2>Members</h2>\n<table>\n{rows}</table>\n")
+    };
+    document(
+        kind.title(),
+        &format!(
+            "<p><code>{}</code>, HTTP status {}</p>\n<p>{}</p>\n{members}\
+             <p><a href=\"/problems\">All problems</a></p>\n",
+            kind.uri(),
+            kind.status(),
+            explanation(kind),
+        ),
+    )
+}
+
+fn document(title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
-         <style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;\
-         padding:0 1rem}}</style>\n\
-         <h1>{title}</h1>\n<p><code>{uri}</code>, HTTP status {status}</p>\n<p>{explanation}</p>\n\
-         </html>\n",
-        title = kind.title(),
-        uri = kind.uri(),
-        status = kind.status(),
-        explanation = explanation(kind),
+         <style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:48rem;margin:3rem auto;\
+         padding:0 1rem}}td,th{{padding:.2rem 1rem .2rem 0;text-align:left;vertical-align:top}}</style>\n\
+         <h1>{title}</h1>\n{body}</html>\n"
     )
+}
+
+/// Members beside the standard ones, and what they say; plain text without markup.
+fn members(kind: ProblemType) -> &'static [(&'static str, &'static str)] {
+    use ProblemType as P;
+
+    const FIELD: (&str, &str) = (
+        "field",
+        "The member or parameter that is wrong, where it is one.",
+    );
+    const LIMIT: (&str, &str) = ("limit", "The most that is taken.");
+    const REASON: (&str, &str) = ("reason", "Why, as a word that stays the same.");
+    const RETRY: (&str, &str) = (
+        "retry_after",
+        "Seconds to wait; the Retry-After header says the same.",
+    );
+    const UPLOAD: (&str, &str) = (
+        "upload_id",
+        "The upload, where one was begun: it can be completed later.",
+    );
+    match kind {
+        P::InvalidRequest => &[FIELD],
+        P::TooLarge => &[LIMIT],
+        P::PictureRefused | P::UnsupportedMediaType => &[REASON, UPLOAD],
+        P::ContentRefused => &[REASON, ("source", "Which check refused a post."), UPLOAD],
+        P::TooManyRequests => &[LIMIT, RETRY],
+        P::Unavailable => &[RETRY, UPLOAD],
+        P::BadGateway | P::GatewayTimeout | P::Internal | P::Conflict | P::UploadExpired => {
+            &[UPLOAD]
+        }
+        _ => &[],
+    }
 }
 
 /// What it means and what to do; plain text without markup.
@@ -131,11 +256,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_problem_has_a_page_without_markup_in_its_text() {
+    fn every_problem_has_a_page_and_a_line_in_the_list() {
+        let list = list();
         for kind in ProblemType::ALL {
             let page = page(*kind);
             assert!(page.contains(kind.title()) && page.contains(&kind.uri()));
-            assert!(!explanation(*kind).contains(['<', '>', '&']));
+            assert!(list.contains(&format!("<a href=\"{}\">", kind.uri())));
+            assert!(page.contains(explanation(*kind)));
+            for (name, _) in members(*kind) {
+                assert!(page.contains(&format!("<code>{name}</code>")));
+            }
+        }
+    }
+
+    #[test]
+    fn texts_are_sentences_without_markup() {
+        for kind in ProblemType::ALL {
+            let sentences = members(*kind).iter().map(|(_, what)| *what);
+            for text in sentences.chain([explanation(*kind)]) {
+                assert!(text.ends_with('.') && text.len() > 15, "{text}");
+                assert!(!text.contains(['<', '>', '&']), "{text}");
+            }
         }
     }
 }

@@ -108,17 +108,3 @@ async fn a_database_that_is_gone_is_a_503_that_shows_nothing() {
     let ready = call("GET", "/readyz").send(&world.origin).await.expect(503);
     assert_eq!(ready["checks"]["database"], "down");
 }
-
-#[tokio::test]
-async fn each_problem_has_a_page() {
-    let world = World::new().await;
-    let page = call("GET", "/problems/too-large").send(&world.origin).await;
-    assert!(page.header("content-type").starts_with("text/html"));
-    assert!(page.text().contains("The body is too large"));
-    let json = call("GET", "/problems/too-large").header("accept", "application/json");
-    assert_eq!(json.send(&world.origin).await.expect(200)["status"], 413);
-    call("GET", "/problems/no-such")
-        .send(&world.origin)
-        .await
-        .problem(404, "not-found");
-}

@@ -10,6 +10,7 @@
 
 mod accounts;
 mod attempts;
+mod documents;
 mod errors;
 mod grants;
 mod health;

@@ -17,6 +17,16 @@ use crate::http::extract;
 use crate::state::App;
 
 /// `POST /v1/accounts`
+#[utoipa::path(
+    post,
+    path = "/v1/accounts",
+    tag = "accounts",
+    operation_id = "sign_up",
+    summary = "Sign up",
+    request_body = SignUp,
+    responses((status = 201, description = "An account and its first session", body = Session)),
+    extensions(("x-problems" = json!(["handle-taken", "too-many-requests"]))),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     client: ClientAddress,

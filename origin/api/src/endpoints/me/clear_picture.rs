@@ -12,6 +12,15 @@ use crate::state::App;
 use crate::views;
 
 /// `DELETE /v1/me/avatar`
+#[utoipa::path(
+    delete,
+    path = "/v1/me/avatar",
+    tag = "me",
+    operation_id = "clear_avatar",
+    summary = "Show no avatar",
+    security(("token" = [])),
+    responses((status = 200, description = "The own account", body = Account)),
+)]
 pub(crate) async fn avatar(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -20,6 +29,15 @@ pub(crate) async fn avatar(
 }
 
 /// `DELETE /v1/me/profile-header`
+#[utoipa::path(
+    delete,
+    path = "/v1/me/profile-header",
+    tag = "me",
+    operation_id = "clear_profile_header",
+    summary = "Show no profile header",
+    security(("token" = [])),
+    responses((status = 200, description = "The own account", body = Account)),
+)]
 pub(crate) async fn profile_header(
     State(app): State<Arc<App>>,
     caller: Caller,

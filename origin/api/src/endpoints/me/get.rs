@@ -11,6 +11,15 @@ use crate::state::App;
 use crate::views;
 
 /// `GET /v1/me`
+#[utoipa::path(
+    get,
+    path = "/v1/me",
+    tag = "me",
+    operation_id = "get_me",
+    summary = "Look at the own account",
+    security(("token" = [])),
+    responses((status = 200, description = "The own account", body = Account)),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     caller: Caller,

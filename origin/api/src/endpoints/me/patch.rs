@@ -13,6 +13,16 @@ use crate::state::App;
 use crate::views;
 
 /// `PATCH /v1/me`
+#[utoipa::path(
+    patch,
+    path = "/v1/me",
+    tag = "me",
+    operation_id = "patch_me",
+    summary = "Change the own profile",
+    request_body = ProfilePatch,
+    security(("token" = [])),
+    responses((status = 200, description = "The own account", body = Account)),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     caller: Caller,

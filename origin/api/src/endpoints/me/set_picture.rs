@@ -14,6 +14,17 @@ use crate::state::App;
 use crate::views;
 
 /// `PUT /v1/me/avatar`
+#[utoipa::path(
+    put,
+    path = "/v1/me/avatar",
+    tag = "me",
+    operation_id = "set_avatar",
+    summary = "Show an upload as avatar",
+    request_body = SetPicture,
+    security(("token" = [])),
+    responses((status = 200, description = "The own account", body = Account)),
+    extensions(("x-problems" = json!(["unsuitable-upload"]))),
+)]
 pub(crate) async fn avatar(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -23,6 +34,17 @@ pub(crate) async fn avatar(
 }
 
 /// `PUT /v1/me/profile-header`
+#[utoipa::path(
+    put,
+    path = "/v1/me/profile-header",
+    tag = "me",
+    operation_id = "set_profile_header",
+    summary = "Show an upload as profile header",
+    request_body = SetPicture,
+    security(("token" = [])),
+    responses((status = 200, description = "The own account", body = Account)),
+    extensions(("x-problems" = json!(["unsuitable-upload"]))),
+)]
 pub(crate) async fn profile_header(
     State(app): State<Arc<App>>,
     caller: Caller,

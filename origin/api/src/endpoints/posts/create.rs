@@ -22,6 +22,17 @@ use crate::state::App;
 use crate::views;
 
 /// `POST /v1/posts`
+#[utoipa::path(
+    post,
+    path = "/v1/posts",
+    tag = "posts",
+    operation_id = "create_post",
+    summary = "Write a post",
+    request_body = Request,
+    security(("token" = [])),
+    responses((status = 201, description = "The post", body = sluicegate_contract::posts::Post, headers(("location" = String, description = "Its address")))),
+    extensions(("x-problems" = json!(["content-refused", "unsuitable-upload"]))),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -10,6 +10,16 @@ use crate::http::extract::Name;
 use crate::state::App;
 
 /// `DELETE /v1/posts/{id}`
+#[utoipa::path(
+    delete,
+    path = "/v1/posts/{id}",
+    tag = "posts",
+    operation_id = "delete_post",
+    summary = "Delete an own post",
+    params(("id" = PostId, Path)),
+    security(("token" = [])),
+    responses((status = 204, description = "It is gone")),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     caller: Caller,

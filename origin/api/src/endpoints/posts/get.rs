@@ -11,6 +11,16 @@ use crate::state::App;
 use crate::views;
 
 /// `GET /v1/posts/{id}`
+#[utoipa::path(
+    get,
+    path = "/v1/posts/{id}",
+    tag = "posts",
+    operation_id = "get_post",
+    summary = "Look at a post",
+    params(("id" = PostId, Path)),
+    security((), ("token" = [])),
+    responses((status = 200, description = "The post", body = Post)),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     Name(id): Name<PostId>,

@@ -11,6 +11,19 @@ use crate::paging::PageRequest;
 use crate::state::App;
 
 /// `GET /v1/posts`
+#[utoipa::path(
+    get,
+    path = "/v1/posts",
+    tag = "posts",
+    operation_id = "list_posts",
+    summary = "List the newest posts",
+    params(
+        ("limit" = Option<u32>, Query, description = "How many items; 20 if absent", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before", max_length = 4096)
+    ),
+    security((), ("token" = [])),
+    responses((status = 200, description = "The newest first", body = Page<Post>)),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     Parameters(query): Parameters<PageQuery>,

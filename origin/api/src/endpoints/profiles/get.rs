@@ -11,6 +11,16 @@ use crate::state::App;
 use crate::views;
 
 /// `GET /v1/profiles/{handle}`
+#[utoipa::path(
+    get,
+    path = "/v1/profiles/{handle}",
+    tag = "profiles",
+    operation_id = "get_profile",
+    summary = "Look at a profile",
+    params(("handle" = String, Path, description = "Upper case is folded", pattern = "^[A-Za-z0-9_]{3,30}$")),
+    security((), ("token" = [])),
+    responses((status = 200, description = "The profile", body = Profile)),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     Name(handle): Name<String>,

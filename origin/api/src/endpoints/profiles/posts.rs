@@ -12,6 +12,20 @@ use crate::paging::PageRequest;
 use crate::state::App;
 
 /// `GET /v1/profiles/{handle}/posts`
+#[utoipa::path(
+    get,
+    path = "/v1/profiles/{handle}/posts",
+    tag = "profiles",
+    operation_id = "list_posts_of_profile",
+    summary = "List the posts of somebody",
+    params(
+        ("handle" = String, Path, description = "Upper case is folded", pattern = "^[A-Za-z0-9_]{3,30}$"),
+        ("limit" = Option<u32>, Query, description = "How many items; 20 if absent", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before", max_length = 4096)
+    ),
+    security((), ("token" = [])),
+    responses((status = 200, description = "The newest first", body = Page<Post>)),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     Name(handle): Name<String>,

@@ -19,6 +19,16 @@ use crate::state::App;
 ///
 /// An account that does not exist, a handle that cannot be one, and a wrong password: one answer, after the
 /// same work.
+#[utoipa::path(
+    post,
+    path = "/v1/sessions",
+    tag = "sessions",
+    operation_id = "log_in",
+    summary = "Log in",
+    request_body = LogIn,
+    responses((status = 201, description = "A session", body = Session)),
+    extensions(("x-problems" = json!(["invalid-credentials", "too-many-requests"]))),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     client: ClientAddress,

@@ -8,6 +8,15 @@ use crate::error::ApiError;
 use crate::state::App;
 
 /// `DELETE /v1/sessions/current`
+#[utoipa::path(
+    delete,
+    path = "/v1/sessions/current",
+    tag = "sessions",
+    operation_id = "log_out",
+    summary = "Log out",
+    security(("token" = [])),
+    responses((status = 204, description = "The session has ended")),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     caller: Caller,

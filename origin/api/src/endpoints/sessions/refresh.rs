@@ -12,6 +12,16 @@ use crate::http::extract;
 use crate::state::App;
 
 /// `POST /v1/sessions/refresh`
+#[utoipa::path(
+    post,
+    path = "/v1/sessions/refresh",
+    tag = "sessions",
+    operation_id = "refresh",
+    summary = "Get the next tokens of a session",
+    request_body = Refresh,
+    responses((status = 200, description = "New tokens; the old refresh token is used up", body = Session)),
+    extensions(("x-problems" = json!(["unauthorized"]))),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     extract::Json(request): extract::Json<Refresh>,

@@ -16,6 +16,17 @@ use crate::state::App;
 /// `DELETE /v1/uploads/{id}`
 ///
 /// Gives a ticket back whose file did not arrive whole, so that it no longer counts as open.
+#[utoipa::path(
+    delete,
+    path = "/v1/uploads/{id}",
+    tag = "uploads",
+    operation_id = "abandon_upload",
+    summary = "Give back a ticket that was not used",
+    params(("id" = UploadId, Path)),
+    security(("token" = [])),
+    responses((status = 204, description = "It no longer counts")),
+    extensions(("x-problems" = json!(["conflict"]))),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -22,6 +22,20 @@ use crate::views;
 /// `POST /v1/uploads/{id}/complete`
 ///
 /// The file is stored; from here on it is an upload. Can be repeated until the ticket runs out.
+#[utoipa::path(
+    post,
+    path = "/v1/uploads/{id}/complete",
+    tag = "uploads",
+    operation_id = "complete_upload",
+    summary = "Say that the file is stored",
+    params(("id" = UploadId, Path)),
+    security(("token" = [])),
+    responses(
+        (status = 201, description = "The upload", body = sluicegate_contract::uploads::Upload, headers(("location" = String, description = "Its address"))),
+        (status = 200, description = "It was completed before", body = sluicegate_contract::uploads::Upload)
+    ),
+    extensions(("x-problems" = json!(["conflict", "upload-expired", "unsupported-media-type", "picture-refused", "content-refused"]))),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -28,6 +28,19 @@ const RETRY: Duration = Duration::from_secs(2);
 /// `GET /v1/uploads/{id}/events`
 ///
 /// How the upload stands, then each change, until it is settled or the time is over.
+#[utoipa::path(
+    get,
+    path = "/v1/uploads/{id}/events",
+    tag = "uploads",
+    operation_id = "watch_upload",
+    summary = "Watch an upload as server-sent events",
+    params(
+        ("id" = UploadId, Path),
+        ("last-event-id" = Option<u64>, Header, description = "The revision that is known")
+    ),
+    security(("token" = [])),
+    responses((status = 200, description = "Events named `upload`, each with an `Upload` as data; ends when nothing more will happen, or after a minute", body = String, content_type = "text/event-stream")),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -30,6 +30,24 @@ pub(crate) struct Query {
 /// `GET /v1/uploads/{id}?wait=20`
 ///
 /// Answers at once if the upload is settled, or differs from what the client knows.
+#[utoipa::path(
+    get,
+    path = "/v1/uploads/{id}",
+    tag = "uploads",
+    operation_id = "get_upload",
+    summary = "See how far an upload is, or wait for a change",
+    params(
+        ("id" = UploadId, Path),
+        ("wait" = Option<u64>, Query, description = "Seconds to wait for a change; more than 25 counts as 25"),
+        ("revision" = Option<u64>, Query, description = "The revision that is known; the one at the time of the call if absent"),
+        ("if-none-match" = Option<String>, Header, description = "The entity tag that is known")
+    ),
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The upload", body = sluicegate_contract::uploads::Upload, headers(("etag" = String, description = "The revision in quotes"))),
+        (status = 304, description = "Nothing has changed since `If-None-Match`")
+    ),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     caller: Caller,
