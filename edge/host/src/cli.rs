@@ -12,6 +12,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::{Config, Limits, default_cache_dir};
 use crate::logging::LogFormat;
 
+/// Fewer bytes would refuse what browsers send.
+const MIN_HEADER_BYTES: usize = 4096;
+
 /// Runs the application of a Spin manifest on wasmtime.
 ///
 /// Variables come from `SPIN_VARIABLE_<NAME>` in the environment; `RUST_LOG` filters the log.
@@ -66,6 +69,12 @@ pub struct Args {
     /// Open client connections; more wait in the listener's queue.
     #[arg(long, default_value_t = Limits::default().connections)]
     max_connections: usize,
+    /// Bytes of a request's head; more is refused with 431, or 414 where the first line alone has more.
+    #[arg(long, default_value_t = Limits::default().header_bytes)]
+    max_header_bytes: usize,
+    /// Seconds a client may take to send a request's head, and may stay idle between requests.
+    #[arg(long, default_value_t = Limits::default().header_timeout.as_secs())]
+    header_timeout: u64,
     /// Seconds that requests may run on after the signal to end.
     #[arg(long, default_value_t = Limits::default().drain.as_secs())]
     drain_seconds: u64,
@@ -90,6 +99,8 @@ impl Args {
                 reserved_path: self.reserved_path,
                 uploads: self.max_uploads.max(1),
                 connections: self.max_connections.max(1),
+                header_bytes: self.max_header_bytes.max(MIN_HEADER_BYTES),
+                header_timeout: Duration::from_secs(self.header_timeout.max(1)),
                 drain: Duration::from_secs(self.drain_seconds),
                 ..Limits::default()
             },

@@ -70,9 +70,9 @@ pub struct Limits {
     pub uploads: usize,
     /// Open client connections; more wait in the listener's queue.
     pub connections: usize,
-    /// Bytes of a request's head; more is refused with 431.
+    /// Bytes of a request's head; more is refused with 431, or 414 where the first line alone has more.
     pub header_bytes: usize,
-    /// How long a client may take to send a request's head, and to stay idle between requests.
+    /// How long a client may take to send a request's head (408 beyond), and to stay idle between requests.
     pub header_timeout: Duration,
     /// How long requests may run on after the signal to end.
     pub drain: Duration,

@@ -12,12 +12,14 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use wasmtime_wasi_http::WasiBody;
 
 use super::Application;
+use super::held_io::HeldIo;
+use super::refused;
 use super::service::{self, Client};
 use super::stalled_io::StalledIo;
 
@@ -56,8 +58,12 @@ pub(super) async fn serve(
         tracing::debug!(%peer, "cannot set TCP_NODELAY: {error}");
     }
     let limits = &application.limits;
-    let io = TokioIo::new(StalledIo::new(stream, limits.stall_timeout));
-    let unread = Arc::new(AtomicBool::new(false));
+    let io = TokioIo::new(HeldIo::new(StalledIo::new(stream, limits.stall_timeout)));
+    let client = Client {
+        peer,
+        local,
+        unread: Arc::new(AtomicBool::new(false)),
+    };
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
@@ -67,11 +73,7 @@ pub(super) async fn serve(
             io,
             Service {
                 application: application.clone(),
-                client: Client {
-                    peer,
-                    local,
-                    unread: unread.clone(),
-                },
+                client: client.clone(),
             },
         );
     let served = {
@@ -83,16 +85,24 @@ pub(super) async fn serve(
             }
         }
     };
-    match served {
-        Ok(()) => close(connection.into_parts().io.into_inner(), &unread).await,
-        Err(error) => tracing::debug!(%peer, "a connection ended: {error}"),
+    let parts = connection.into_parts();
+    let mut io = parts.io.into_inner();
+    if let Err(error) = served {
+        tracing::debug!(%peer, "a connection ended: {error}");
+        let Some(problem) = refused::problem(&error, &parts.read_buf, limits.header_bytes) else {
+            return;
+        };
+        io.discard();
+        client.unread.store(true, Ordering::Release);
+        refused::answer(&application, &client, problem, &parts.read_buf, &mut io).await;
     }
+    close(io, &client.unread).await;
 }
 
 /// Says that nothing more comes, and where the request was answered before it was read, lets the client
 /// go on sending for a moment: a reset would take the answer away from it.
-async fn close(mut stream: StalledIo, unread: &AtomicBool) {
-    if stream.shutdown().await.is_err() || !unread.load(Ordering::Acquire) {
+async fn close(mut stream: HeldIo, unread: &AtomicBool) {
+    if stream.finish().await.is_err() || !unread.load(Ordering::Acquire) {
         return;
     }
     let mut buffer = vec![0; BUFFER];

@@ -11,9 +11,15 @@ use super::request_id::RequestId;
 /// What the host answers where no component does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Problem {
-    /// No host, or a request target that is not a path.
+    /// No host, a request target that is not a path, or a head that is not HTTP.
     InvalidRequest,
     NotFound,
+    /// The head did not come in time.
+    RequestTimeout,
+    /// The request line alone is longer than a head may be.
+    UriTooLong,
+    /// The head is longer, or has more fields, than it may.
+    HeadersTooLarge,
     /// A component trapped, ran out of memory, or answered with an error.
     BadGateway,
     /// A component did not answer in time.
@@ -35,6 +41,21 @@ impl Problem {
                 "not-found",
                 "There is no such resource",
             ),
+            Self::RequestTimeout => (
+                StatusCode::REQUEST_TIMEOUT,
+                "request-timeout",
+                "The request took too long to arrive",
+            ),
+            Self::UriTooLong => (
+                StatusCode::URI_TOO_LONG,
+                "uri-too-long",
+                "The address is too long",
+            ),
+            Self::HeadersTooLarge => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "headers-too-large",
+                "The headers are too large",
+            ),
             Self::BadGateway => (
                 StatusCode::BAD_GATEWAY,
                 "bad-gateway",
@@ -55,6 +76,14 @@ impl Problem {
 
     /// `id` is the request's: a client can name it, and it stands in the access log.
     pub(super) fn response(self, id: &RequestId) -> Response<WasiBody> {
+        self.message(id).map(|body| {
+            Full::new(body)
+                .map_err(|never| match never {})
+                .boxed_unsync()
+        })
+    }
+
+    pub(super) fn message(self, id: &RequestId) -> Response<Bytes> {
         let (status, slug, title) = self.parts();
         let mut json = serde_json::json!({
             "type": format!("/problems/{slug}"),
@@ -69,10 +98,7 @@ impl Problem {
         if let (Some(seconds), Some(members)) = (retry, json.as_object_mut()) {
             members.insert("retry_after".to_owned(), seconds.into());
         }
-        let body = Full::new(Bytes::from(json.to_string()))
-            .map_err(|never| match never {})
-            .boxed_unsync();
-        let mut response = Response::new(body);
+        let mut response = Response::new(Bytes::from(json.to_string()));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(

@@ -2,8 +2,10 @@
 
 mod bodies;
 mod failures;
+mod heads;
 mod limits;
 mod outbound;
 mod process;
+mod program;
 mod requests;
 mod support;

@@ -1,45 +1,11 @@
 //! The program: its exit codes, its one line on standard output, its log.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
-
 use std::process::Stdio;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
-use crate::support::{Raw, cache, in_time, manifest, write};
-
-fn program(app: &std::path::Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate-edge"));
-    command
-        .arg("--app")
-        .arg(app)
-        .arg("--cache-dir")
-        .arg(cache())
-        .args(["--listen", "127.0.0.1:0"])
-        .env_clear()
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    command
-}
-
-/// Waits for the line that says where it listens.
-async fn address(child: &mut Child) -> std::net::SocketAddr {
-    let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-    let line = in_time(lines.next_line()).await.unwrap().unwrap();
-    let address = line.strip_prefix("listening on http://").unwrap();
-    address.parse().unwrap()
-}
-
-fn terminate(child: &Child) {
-    let pid = child.id().unwrap().to_string();
-    let status = std::process::Command::new("kill")
-        .args(["-TERM", &pid])
-        .status()
-        .unwrap();
-    assert!(status.success());
-}
+use crate::program::{Program, accesses, address, command as program};
+use crate::support::{Raw, in_time, manifest, write};
 
 #[tokio::test]
 async fn everything_wrong_is_named_before_anything_listens() {
@@ -167,37 +133,23 @@ async fn too_low_a_limit_of_open_files_is_said_and_the_soft_one_raised() {
 #[tokio::test]
 async fn secrets_and_queries_stay_out_of_the_log_and_a_signal_ends_it_well() {
     let app = manifest("secrets", "variables = { token = \"{{ token }}\" }");
-    let mut command = program(&app);
-    command
-        .args(["--log-format", "json"])
-        .env("RUST_LOG", "trace")
-        .env("SPIN_VARIABLE_TOKEN", "hush-hush");
-    let mut child = command.spawn().unwrap();
-    let mut stderr = child.stderr.take().unwrap();
-    let log = tokio::spawn(async move {
-        let mut text = String::new();
-        stderr.read_to_string(&mut text).await.unwrap();
-        text
-    });
-    let address = address(&mut child).await;
-    let mut client = Raw::open(address).await;
+    let variables = [("RUST_LOG", "trace"), ("SPIN_VARIABLE_TOKEN", "hush-hush")];
+    let host = Program::start(&app, &[], &variables).await;
+    let mut client = Raw::open(host.address).await;
     client
         .write("GET /var/token?key=query-secret HTTP/1.1\r\nhost: edge\r\n\r\n")
         .await;
-    client.read_until("hush-hush").await;
+    client.read_until("hush-hush\r\n0\r\n\r\n").await;
     drop(client);
-    terminate(&child);
-    let status = in_time(child.wait()).await.unwrap();
+    host.terminate();
+    let (status, log) = host.ended().await;
     assert_eq!(status.code(), Some(0));
 
-    let log = in_time(log).await.unwrap();
     assert!(!log.contains("hush-hush"));
-    let line = log
-        .lines()
-        .find(|line| line.contains("\"target\":\"access\""))
-        .unwrap();
-    assert!(!line.contains("query-secret"));
-    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let accesses = accesses(&log);
+    assert_eq!(accesses.len(), 1);
+    let line = &accesses[0];
+    assert!(!line.to_string().contains("query-secret"));
     assert_eq!(line["path"], "/var/token");
     assert_eq!(line["method"], "GET");
     assert_eq!(line["status"], 200);

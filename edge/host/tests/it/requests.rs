@@ -55,26 +55,6 @@ async fn a_connection_serves_many_requests() {
 }
 
 #[tokio::test]
-async fn requests_without_a_host_or_with_too_large_a_head_are_refused() {
-    let host = Running::start("heads", "", Limits::default()).await;
-    let mut connection = Raw::open(host.address).await;
-    connection.write("GET /hello HTTP/1.1\r\n\r\n").await;
-    let seen = connection.read_until("}").await;
-    assert!(seen.starts_with("HTTP/1.1 400"), "{seen}");
-    assert!(seen.contains("/problems/invalid-request"), "{seen}");
-
-    let mut connection = Raw::open(host.address).await;
-    connection
-        .write(format!(
-            "GET /hello HTTP/1.1\r\nhost: edge\r\nx: {}\r\n\r\n",
-            "x".repeat(40_000)
-        ))
-        .await;
-    let seen = connection.read_until("\r\n\r\n").await;
-    assert!(seen.starts_with("HTTP/1.1 431"), "{seen}");
-}
-
-#[tokio::test]
 async fn instances_are_used_again_and_replaced_in_time() {
     let limits = Limits {
         instance_uses: 2,

@@ -1,0 +1,90 @@
+//! The program itself, as a process.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+use crate::support::{cache, in_time};
+
+/// How it is started; the environment is empty.
+pub(crate) fn command(app: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate-edge"));
+    command
+        .arg("--app")
+        .arg(app)
+        .arg("--cache-dir")
+        .arg(cache())
+        .args(["--listen", "127.0.0.1:0"])
+        .env_clear()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// One that listens. Its log is JSON.
+pub(crate) struct Program {
+    pub(crate) address: SocketAddr,
+    child: Child,
+    log: JoinHandle<String>,
+}
+
+impl Program {
+    pub(crate) async fn start(app: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut child = command(app)
+            .args(["--log-format", "json"])
+            .args(arguments)
+            .envs(variables.iter().copied())
+            .spawn()
+            .unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let log = tokio::spawn(async move {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).await.unwrap();
+            text
+        });
+        let address = address(&mut child).await;
+        Self {
+            address,
+            child,
+            log,
+        }
+    }
+
+    pub(crate) fn terminate(&self) {
+        let pid = self.child.id().unwrap().to_string();
+        let status = std::process::Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for its end; gives what it ended with, and its log.
+    pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
+        let status = in_time(self.child.wait()).await.unwrap();
+        (status, in_time(self.log).await.unwrap())
+    }
+}
+
+/// Waits for the line that says where it listens.
+pub(crate) async fn address(child: &mut Child) -> SocketAddr {
+    let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    let line = in_time(lines.next_line()).await.unwrap().unwrap();
+    let address = line.strip_prefix("listening on http://").unwrap();
+    address.parse().unwrap()
+}
+
+/// The lines of the access log.
+pub(crate) fn accesses(log: &str) -> Vec<serde_json::Value> {
+    log.lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|line| line["target"] == "access")
+        .collect()
+}
