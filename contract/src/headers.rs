@@ -12,6 +12,10 @@ pub const CLIENT_ADDRESS: &str = "sluicegate-client-address";
 pub const REQUEST_ID: &str = "x-request-id";
 /// W3C Trace Context.
 pub const TRACEPARENT: &str = "traceparent";
+/// What is left of each quota (draft-ietf-httpapi-ratelimit-headers-10).
+pub const RATE_LIMIT: &str = "ratelimit";
+/// The quotas themselves (the same draft).
+pub const RATE_LIMIT_POLICY: &str = "ratelimit-policy";
 /// The content type of errors (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 

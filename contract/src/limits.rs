@@ -26,6 +26,12 @@ pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=256;
 pub const TICKET_LIFETIME: Duration = Duration::from_mins(10);
 /// Open upload tickets a user may have.
 pub const OPEN_TICKETS: u32 = 20;
+/// Pictures a user may send in [`QUOTA_WINDOW`].
+pub const PICTURES_A_DAY: u32 = 200;
+/// Bytes of pictures a user may send in [`QUOTA_WINDOW`].
+pub const BYTES_A_DAY: u64 = 500 * 1024 * 1024;
+/// The time that [`PICTURES_A_DAY`] and [`BYTES_A_DAY`] are about: the last 24 hours, whatever the time of day.
+pub const QUOTA_WINDOW: Duration = Duration::from_hours(24);
 /// The longest access token, in bytes.
 pub const TOKEN_BYTES: usize = 4 * 1024;
 /// The longest cursor, in bytes.

@@ -64,7 +64,8 @@ problems! {
     ContentRefused => 422, "content-refused", "The content was refused by moderation";
     /// An upload that is not the caller's, or of another purpose, was named.
     UnsuitableUpload => 422, "unsuitable-upload", "The upload cannot be used for this";
-    /// Too many attempts or requests; member `retry_after` in seconds.
+    /// Too many attempts or requests; member `retry_after` in seconds. Of uploads also `quota`, the name
+    /// of the quota that is used up, and `limit`, its size.
     TooManyRequests => 429, "too-many-requests", "Too many requests";
     /// The request's head is too large.
     HeadersTooLarge => 431, "headers-too-large", "The headers are too large";

@@ -58,6 +58,15 @@ impl Timestamp {
             .map_or(self, Self::new)
     }
 
+    /// This time less `earlier`; stays where it is if that would leave the calendar.
+    #[must_use]
+    pub fn minus(self, earlier: std::time::Duration) -> Self {
+        Duration::try_from(earlier)
+            .ok()
+            .and_then(|d| self.0.checked_sub(d))
+            .map_or(self, Self::new)
+    }
+
     /// How much later this is than `earlier`; zero if it is not.
     pub fn since(self, earlier: Self) -> std::time::Duration {
         std::time::Duration::try_from(self.0 - earlier.0).unwrap_or_default()

@@ -7,7 +7,7 @@ const REQUEST_HEADERS: &str = "authorization, content-type, accept, accept-langu
     if-match, range, idempotency-key, repr-digest, last-event-id, traceparent, tracestate, \
     x-request-id";
 const EXPOSED: &str = "etag, location, retry-after, x-request-id, content-range, ratelimit, \
-    ratelimit-limit, ratelimit-remaining, ratelimit-reset";
+    ratelimit-policy";
 /// Seconds that a browser may remember a preflight's answer.
 const MAX_AGE: &str = "600";
 

@@ -1,7 +1,8 @@
 //! Which headers cross the edge, and what it adds to its answers.
 
 use sluicegate_contract::headers::{
-    CLIENT_ADDRESS, CONTRACT, CONTRACT_VERSION, EDGE_KEY, INWARD, REQUEST_ID, TRACEPARENT,
+    CLIENT_ADDRESS, CONTRACT, CONTRACT_VERSION, EDGE_KEY, INWARD, RATE_LIMIT, RATE_LIMIT_POLICY,
+    REQUEST_ID, TRACEPARENT,
 };
 
 use crate::trace::Trace;
@@ -29,6 +30,8 @@ const OUTWARD: &[&str] = &[
     "last-modified",
     "link",
     "location",
+    RATE_LIMIT,
+    RATE_LIMIT_POLICY,
     "repr-digest",
     "retry-after",
     "sunset",
@@ -141,15 +144,19 @@ pub fn outward(from_origin: &HeaderList, request_id: &str) -> HeaderList {
     let mut headers: HeaderList = from_origin
         .iter()
         .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
-        .filter(|(name, _)| {
-            OUTWARD.contains(&name.as_str())
-                || name == "ratelimit"
-                || name.starts_with("ratelimit-")
-        })
+        .filter(|(name, _)| OUTWARD.contains(&name.as_str()))
         .collect();
     set(&mut headers, REQUEST_ID, request_id);
     harden(&mut headers);
     headers
+}
+
+/// What an answer of the origin says of quotas: for the client's answer, which another call gives.
+pub fn quotas(from_origin: &HeaderList) -> HeaderList {
+    [RATE_LIMIT_POLICY, RATE_LIMIT]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), joined(from_origin, name)?.into_bytes())))
+        .collect()
 }
 
 /// Adds what every answer carries, where it is not said already.
@@ -250,7 +257,8 @@ mod tests {
         let answered = list(&[
             ("Content-Type", "application/json"),
             ("ETag", "\"a\""),
-            ("RateLimit-Remaining", "3"),
+            ("RateLimit", "\"a\";r=3"),
+            ("RateLimit-Policy", "\"a\";q=4"),
             ("Retry-After", "1"),
             ("server", "origin/1"),
             ("connection", "close"),
@@ -267,7 +275,8 @@ mod tests {
             [
                 "content-type",
                 "etag",
-                "ratelimit-remaining",
+                "ratelimit",
+                "ratelimit-policy",
                 "retry-after",
                 "x-request-id",
                 "x-content-type-options",
@@ -276,6 +285,9 @@ mod tests {
             ]
         );
         assert_eq!(single(&got, "x-request-id"), Some("r1"));
+        let told = quotas(&answered);
+        assert_eq!(single(&told, RATE_LIMIT), Some("\"a\";r=3"));
+        assert_eq!((told.len(), quotas(&Vec::new()).len()), (2, 0));
         let own_csp = list(&[("content-security-policy", "default-src 'self'")]);
         assert_eq!(
             single(&outward(&own_csp, "r"), "content-security-policy"),

@@ -9,7 +9,7 @@ use sluicegate_contract::uploads::{Ticket, TicketRequest};
 use sluicegate_guest::origin::{Call, Called, call};
 use sluicegate_guest::wasi::pause;
 use sluicegate_guest::{Answer, Instance, log};
-use sluicegate_policy::headers::{HeaderList, values};
+use sluicegate_policy::headers::{HeaderList, quotas, values};
 use sluicegate_policy::refusal::Refusal;
 use sluicegate_policy::trace::Trace;
 
@@ -53,8 +53,11 @@ impl Client<'_> {
     }
 }
 
-/// Asks for leave to store one object.
-pub(crate) async fn ticket(client: &Client<'_>, wanted: &TicketRequest) -> Result<Ticket, Stop> {
+/// Asks for leave to store one object. Also answers what is left of the client's quotas.
+pub(crate) async fn ticket(
+    client: &Client<'_>,
+    wanted: &TicketRequest,
+) -> Result<(Ticket, HeaderList), Stop> {
     let unreadable = |error: serde_json::Error| {
         log(
             &client.trace.request_id,
@@ -70,7 +73,7 @@ pub(crate) async fn ticket(client: &Client<'_>, wanted: &TicketRequest) -> Resul
         return Err(Stop::Answered(called.hand_on(&client.trace.request_id)));
     }
     let ticket = serde_json::from_slice(&called.body).map_err(unreadable)?;
-    Ok(ticket)
+    Ok((ticket, quotas(&called.headers)))
 }
 
 /// Tells the origin that nothing will come of a ticket, so that it no longer counts. If that fails, the

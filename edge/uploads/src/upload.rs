@@ -72,12 +72,14 @@ async fn run(
     let digest = wanted.sha256.is_some();
     let head = head(body, total).await?;
     admission::inspected(inspect(&head, total))?;
-    let ticket = ticket(client, &wanted).await?;
+    let (ticket, quotas) = ticket(client, &wanted).await?;
     if let Err(refusal) = put(&ticket.put, head, body, total, digest).await {
         give_back(client, ticket.id).await;
         return Err(refusal.into());
     }
-    complete(client, ticket.id).await
+    let mut answer = complete(client, ticket.id).await?;
+    answer.headers.extend(quotas);
+    Ok(answer)
 }
 
 /// All that can be said without reading the body.

@@ -4,7 +4,7 @@
 //! The body is written by `http::around`, which knows the request's id.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
 use sluicegate_contract::problem::{Problem, ProblemType};
 use sluicegate_core::account::InvalidText;
@@ -22,6 +22,7 @@ struct Inner {
     kind: ProblemType,
     problem: Problem,
     retry_after: Option<u32>,
+    headers: HeaderMap,
     fault: Option<PortError>,
 }
 
@@ -31,6 +32,7 @@ impl ApiError {
             kind,
             problem: Problem::new(kind),
             retry_after: None,
+            headers: HeaderMap::new(),
             fault: None,
         }))
     }
@@ -70,6 +72,13 @@ impl ApiError {
         self.with("retry_after", seconds)
     }
 
+    /// Says more in headers.
+    #[must_use]
+    pub(crate) fn headers(mut self, headers: HeaderMap) -> Self {
+        self.0.headers.extend(headers);
+        self
+    }
+
     /// What to log.
     #[must_use]
     pub(crate) fn because(mut self, fault: PortError) -> Self {
@@ -101,6 +110,7 @@ impl IntoResponse for ApiError {
             kind,
             problem,
             retry_after,
+            headers: more,
             fault,
         } = *self.0;
         if let Some(fault) = fault {
@@ -114,6 +124,7 @@ impl IntoResponse for ApiError {
             StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
         let headers = response.headers_mut();
+        headers.extend(more);
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(
                 header::WWW_AUTHENTICATE,

@@ -23,7 +23,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use sluicegate_contract::limits;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use state::{ApiConfig, ApiState, AttemptLimits, EdgeKey, JwtSecret, WeakSecret};
@@ -36,7 +35,7 @@ pub fn router(state: ApiState) -> Router {
     endpoints::routes()
         .fallback(endpoints::no_route)
         .method_not_allowed_fallback(endpoints::no_method)
-        .layer(DefaultBodyLimit::max(limits::JSON_BODY))
+        .layer(DefaultBodyLimit::max(app.config.limits.json_body))
         .layer(CatchPanicLayer::custom(http::panics::answer))
         .layer(from_fn_with_state(Arc::clone(&app), http::around::around))
         .with_state(app)

@@ -20,10 +20,11 @@ pub(crate) struct PageRequest {
 }
 
 impl PageRequest {
-    pub(crate) fn parse(query: &PageQuery) -> Result<Self, ApiError> {
-        let limit = query.limit.unwrap_or(limits::PAGE_SIZE);
-        if !(1..=limits::PAGE_SIZE_MAX).contains(&limit) {
-            let detail = format!("limit must be 1 to {}.", limits::PAGE_SIZE_MAX);
+    /// `most` items at most.
+    pub(crate) fn parse(query: &PageQuery, most: u32) -> Result<Self, ApiError> {
+        let limit = query.limit.unwrap_or(limits::PAGE_SIZE.min(most));
+        if !(1..=most).contains(&limit) {
+            let detail = format!("limit must be 1 to {most}.");
             return Err(ApiError::invalid(detail).with("field", "limit"));
         }
         Ok(Self {
@@ -89,22 +90,15 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_1_to_100() {
-        let query = |limit| PageQuery {
-            limit,
-            cursor: None,
+    fn limits_are_1_to_the_most() {
+        let parse = |limit, most| {
+            let cursor = None;
+            PageRequest::parse(&PageQuery { limit, cursor }, most)
         };
-        assert!(PageRequest::parse(&query(Some(0))).is_err());
-        assert!(PageRequest::parse(&query(Some(101))).is_err());
-        assert_eq!(
-            PageRequest::parse(&query(None)).expect("fine").to_read(),
-            21
-        );
-        assert_eq!(
-            PageRequest::parse(&query(Some(100)))
-                .expect("fine")
-                .to_read(),
-            101
-        );
+        assert!(parse(Some(0), 100).is_err());
+        assert!(parse(Some(101), 100).is_err());
+        for (limit, most, to_read) in [(None, 100, 21), (Some(100), 100, 101), (None, 5, 6)] {
+            assert_eq!(parse(limit, most).expect("fine").to_read(), to_read);
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use sha2::{Digest, Sha256};
 use sluicegate_core::env::Env;
+use sluicegate_core::limits::Limits;
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{
     AccountStore, Detector, ObjectStore, PostStore, SessionStore, SigningKeyStore, UploadStore,
@@ -87,6 +88,8 @@ pub struct ApiConfig {
     pub waiters_by_account: usize,
     /// How many attempts to log in or sign up are let through.
     pub attempts: AttemptLimits,
+    /// What the contract bounds, or less.
+    pub limits: Limits,
 }
 
 impl Default for ApiConfig {
@@ -106,6 +109,7 @@ impl Default for ApiConfig {
             waiters: 512,
             waiters_by_account: 8,
             attempts: AttemptLimits::default(),
+            limits: Limits::default(),
         }
     }
 }
@@ -222,7 +226,7 @@ impl App {
         };
         let hashing = Gate::new(config.password_hashes, HASH_LINE, HASH_PATIENCE);
         Self {
-            tokens: Tokens::new(state.env.clone(), keyring, &config.issuer, &config.audience),
+            tokens: Tokens::new(state.env.clone(), keyring, config),
             passwords: Passwords::new(state.env.clone(), hashing),
             judging: Gate::new(config.judged_completions, JUDGING_LINE, JUDGING_PATIENCE),
             waiters: Arc::new(Waiters::new(config.waiters, config.waiters_by_account)),

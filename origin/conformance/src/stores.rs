@@ -22,6 +22,7 @@ use sluicegate_core::ports::{
     AccountStore, JobQueue, PostStore, SessionStore, SigningKeyStore, UploadStore,
 };
 use sluicegate_core::post::{NewPost, Post, fingerprint};
+use sluicegate_core::quota::Quota;
 use sluicegate_core::session::NewSession;
 use sluicegate_core::upload::{Completion, Derivative, Maker, MakingClaim, NewUpload, Upload};
 use uuid::Uuid;
@@ -111,6 +112,15 @@ pub fn new_upload(owner: AccountId, purpose: Purpose) -> NewUpload {
     }
 }
 
+/// Bounds open tickets alone.
+pub fn open_tickets(limit: u32) -> Quota {
+    Quota {
+        open_tickets: limit,
+        pictures: u32::MAX,
+        bytes: i64::MAX.unsigned_abs(),
+    }
+}
+
 /// A post that is not written yet.
 pub fn new_post(author: AccountId, body: &str, header: Option<UploadId>) -> NewPost {
     NewPost {
@@ -191,10 +201,11 @@ impl Stores {
     /// A new upload, `ticketed`.
     pub async fn ticket(&self, owner: AccountId, purpose: Purpose) -> Upload {
         let ticket = new_upload(owner, purpose);
-        self.uploads
-            .create_ticket(&ticket, u32::MAX)
-            .await
-            .expect("a ticket")
+        let given = self
+            .uploads
+            .create_ticket(&ticket, &open_tickets(u32::MAX))
+            .await;
+        given.expect("a ticket").0
     }
 
     /// A new upload, `received`.

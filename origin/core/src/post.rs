@@ -2,7 +2,6 @@
 
 use sha2::{Digest, Sha256};
 use sluicegate_contract::ids::{AccountId, PostId, UploadId};
-use sluicegate_contract::limits;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::Moderation;
 
@@ -62,14 +61,14 @@ pub struct PostCursor {
     pub before: PostId,
 }
 
-/// A post's text: trimmed, 1 to 10,000 characters, no NUL (Postgres cannot store it).
-pub fn parse_body(text: &str) -> Result<String, InvalidText> {
+/// A post's text: trimmed, 1 to `limit` characters, no NUL (Postgres cannot store it).
+pub fn parse_body(text: &str, limit: usize) -> Result<String, InvalidText> {
     let body = text.trim();
     let chars = body.chars().count();
-    if chars == 0 || chars > limits::POST_CHARS || body.contains('\0') {
+    if chars == 0 || chars > limit || body.contains('\0') {
         return Err(InvalidText {
             field: "body",
-            rule: format!("must be 1 to {} characters", limits::POST_CHARS),
+            rule: format!("must be 1 to {limit} characters"),
         });
     }
     Ok(body.to_owned())

@@ -207,6 +207,7 @@ async fn the_origin_limits_open_tickets() {
     let answer = send(&edge, "photo.png").await;
     answer.expect_problem(429, "too-many-requests").unwrap();
     assert!(!answer.header("retry-after").is_empty());
+    assert!(answer.header("ratelimit").contains("\"open-tickets\";r=0"));
     // What only edges may ask cannot be asked through the edge.
     let through = edge.send(Method::POST, path, &request).await.unwrap();
     through.expect_problem(404, "not-found").unwrap();

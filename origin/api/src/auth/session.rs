@@ -7,7 +7,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use sluicegate_contract::accounts as wire;
 use sluicegate_contract::ids::{AccountId, SessionId};
-use sluicegate_contract::limits;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::account::Account;
 use sluicegate_core::env::Env;
@@ -73,7 +72,7 @@ pub(crate) async fn grant(
         access_token: app.tokens.issue(account.id, account.role, session).await?,
         refresh_token: refresh.text,
         token_type: "Bearer".to_owned(),
-        expires_in: limits::ACCESS_TOKEN_LIFETIME.as_secs(),
+        expires_in: app.config.limits.access_token_lifetime.as_secs(),
         account: views::account(account),
     })
 }

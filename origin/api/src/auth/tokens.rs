@@ -15,6 +15,7 @@ use sluicegate_core::error::PortError;
 
 use super::keys::{KeySet, Keyring};
 use crate::error::ApiError;
+use crate::state::ApiConfig;
 
 /// Issues and verifies access tokens.
 pub(crate) struct Tokens {
@@ -22,6 +23,7 @@ pub(crate) struct Tokens {
     keyring: Keyring,
     issuer: String,
     audience: String,
+    lifetime: Duration,
 }
 
 /// What a valid token says.
@@ -32,16 +34,17 @@ pub(crate) struct Verified {
 }
 
 impl Tokens {
-    pub(crate) fn new(env: Env, keyring: Keyring, issuer: &str, audience: &str) -> Self {
+    pub(crate) fn new(env: Env, keyring: Keyring, config: &ApiConfig) -> Self {
         Self {
             env,
             keyring,
-            issuer: issuer.to_owned(),
-            audience: audience.to_owned(),
+            issuer: config.issuer.clone(),
+            audience: config.audience.clone(),
+            lifetime: Duration::from_secs(config.limits.access_token_lifetime.as_secs()),
         }
     }
 
-    /// A token that lives for [`limits::ACCESS_TOKEN_LIFETIME`].
+    /// A token that lives for [`Limits::access_token_lifetime`](sluicegate_core::limits::Limits).
     pub(crate) async fn issue(
         &self,
         account: AccountId,
@@ -57,7 +60,7 @@ impl Tokens {
     }
 
     fn claims(&self, account: AccountId, role: Role, session: SessionId) -> JWTClaims<TokenClaims> {
-        let lifetime = Duration::from_secs(limits::ACCESS_TOKEN_LIFETIME.as_secs());
+        let lifetime = self.lifetime;
         let now = self.now();
         let mut claims = Claims::with_custom_claims(TokenClaims { sid: session, role }, lifetime);
         claims.issued_at = Some(now);

@@ -1,6 +1,7 @@
 //! What handlers read from a request, with our problems where it cannot be read.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody, JsonRejection};
@@ -8,31 +9,31 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
-use sluicegate_contract::limits;
 use sluicegate_contract::problem::ProblemType;
 
 use crate::error::ApiError;
+use crate::state::App;
 
 /// How long a body of at most 1 MiB may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(20);
 
-/// A JSON body of at most [`limits::JSON_BODY`] bytes.
+/// A JSON body, not larger than allowed.
 pub(crate) struct Json<T>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let body = axum::Json::<T>::from_request(request, state);
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let body = axum::Json::<T>::from_request(request, app);
         match tokio::time::timeout(BODY_TIME, body).await {
             Ok(Ok(axum::Json(body))) => Ok(Self(body)),
-            Ok(Err(rejection)) => Err(unreadable(&rejection)),
+            Ok(Err(rejection)) => Err(unreadable(&rejection, app.config.limits.json_body)),
             Err(_) => Err(ApiError::new(ProblemType::RequestTimeout)),
         }
     }
 }
 
-fn unreadable(rejection: &JsonRejection) -> ApiError {
+fn unreadable(rejection: &JsonRejection, limit: usize) -> ApiError {
     match rejection {
         JsonRejection::MissingJsonContentType(_) => {
             ApiError::new(ProblemType::UnsupportedMediaType)
@@ -40,11 +41,11 @@ fn unreadable(rejection: &JsonRejection) -> ApiError {
         }
         JsonRejection::BytesRejection(BytesRejection::FailedToBufferBody(
             FailedToBufferBody::LengthLimitError(_),
-        )) => ApiError::new(ProblemType::TooLarge).with("limit", limits::JSON_BODY),
+        )) => ApiError::new(ProblemType::TooLarge).with("limit", limit),
         JsonRejection::BytesRejection(rejection)
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE =>
         {
-            ApiError::new(ProblemType::TooLarge).with("limit", limits::JSON_BODY)
+            ApiError::new(ProblemType::TooLarge).with("limit", limit)
         }
         JsonRejection::JsonDataError(error) => ApiError::invalid(error.body_text()),
         JsonRejection::JsonSyntaxError(_) => ApiError::invalid("The body is not JSON."),

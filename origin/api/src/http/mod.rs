@@ -4,5 +4,6 @@ pub(crate) mod around;
 pub(crate) mod client;
 pub(crate) mod extract;
 pub(crate) mod panics;
+pub(crate) mod rate_limit;
 pub(crate) mod time_limit;
 pub(crate) mod trace;

@@ -16,6 +16,7 @@ mod grants;
 mod health;
 mod posts;
 mod profiles;
+mod quotas;
 mod replicas;
 mod sessions;
 mod support;

@@ -87,23 +87,6 @@ async fn the_edge_key_is_demanded_where_one_is_set() {
 }
 
 #[tokio::test]
-async fn the_21st_open_ticket_is_refused() {
-    let world = World::new().await;
-    let ada = world.sign_up("ada").await;
-    for _ in 0..20 {
-        world.ticket(&ada, "avatar", 100).await;
-    }
-    let ask = || {
-        call("POST", "/edge/v1/upload-tickets")
-            .token(&ada.access)
-            .json(&json!({ "purpose": "avatar", "content_length": 9 }))
-    };
-    let refused = ask().send(&world.origin).await;
-    assert_ne!(refused.header("retry-after"), "");
-    refused.problem(429, "too-many-requests");
-}
-
-#[tokio::test]
 async fn completing_commits_the_upload_and_its_job_once() {
     let world = World::new().await;
     let ada = world.sign_up("ada").await;

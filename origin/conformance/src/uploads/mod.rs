@@ -7,6 +7,7 @@
 )]
 
 mod making;
+mod quotas;
 mod tickets;
 mod verdicts;
 
@@ -14,6 +15,7 @@ use crate::promises::promises;
 use crate::stores::Stores;
 
 pub use making::*;
+pub use quotas::*;
 pub use tickets::*;
 pub use verdicts::*;
 
@@ -22,6 +24,10 @@ promises!(Stores:
     limits_open_tickets,
     gives_tickets_up,
     limits_open_tickets_that_come_at_once,
+    limits_a_day_of_those_that_come_at_once,
+    counts_what_a_day_brought,
+    counts_what_was_rejected,
+    gives_shares_back,
     completes_with_a_job,
     completes_once,
     completes_no_expired_ticket,

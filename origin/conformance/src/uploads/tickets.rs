@@ -2,17 +2,22 @@ use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::uploads::{Moderation, Purpose, UploadState};
 use sluicegate_core::job::JobState;
 use sluicegate_core::moderation::{Outcome, Subject};
-use sluicegate_core::ports::CreateTicketError;
 use sluicegate_core::upload::Completion;
 use tokio::task::JoinSet;
 
-use crate::stores::{ETAG, Stores, at, derivative, id, image_job, new_upload, record};
+use crate::stores::{
+    ETAG, Stores, at, derivative, id, image_job, new_upload, open_tickets, record,
+};
 
 /// A ticket is found as it was given.
 pub async fn keeps_tickets(stores: &Stores) {
     let owner = stores.account().await;
     let new = new_upload(owner.id, Purpose::PostHeader);
-    let upload = stores.uploads.create_ticket(&new, 1).await.unwrap();
+    let (upload, _) = stores
+        .uploads
+        .create_ticket(&new, &open_tickets(1))
+        .await
+        .unwrap();
     assert_eq!(
         (upload.id, upload.owner, upload.purpose),
         (new.id, owner.id, new.purpose)
@@ -36,57 +41,6 @@ pub async fn keeps_tickets(stores: &Stores) {
     );
     assert_eq!(stores.uploads.upload(new.id).await.unwrap(), Some(upload));
     assert_eq!(stores.uploads.upload(UploadId(id())).await.unwrap(), None);
-}
-
-/// Complete and expired ones do not count, nor do those of others.
-pub async fn limits_open_tickets(stores: &Stores) {
-    let (owner, other) = (stores.account().await, stores.account().await);
-    let open = |account, seconds| {
-        let mut new = new_upload(account, Purpose::Avatar);
-        new.created_at = at(seconds);
-        new.expires_at = at(seconds + 100);
-        async move { stores.uploads.create_ticket(&new, 2).await }
-    };
-    let first = open(owner.id, 0).await.unwrap();
-    open(owner.id, 50).await.unwrap();
-    assert!(matches!(
-        open(owner.id, 60).await,
-        Err(CreateTicketError::TooManyOpen)
-    ));
-    open(other.id, 60).await.unwrap();
-    stores
-        .uploads
-        .complete(first.id, ETAG, &image_job(&first), at(61))
-        .await
-        .unwrap();
-    open(owner.id, 62).await.unwrap();
-    assert!(matches!(
-        open(owner.id, 63).await,
-        Err(CreateTicketError::TooManyOpen)
-    ));
-    open(owner.id, 150).await.unwrap();
-}
-
-/// The limit holds, however many ask at once.
-pub async fn limits_open_tickets_that_come_at_once(stores: &Stores) {
-    let owner = stores.account().await;
-    let mut asked = JoinSet::new();
-    for _ in 0..12 {
-        let uploads = stores.uploads.clone();
-        asked.spawn(async move {
-            uploads
-                .create_ticket(&new_upload(owner.id, Purpose::Avatar), 5)
-                .await
-                .is_ok()
-        });
-    }
-    let given = asked
-        .join_all()
-        .await
-        .into_iter()
-        .filter(|given| *given)
-        .count();
-    assert_eq!(given, 5);
 }
 
 /// The upload is `received`, and its job is there.
@@ -211,7 +165,11 @@ pub async fn completes_what_was_judged_before(stores: &Stores) {
 pub async fn gives_tickets_up(stores: &Stores) {
     let owner = stores.account().await;
     let new = new_upload(owner.id, Purpose::Avatar);
-    let upload = stores.uploads.create_ticket(&new, 1).await.unwrap();
+    let (upload, _) = stores
+        .uploads
+        .create_ticket(&new, &open_tickets(1))
+        .await
+        .unwrap();
     let given_up = stores.uploads.abandon(new.id).await.unwrap().unwrap();
     assert_eq!(given_up.state, UploadState::Expired);
     assert!(given_up.revision > upload.revision);
@@ -225,7 +183,11 @@ pub async fn gives_tickets_up(stores: &Stores) {
     assert!(matches!(late, Completion::Refused(_)), "{late:?}");
 
     let next = new_upload(owner.id, Purpose::Avatar);
-    let next = stores.uploads.create_ticket(&next, 1).await.unwrap();
+    let (next, _) = stores
+        .uploads
+        .create_ticket(&next, &open_tickets(1))
+        .await
+        .unwrap();
     stores
         .uploads
         .complete(next.id, ETAG, &image_job(&next), at(1))

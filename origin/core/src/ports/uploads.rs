@@ -8,14 +8,15 @@ use super::jobs::{Burial, SettleError};
 use crate::error::PortError;
 use crate::job::{Lease, NewJob};
 use crate::moderation::Record;
+use crate::quota::{Quota, QuotaReached, Usage};
 use crate::upload::{Completion, Derivative, Maker, MakingClaim, NewUpload, Upload};
 
 /// Why no ticket was given.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateTicketError {
-    /// The owner has as many open tickets as allowed.
-    #[error("too many open tickets")]
-    TooManyOpen,
+    /// The owner has used up a quota.
+    #[error("the quota {} is used up", .0.bound.as_str())]
+    QuotaReached(QuotaReached),
     /// The database could not do it.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -34,12 +35,17 @@ pub enum ImageVerdict {
 /// Uploads and their pictures. Every change adds one to the upload's revision.
 #[async_trait]
 pub trait UploadStore: Send + Sync {
-    /// Gives a ticket unless the owner has `open_limit` that are neither complete nor expired.
+    /// Gives a ticket if that stays within the quota, and says what is used with it. Tickets of one owner
+    /// are counted one after the other, so that no number of calls at once passes a bound.
+    ///
+    /// Counted is what the rows of the last [`WINDOW`](crate::quota::WINDOW) say, and so a row that is
+    /// younger must not be deleted. An open ticket counts with the length that it allows; one that was given
+    /// up or ran out does not count: of it nothing has arrived.
     async fn create_ticket(
         &self,
         upload: &NewUpload,
-        open_limit: u32,
-    ) -> Result<Upload, CreateTicketError>;
+        quota: &Quota,
+    ) -> Result<(Upload, Usage), CreateTicketError>;
 
     /// The upload.
     async fn upload(&self, id: UploadId) -> Result<Option<Upload>, PortError>;

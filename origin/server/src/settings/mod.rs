@@ -2,6 +2,7 @@
 //!
 //! `settings.env` beside this crate is the reference of every variable; a test keeps the two in step.
 
+mod limits;
 mod reader;
 mod secret;
 
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sluicegate_core::limits::Limits;
 use sluicegate_core::text::TextPolicy;
 
 pub use reader::{Shown, WrongSetting, WrongSettings};
@@ -52,6 +54,8 @@ pub struct Settings {
     pub moderation: ModerationSettings,
     /// How much is done at once.
     pub work: WorkSettings,
+    /// What clients may do.
+    pub limits: Limits,
     /// How long requests and jobs may go on after the signal to stop.
     pub drain: Duration,
     /// How logs look.
@@ -179,6 +183,7 @@ impl Settings {
             edge_key: reader.long_secret("EDGE_KEY", EDGE_KEY_BYTES),
             moderation,
             work: work(&mut reader),
+            limits: limits::limits(&mut reader),
             drain: Duration::from_secs(reader.number("DRAIN_SECONDS", "25", 1..=3_600).into()),
             log: log_format(&mut reader),
             log_filter: log_filter(&mut reader),

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use sluicegate_core::limits::Limits;
 use sluicegate_origin::settings::{LogFormat, ModelApi, REFERENCE, Settings, WrongSettings};
 
 fn parse(given: &[(&str, &str)]) -> Result<Settings, WrongSettings> {
@@ -15,6 +16,31 @@ fn nothing_needs_to_be_set() {
     assert!(settings.database.is_none() && settings.objects.is_none());
     assert!(!settings.moderation.image_async && !settings.moderation.content_async);
     assert_eq!(settings.log, LogFormat::Pretty);
+}
+
+#[test]
+fn limits_are_the_contracts_and_can_only_be_lowered() {
+    let defaults = parse(&[]).expect("defaults are right").limits;
+    assert_eq!(defaults, Limits::default());
+    let lower = parse(&[("LIMIT_OPEN_TICKETS", "3"), ("LIMIT_TICKET_SECONDS", "60")]);
+    let lower = lower.expect("is right").limits;
+    assert_eq!(lower.quota.open_tickets, 3);
+    assert_eq!(lower.ticket_lifetime.as_secs(), 60);
+    for (name, _) in documented() {
+        let Some(default) = name.strip_prefix("LIMIT_").and(default_of(name)) else {
+            continue;
+        };
+        let more = (default + 1).to_string();
+        let wrong = parse(&[(name, more.as_str())]).expect_err("must be refused");
+        assert_eq!(wrong.0.first().map(|wrong| wrong.name), Some(name));
+    }
+    let wrong = parse(&[("LIMIT_BYTES_A_DAY", "10485759")]).expect_err("must be refused");
+    assert!(wrong.to_string().contains("LIMIT_PICTURE_BYTES"), "{wrong}");
+}
+
+fn default_of(name: &str) -> Option<u64> {
+    let (_, default) = documented().into_iter().find(|(known, _)| *known == name)?;
+    default.parse().ok()
 }
 
 /// `NAME=default` of each line of the reference, in its order.

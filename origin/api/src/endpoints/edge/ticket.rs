@@ -3,26 +3,26 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::limits;
 use sluicegate_contract::media::MediaKey;
 use sluicegate_contract::problem::ProblemType;
+use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::{PresignedPut, Ticket, TicketRequest};
 use sluicegate_core::ports::{CreateTicketError, PutGrant, Reach};
+use sluicegate_core::quota::{Bound, Quota, QuotaReached};
 use sluicegate_core::upload::{NewUpload, staged_object};
 
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::http::client::Edge;
-use crate::http::extract;
+use crate::http::{extract, rate_limit};
 use crate::state::App;
 
 /// How long after the last moment at which the URL works `complete` is still taken: as long as a
 /// transfer that began in that moment may last.
 const GRACE: Duration = limits::UPLOAD_REQUEST_TIME;
-/// What clients are told to wait when they have too many open tickets, in seconds.
-const OPEN_RETRY: u32 = 60;
 
 /// `POST /edge/v1/upload-tickets`
 pub(crate) async fn handler(
@@ -30,8 +30,9 @@ pub(crate) async fn handler(
     _: Edge,
     caller: Caller,
     extract::Json(request): extract::Json<TicketRequest>,
-) -> Result<(StatusCode, Json<Ticket>), ApiError> {
-    check_length(request.content_length)?;
+) -> Result<(StatusCode, HeaderMap, Json<Ticket>), ApiError> {
+    let limits = &app.config.limits;
+    check_length(request.content_length, limits.picture_bytes)?;
     let sha256 = request.sha256.as_deref().map(parse_sha256).transpose()?;
     let now = app.env.now();
     let id = UploadId(app.env.new_id());
@@ -41,18 +42,21 @@ pub(crate) async fn handler(
         purpose: request.purpose,
         length: request.content_length,
         created_at: now,
-        expires_at: now.plus(limits::TICKET_LIFETIME).plus(GRACE),
+        expires_at: now.plus(limits.ticket_lifetime).plus(GRACE),
     };
-    app.uploads
-        .create_ticket(&upload, limits::OPEN_TICKETS)
-        .await
-        .map_err(refused)?;
+    let usage = match app.uploads.create_ticket(&upload, &limits.quota).await {
+        Ok((_, usage)) => usage,
+        Err(CreateTicketError::QuotaReached(reached)) => {
+            return Err(used_up(&limits.quota, &reached, now));
+        }
+        Err(CreateTicketError::Port(error)) => return Err(error.into()),
+    };
 
     let grant = PutGrant {
         key: &staged_object(id),
         length: request.content_length,
         sha256,
-        lifetime: limits::TICKET_LIFETIME,
+        lifetime: limits.ticket_lifetime,
         reach: Reach::Edge,
     };
     let put = app.objects.presign_put(&grant, now).await?;
@@ -64,6 +68,7 @@ pub(crate) async fn handler(
     let key = MediaKey(id);
     Ok((
         StatusCode::CREATED,
+        rate_limit::headers(&limits.quota, &usage, None),
         Json(Ticket {
             id,
             key,
@@ -73,14 +78,14 @@ pub(crate) async fn handler(
     ))
 }
 
-fn check_length(length: u64) -> Result<(), ApiError> {
+fn check_length(length: u64, limit: u64) -> Result<(), ApiError> {
     if length == 0 {
         return Err(
             ApiError::invalid("content_length must be at least 1.").with("field", "content_length")
         );
     }
-    if length > limits::PICTURE_BYTES {
-        return Err(ApiError::new(ProblemType::TooLarge).with("limit", limits::PICTURE_BYTES));
+    if length > limit {
+        return Err(ApiError::new(ProblemType::TooLarge).with("limit", limit));
     }
     Ok(())
 }
@@ -97,14 +102,22 @@ fn parse_sha256(text: &str) -> Result<[u8; 32], ApiError> {
     }
 }
 
-fn refused(error: CreateTicketError) -> ApiError {
-    match error {
-        CreateTicketError::TooManyOpen => ApiError::new(ProblemType::TooManyRequests)
-            .detail("Too many uploads were begun and not completed.")
-            .with("limit", limits::OPEN_TICKETS)
-            .retry_after(OPEN_RETRY),
-        CreateTicketError::Port(error) => error.into(),
-    }
+/// 429. Members and header name the quota, and when the same ticket can be had at the soonest.
+fn used_up(quota: &Quota, reached: &QuotaReached, now: Timestamp) -> ApiError {
+    let detail = match reached.bound {
+        Bound::OpenTickets => "Too many uploads were begun and not completed.",
+        Bound::Pictures => "As many pictures as allowed were sent in the last 24 hours.",
+        Bound::Bytes => "As many bytes as allowed were sent in the last 24 hours.",
+    };
+    let ms = reached.retry_at.since(now).as_millis();
+    let seconds = u32::try_from(ms.div_ceil(1_000)).unwrap_or(u32::MAX).max(1);
+    let headers = rate_limit::headers(quota, &reached.usage, Some((reached.bound, seconds)));
+    ApiError::new(ProblemType::TooManyRequests)
+        .detail(detail)
+        .with("quota", reached.bound.as_str())
+        .with("limit", quota.size(reached.bound))
+        .retry_after(seconds)
+        .headers(headers)
 }
 
 #[cfg(test)]
@@ -126,10 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_1_to_10_mib() {
-        assert!(check_length(0).is_err());
-        assert!(check_length(1).is_ok());
-        assert!(check_length(limits::PICTURE_BYTES).is_ok());
-        assert!(check_length(limits::PICTURE_BYTES + 1).is_err());
+    fn lengths_are_1_to_the_limit() {
+        assert!(check_length(0, 10).is_err());
+        assert!(check_length(1, 10).is_ok());
+        assert!(check_length(10, 10).is_ok());
+        assert!(check_length(11, 10).is_err());
     }
 }

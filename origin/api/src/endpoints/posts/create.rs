@@ -39,7 +39,7 @@ pub(crate) async fn handler(
     Trace(traceparent): Trace,
     extract::Json(request): extract::Json<Request>,
 ) -> Result<Response, ApiError> {
-    let body = parse_body(&request.body)?;
+    let body = parse_body(&request.body, app.config.limits.post_chars)?;
     let now = app.env.now();
     if app.config.content_sync {
         check(&app, caller.account, &body, now).await?;

@@ -28,7 +28,7 @@ pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     Parameters(query): Parameters<PageQuery>,
 ) -> Result<Json<Page<Post>>, ApiError> {
-    let request = PageRequest::parse(&query)?;
+    let request = PageRequest::parse(&query, app.config.limits.page_size)?;
     let posts = app
         .posts
         .list(None, request.cursor, request.to_read())

@@ -31,7 +31,7 @@ pub(crate) async fn handler(
     Name(handle): Name<String>,
     Parameters(query): Parameters<PageQuery>,
 ) -> Result<Json<Page<Post>>, ApiError> {
-    let request = PageRequest::parse(&query)?;
+    let request = PageRequest::parse(&query, app.config.limits.page_size)?;
     let author = by_handle(&app, &handle).await?;
     let posts = app
         .posts

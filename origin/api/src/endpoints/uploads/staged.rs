@@ -2,6 +2,7 @@
 
 use sluicegate_contract::limits;
 use sluicegate_contract::problem::ProblemType;
+use sluicegate_core::limits::Limits;
 use sluicegate_core::ports::ObjectInfo;
 use sluicegate_core::upload::Upload;
 use sluicegate_core::wake::Wake;
@@ -25,7 +26,7 @@ pub(super) async fn check(app: &App, upload: &Upload) -> Result<Option<String>, 
     let Some(head) = app.objects.read_start(&key, looked_at, &info.etag).await? else {
         return Ok(None);
     };
-    match fault(&head, &info) {
+    match fault(&head, &info, &app.config.limits) {
         None => Ok(Some(info.etag)),
         Some(reason) => Err(refuse(app, upload, reason).await?),
     }
@@ -44,10 +45,12 @@ pub(super) fn not_there() -> ApiError {
 }
 
 /// What speaks against the file, as a stable word.
-fn fault(head: &[u8], info: &ObjectInfo) -> Option<&'static str> {
+fn fault(head: &[u8], info: &ObjectInfo, limits: &Limits) -> Option<&'static str> {
     match inspect(head, info.length) {
         Inspection::Picture(picture) if picture.animated => Some("animated"),
-        Inspection::Picture(picture) if too_many_pixels(&picture) => Some("too_many_pixels"),
+        Inspection::Picture(picture) if too_many_pixels(&picture, limits) => {
+            Some("too_many_pixels")
+        }
         Inspection::Picture(_) => None,
         Inspection::Refused(Refusal::Unsupported) => Some("unsupported"),
         // More than this is not looked at: what the head does not tell is not there.
@@ -55,11 +58,11 @@ fn fault(head: &[u8], info: &ObjectInfo) -> Option<&'static str> {
     }
 }
 
-fn too_many_pixels(picture: &Picture) -> bool {
+fn too_many_pixels(picture: &Picture, limits: &Limits) -> bool {
     let pixels = u64::from(picture.width) * u64::from(picture.height);
-    picture.width > limits::PICTURE_SIDE
-        || picture.height > limits::PICTURE_SIDE
-        || pixels > limits::PICTURE_PIXELS
+    picture.width > limits.picture_side
+        || picture.height > limits.picture_side
+        || pixels > limits.picture_pixels
 }
 
 #[cfg(test)]
@@ -82,9 +85,12 @@ mod tests {
             height,
             animated: false,
         };
-        assert!(!too_many_pixels(&picture(12_000, 4_000)));
-        assert!(too_many_pixels(&picture(12_001, 1)));
-        assert!(too_many_pixels(&picture(8_000, 8_000)));
+        assert!(!too_many_pixels(
+            &picture(12_000, 4_000),
+            &Limits::default()
+        ));
+        assert!(too_many_pixels(&picture(12_001, 1), &Limits::default()));
+        assert!(too_many_pixels(&picture(8_000, 8_000), &Limits::default()));
     }
 
     #[test]
@@ -96,6 +102,7 @@ mod tests {
                     etag: String::new(),
                     length: head.len() as u64,
                 },
+                &Limits::default(),
             )
         };
         assert_eq!(

@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use sluicegate_contract::ids::UploadId;
-use sluicegate_contract::limits;
 use sluicegate_core::upload::Upload;
 use tokio::time::Instant;
 
@@ -21,7 +20,7 @@ use crate::views;
 
 #[derive(Deserialize)]
 pub(crate) struct Query {
-    /// Seconds to wait for a change; more than [`limits::LONG_POLL_SECONDS`] counts as that.
+    /// Seconds to wait for a change; more than the limit counts as that.
     wait: Option<u64>,
     /// The revision that the client knows; the one at the time of the call if absent.
     revision: Option<u64>,
@@ -80,7 +79,7 @@ async fn changed(app: &App, upload: Upload, known: u64, wait: u64) -> Result<Upl
     let Some(_place) = app.waiters.enter(upload.owner) else {
         return Ok(upload);
     };
-    let wait = Duration::from_secs(wait.min(limits::LONG_POLL_SECONDS));
+    let wait = Duration::from_secs(wait).min(app.config.limits.long_poll);
     let found = wait_until(app, upload.id, Instant::now() + wait, enough).await?;
     found.ok_or_else(ApiError::not_found)
 }

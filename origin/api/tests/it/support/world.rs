@@ -109,6 +109,16 @@ impl World {
         Person::of(&session.expect(201))
     }
 
+    /// Another session of somebody who signed up.
+    pub(crate) async fn log_in(&self, handle: &str) -> Person {
+        let request = json!({ "handle": handle, "password": "correct horse" });
+        let session = call("POST", "/v1/sessions")
+            .json(&request)
+            .send(&self.origin)
+            .await;
+        Person::of(&session.expect(201))
+    }
+
     /// A ticket for that many bytes.
     pub(crate) async fn ticket(&self, person: &Person, purpose: &str, length: usize) -> UploadId {
         let request = json!({ "purpose": purpose, "content_length": length });

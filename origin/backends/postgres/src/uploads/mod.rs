@@ -13,6 +13,7 @@ use sluicegate_core::error::PortError;
 use sluicegate_core::job::{Lease, NewJob};
 use sluicegate_core::moderation::{Record, Subject};
 use sluicegate_core::ports::{Burial, CreateTicketError, ImageVerdict, SettleError, UploadStore};
+use sluicegate_core::quota::{Quota, Usage};
 use sluicegate_core::upload::{Completion, Derivative, Maker, MakingClaim, NewUpload, Upload};
 use sqlx::PgPool;
 
@@ -27,13 +28,13 @@ impl UploadStore for PgUploads {
     async fn create_ticket(
         &self,
         upload: &NewUpload,
-        open_limit: u32,
-    ) -> Result<Upload, CreateTicketError> {
+        quota: &Quota,
+    ) -> Result<(Upload, Usage), CreateTicketError> {
         let created = self
             .0
-            .run(ticket::create(&self.0.pool, upload, open_limit))
+            .run(ticket::create(&self.0.pool, upload, quota))
             .await?;
-        created.ok_or(CreateTicketError::TooManyOpen)
+        created.map_err(CreateTicketError::QuotaReached)
     }
 
     async fn upload(&self, id: UploadId) -> Result<Option<Upload>, PortError> {

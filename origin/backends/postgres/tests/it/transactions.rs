@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use sluicegate_conformance::stores::{
-    ETAG, Stores, at, image_job, new_post, new_upload, post_job, record,
+    ETAG, Stores, at, image_job, new_post, new_upload, open_tickets, post_job, record,
 };
 use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_contract::uploads::{Purpose, UploadState};
@@ -93,7 +93,8 @@ async fn tickets_of_one_owner_are_counted_one_after_the_other() {
     for _ in 0..2 {
         let uploads = stores.uploads.clone();
         let ticket = new_upload(owner.id, Purpose::Avatar);
-        asked.spawn(async move { uploads.create_ticket(&ticket, 1).await.is_ok() });
+        let quota = open_tickets(1);
+        asked.spawn(async move { uploads.create_ticket(&ticket, &quota).await.is_ok() });
     }
     wait_for_waiters(&pool, 2).await;
     first.commit().await.unwrap();

@@ -13,6 +13,7 @@ use sluicegate_core::job::{JobState, JobView, ModerateImage, NewJob, POST_QUEUE,
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{AccountStore, ClaimRequest, JobQueue};
 use sluicegate_core::post::{NewPost, fingerprint};
+use sluicegate_core::quota::Quota;
 use sluicegate_core::session::NewSession;
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::upload::{Maker, NewUpload, Upload, staged_object};
@@ -247,7 +248,7 @@ impl World {
         };
         self.context
             .uploads
-            .create_ticket(&upload, 20)
+            .create_ticket(&upload, &Quota::default())
             .await
             .unwrap();
         let staged = staged_object(id);

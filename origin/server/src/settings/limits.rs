@@ -1,0 +1,44 @@
+use std::time::Duration;
+
+use sluicegate_core::limits::Limits;
+
+use super::reader::Reader;
+
+/// Each default is the contract's limit and the largest value that is taken; a test of the reference holds
+/// the texts to the constants.
+pub(super) fn limits(reader: &mut Reader<'_>) -> Limits {
+    let most = Limits::default();
+    let mut limit = |name, default: &'static str, least: u32| {
+        let largest = default.parse().unwrap_or(least);
+        reader.number(name, default, least..=largest)
+    };
+    let mut limits = Limits {
+        picture_bytes: limit("LIMIT_PICTURE_BYTES", "10485760", 1).into(),
+        picture_side: limit("LIMIT_PICTURE_SIDE", "12000", 1),
+        picture_pixels: limit("LIMIT_PICTURE_PIXELS", "50000000", 1).into(),
+        json_body: size(limit("LIMIT_JSON_BYTES", "1048576", 1_024)),
+        post_chars: size(limit("LIMIT_POST_CHARACTERS", "10000", 1)),
+        ticket_lifetime: seconds(limit("LIMIT_TICKET_SECONDS", "600", 10)),
+        access_token_lifetime: seconds(limit("LIMIT_ACCESS_TOKEN_SECONDS", "900", 60)),
+        long_poll: seconds(limit("LIMIT_LONG_POLL_SECONDS", "25", 1)),
+        page_size: limit("LIMIT_PAGE_ITEMS", "100", 1),
+        ..most
+    };
+    limits.quota.open_tickets = limit("LIMIT_OPEN_TICKETS", "20", 1);
+    limits.quota.pictures = limit("LIMIT_PICTURES_A_DAY", "200", 1);
+    limits.quota.bytes = limit("LIMIT_BYTES_A_DAY", "524288000", 1).into();
+    if limits.quota.bytes < limits.picture_bytes {
+        let rule =
+            "must be at least LIMIT_PICTURE_BYTES: else pictures are allowed that nobody may send";
+        reader.wrong("LIMIT_BYTES_A_DAY", rule);
+    }
+    limits
+}
+
+fn seconds(number: u32) -> Duration {
+    Duration::from_secs(number.into())
+}
+
+fn size(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
