@@ -189,6 +189,11 @@ pub struct Upload {
     pub status: UploadState,
     /// What moderation says.
     pub moderation: Moderation,
+    /// Whether a verdict is still to come. `true`: somebody is configured to judge it and has not yet, be
+    /// it that they are slow or down. `false`: it was judged, or is over, or nobody is there to judge it and
+    /// it stays [`Moderation::Unreviewed`]. Absent: the origin is older than this member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moderation_expected: Option<bool>,
     /// Why it was rejected: a stable word, e.g. `broken`, `too_many_pixels`, `unsafe`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -217,13 +222,53 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// Whether nothing more will happen by itself: made and judged, or over. With no detector
-    /// configured a picture stays [`Moderation::Unreviewed`] for ever, so that alone is no reason to wait.
+    /// Whether nothing more will happen by itself: made, and no verdict is to come; or over.
     pub fn is_settled(&self) -> bool {
         match self.status {
-            UploadState::Ready => self.moderation != Moderation::Unreviewed,
+            UploadState::Ready => {
+                self.moderation != Moderation::Unreviewed || self.moderation_expected == Some(false)
+            }
             UploadState::Rejected | UploadState::Failed | UploadState::Expired => true,
             UploadState::Ticketed | UploadState::Received | UploadState::Processing => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn upload(status: &str, moderation: &str, expected: Option<bool>) -> Upload {
+        let mut upload = serde_json::json!({
+            "id": "01890a5d-ac96-774b-bcce-b302099a8057",
+            "key": "01890a5d-ac96-774b-bcce-b302099a8057.webp",
+            "url": "/media/01890a5d-ac96-774b-bcce-b302099a8057.webp",
+            "purpose": "avatar",
+            "status": status,
+            "moderation": moderation,
+            "revision": 3,
+            "created_at": "2026-11-24T12:00:00.000Z",
+        });
+        if let Some(expected) = expected {
+            upload["moderation_expected"] = expected.into();
+        }
+        serde_json::from_value(upload).expect("an upload")
+    }
+
+    #[test]
+    fn a_picture_that_is_made_is_settled_when_no_verdict_is_to_come() {
+        assert!(!upload("ready", "unreviewed", Some(true)).is_settled());
+        assert!(upload("ready", "unreviewed", Some(false)).is_settled());
+        assert!(upload("ready", "passed", Some(false)).is_settled());
+        assert!(!upload("received", "unreviewed", Some(false)).is_settled());
+        assert!(upload("failed", "unreviewed", Some(false)).is_settled());
+    }
+
+    #[test]
+    fn an_older_origin_says_nothing_of_verdicts_to_come() {
+        let old = upload("ready", "unreviewed", None);
+        assert!(!old.is_settled());
+        let json = serde_json::to_value(&old).expect("serialises");
+        assert_eq!(json.get("moderation_expected"), None);
     }
 }

@@ -2,6 +2,11 @@
 // refreshed once, and calls that meet it together share that one refresh.
 
 const STORE = "sluicegate.session";
+// Milliseconds: between two event streams, as the server's `retry` says and then more; and for how
+// long an upload is followed.
+const PAUSE = 2_000;
+const PAUSE_MAX = 30_000;
+const FOLLOWED = 3_600_000;
 
 export let session = read();
 
@@ -102,34 +107,46 @@ export async function upload(file, purpose, progress) {
   }
 }
 
-/** Follows an upload until nothing more happens; yields each change. Resumes where the server ends. */
-export async function* follow(id) {
+/**
+ * Follows an upload until nothing more happens; yields each change. A stream is resumed where it ended,
+ * with growing pauses if it ended early and without news, for an hour at most. `signal` ends it.
+ */
+export async function* follow(id, signal) {
   let last = "";
-  for (let attempt = 0; attempt < 30; attempt += 1) {
-    const response = await request(`/v1/uploads/${id}/events`, {
-      headers: last ? { "last-event-id": last } : {},
-    });
-    let settled = false;
-    for await (const event of events(response.body)) {
-      last = event.id;
-      const state = JSON.parse(event.data);
-      settled = isSettled(state);
-      yield state;
+  let pause = PAUSE;
+  for (const end = Date.now() + FOLLOWED; Date.now() < end;) {
+    const [before, opened] = [last, Date.now()];
+    try {
+      const response = await request(`/v1/uploads/${id}/events`, {
+        headers: last ? { "last-event-id": last } : {},
+        signal,
+      });
+      for await (const event of events(response.body)) {
+        last = event.id;
+        const state = JSON.parse(event.data);
+        yield state;
+        if (isSettled(state)) return;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      // An answer that says no is an answer. A server that is full or away is asked again.
+      if (error instanceof Problem && error.status < 500 && error.status !== 429) throw error;
     }
-    if (settled) return;
-    const state = await json("GET", `/v1/uploads/${id}`);
-    if (isSettled(state) || state.status === "ready") {
-      yield state;
-      return;
-    }
-    // As long as the server's `retry` says: a server that is full ends a stream at once.
-    await new Promise((resume) => { setTimeout(resume, 2000); });
+    const fruitless = last === before && Date.now() - opened < PAUSE_MAX;
+    pause = fruitless ? Math.min(pause * 2, PAUSE_MAX) : PAUSE;
+    await new Promise((resume) => { setTimeout(resume, pause); });
+    if (signal.aborted) return;
   }
 }
 
 function isSettled(upload) {
   return ["rejected", "failed", "expired"].includes(upload.status)
-    || (upload.status === "ready" && upload.moderation !== "unreviewed");
+    || (upload.status === "ready" && !awaitsVerdict(upload));
+}
+
+/** Whether somebody is configured to judge it, and has not yet. */
+export function awaitsVerdict(upload) {
+  return upload.moderation === "unreviewed" && upload.moderation_expected !== false;
 }
 
 // EventSource cannot send a token, so the stream is read by hand.

@@ -10,6 +10,8 @@ const make = (tag, properties = {}, ...children) => {
 
 let postPicture = null;
 let nextPosts = null;
+// Ends the following of the upload before: there is one place to show it.
+let following = new AbortController();
 
 // --- messages -----------------------------------------------------------------------------------
 
@@ -86,12 +88,14 @@ $("account-form").addEventListener("submit", (event) => {
 });
 
 $("log-out").addEventListener("click", () => attempt(null, async () => {
+  following.abort();
   await api.json("DELETE", "/v1/sessions/current").catch(() => {});
   api.keep(null);
   showAccount();
 }));
 
 addEventListener("session-ended", () => {
+  following.abort();
   showAccount();
   say("Your session has ended. Log in again.");
 });
@@ -102,6 +106,10 @@ function stage(name, text, failed = false) {
   const item = document.querySelector(`#stages [data-stage=${name}]`);
   item.className = failed ? "failed" : "done";
   item.querySelector("time").textContent = text;
+}
+
+function wait(name, text) {
+  document.querySelector(`#stages [data-stage=${name}] time`).textContent = text;
 }
 
 function startJourney() {
@@ -116,8 +124,8 @@ function startJourney() {
 const clockTime = (iso) => new Date(iso).toLocaleTimeString([], { hour12: false });
 const between = (from, to) => `${Math.max(0, new Date(to) - new Date(from))} ms later`;
 
-/** Shows how far an upload has come; `last` says that nothing more will happen. */
-function showStages(upload, last) {
+/** Shows how far an upload has come. */
+function showStages(upload) {
   if (upload.received_at) {
     stage("received", `${clockTime(upload.received_at)}, ${between(upload.created_at, upload.received_at)}`);
   }
@@ -125,8 +133,10 @@ function showStages(upload, last) {
   if (upload.moderated_at) {
     const text = `${upload.moderation}, ${between(upload.ready_at ?? upload.received_at, upload.moderated_at)}`;
     stage("moderated", text, upload.moderation === "removed");
-  } else if (last && upload.status === "ready") {
-    stage("moderated", "not judged yet");
+  } else if (upload.status === "ready" && api.awaitsVerdict(upload)) {
+    wait("moderated", "waiting for the detector");
+  } else if (upload.status === "ready") {
+    stage("moderated", "no detector configured: stays unreviewed");
   }
   if (upload.status === "rejected" && !upload.moderated_at) {
     stage("processed", `refused: ${upload.reason}`, true);
@@ -143,36 +153,54 @@ function showResult(upload) {
 }
 
 async function send(file) {
+  following.abort();
+  const { signal } = following = new AbortController();
   const purpose = document.querySelector("input[name=purpose]:checked").value;
   startJourney();
   const started = performance.now();
-  let upload = await api.upload(file, purpose, (part) => {
-    $("progress").value = part;
-    $("progress-text").textContent = `${Math.round(part * 100)} %`;
+  const upload = await api.upload(file, purpose, (part) => {
+    if (!signal.aborted) showProgress(part);
   });
-  $("progress").value = 1;
-  $("progress-text").textContent = "100 %";
+  if (signal.aborted) return;
+  showProgress(1);
   stage("sent", `${Math.round(performance.now() - started)} ms, ${file.size} bytes`);
-  showStages(upload, false);
+  showStages(upload);
   if (purpose === "avatar") await api.json("PUT", "/v1/me/avatar", { upload_id: upload.id });
   if (purpose === "profile_header") await api.json("PUT", "/v1/me/profile-header", { upload_id: upload.id });
-  for await (const change of api.follow(upload.id)) {
+  await follow(upload, purpose, signal);
+}
+
+function showProgress(part) {
+  $("progress").value = part;
+  $("progress-text").textContent = `${Math.round(part * 100)} %`;
+}
+
+/** Shows each change until nothing more happens, or another picture is sent. */
+async function follow(upload, purpose, signal) {
+  let shown = "";
+  for await (const change of api.follow(upload.id, signal)) {
     upload = change;
-    showStages(upload, false);
+    showStages(upload);
     showResult(upload);
+    if (purpose === "post_header") offer(upload);
+    if (shown !== upload.status) await reloadAccount();
+    shown = upload.status;
   }
-  showStages(upload, true);
-  showResult(upload);
-  if (purpose === "post_header" && upload.status === "ready") {
-    postPicture = upload.id;
-    $("post-picture").hidden = false;
-  }
-  await reloadAccount();
+  if (signal.aborted) return;
   if (upload.status === "rejected") say(`The picture was not accepted: ${upload.reason}.`);
 }
 
+/** Lets the next post show a picture as soon as it is made, and no longer than it is there. */
+function offer(upload) {
+  if (upload.status === "ready") postPicture = upload.id;
+  else if (postPicture === upload.id) postPicture = null;
+  $("post-picture").hidden = !postPicture;
+}
+
 function choose(file) {
-  if (file) attempt(null, () => send(file)).finally(() => { $("file").value = ""; });
+  if (!file) return;
+  attempt(null, () => send(file));
+  $("file").value = "";
 }
 
 $("file").addEventListener("change", (event) => choose(event.target.files[0]));

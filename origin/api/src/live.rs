@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use sluicegate_contract::ids::UploadId;
-use sluicegate_contract::uploads::UploadState;
 use sluicegate_core::error::PortError;
 use sluicegate_core::upload::Upload;
 use sluicegate_core::wake::Wake;
@@ -13,14 +12,12 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use crate::state::App;
-use crate::views;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Whether nothing more will happen to it by itself.
 pub(crate) fn is_settled(app: &App, upload: &Upload) -> bool {
-    let judged_by_nobody = !app.config.image_checks && upload.state == UploadState::Ready;
-    judged_by_nobody || views::upload(upload).is_settled()
+    app.upload_view(upload).is_settled()
 }
 
 /// The upload as soon as `enough` of it, else as it stands at `deadline` or when we are to stop. `None` if there is none.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use sha2::{Digest, Sha256};
+use sluicegate_contract::uploads as wire_uploads;
 use sluicegate_core::env::Env;
 use sluicegate_core::limits::Limits;
 use sluicegate_core::pictures::Pictures;
@@ -13,6 +14,7 @@ use sluicegate_core::ports::{
     AccountStore, Detector, ObjectStore, PostStore, SessionStore, SigningKeyStore, UploadStore,
 };
 use sluicegate_core::text::TextPolicy;
+use sluicegate_core::upload::Upload;
 use sluicegate_core::wake::Waker;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +24,7 @@ use crate::auth::passwords::Passwords;
 use crate::auth::tokens::Tokens;
 use crate::endpoints::openapi;
 use crate::gate::Gate;
+use crate::views;
 use crate::waiters::Waiters;
 
 /// What the API is given. Cheap to clone.
@@ -234,6 +237,11 @@ impl App {
             picture_waiters: Semaphore::new(config.waiters),
             state,
         }
+    }
+
+    /// An upload as its owner sees it.
+    pub(crate) fn upload_view(&self, upload: &Upload) -> wire_uploads::Upload {
+        views::upload(upload, self.config.image_checks)
     }
 }
 

@@ -3,7 +3,7 @@
 use sluicegate_contract::accounts as wire;
 use sluicegate_contract::media::{MediaKey, Picture};
 use sluicegate_contract::posts as wire_posts;
-use sluicegate_contract::uploads as wire_uploads;
+use sluicegate_contract::uploads::{self as wire_uploads, Moderation, UploadState};
 use sluicegate_core::account::{Account, ShownPicture};
 use sluicegate_core::post::Post;
 use sluicegate_core::upload::Upload;
@@ -53,7 +53,8 @@ pub(crate) fn post(post: Post) -> wire_posts::Post {
     }
 }
 
-pub(crate) fn upload(upload: &Upload) -> wire_uploads::Upload {
+/// `detector`: whether one is configured.
+pub(crate) fn upload(upload: &Upload, detector: bool) -> wire_uploads::Upload {
     let derivative = upload.derivative.as_ref();
     wire_uploads::Upload {
         id: upload.id,
@@ -62,6 +63,7 @@ pub(crate) fn upload(upload: &Upload) -> wire_uploads::Upload {
         purpose: upload.purpose,
         status: upload.state,
         moderation: upload.moderation,
+        moderation_expected: Some(detector && may_be_judged(upload)),
         reason: upload.reason.clone(),
         width: derivative.map(|made| made.width),
         height: derivative.map(|made| made.height),
@@ -72,4 +74,15 @@ pub(crate) fn upload(upload: &Upload) -> wire_uploads::Upload {
         ready_at: upload.ready_at,
         moderated_at: upload.moderated_at,
     }
+}
+
+fn may_be_judged(upload: &Upload) -> bool {
+    let alive = match upload.state {
+        UploadState::Ticketed
+        | UploadState::Received
+        | UploadState::Processing
+        | UploadState::Ready => true,
+        UploadState::Rejected | UploadState::Failed | UploadState::Expired => false,
+    };
+    alive && upload.moderation == Moderation::Unreviewed
 }

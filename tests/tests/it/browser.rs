@@ -11,6 +11,7 @@ use sluicegate_tests::detector::Detector;
 use sluicegate_tests::fixtures;
 use sluicegate_tests::platform::{Options, Platform};
 use sluicegate_tests::process::Program;
+use sluicegate_tests::wait::wait_for;
 
 use crate::shared::skip;
 
@@ -48,6 +49,7 @@ async fn a_person_signs_up_sends_a_picture_and_sees_it() {
         return;
     };
     let detector = Detector::start().await.unwrap();
+    detector.set_down(true);
     let options = Options::default()
         .setting("MODERATION_IMAGE_SERVICE_URL", &detector.url)
         .setting("MODERATION_IMAGE_ASYNC", "true");
@@ -66,7 +68,7 @@ async fn a_person_signs_up_sends_a_picture_and_sees_it() {
         .await
         .unwrap();
 
-    let visit = visit(&browser, &platform.edge_url);
+    let visit = visit(&browser, &platform.edge_url, &detector);
     let outcome = tokio::time::timeout(Duration::from_mins(3), visit).await;
     let _ = browser.execute("scrollTo(0, 0)", Vec::new()).await;
     let picture = browser.screenshot().await;
@@ -84,7 +86,7 @@ async fn a_person_signs_up_sends_a_picture_and_sees_it() {
 
 type Visit = Result<(), fantoccini::error::CmdError>;
 
-async fn visit(browser: &fantoccini::Client, url: &str) -> Visit {
+async fn visit(browser: &fantoccini::Client, url: &str, detector: &Detector) -> Visit {
     browser.goto(url).await?;
     find(browser, "#handle").await?.send_keys("visitor").await?;
     find(browser, "#password")
@@ -106,9 +108,14 @@ async fn visit(browser: &fantoccini::Client, url: &str) -> Visit {
         .send_keys(&photo.to_string_lossy())
         .await?;
 
-    for stage in ["sent", "received", "processed", "moderated"] {
+    for stage in ["sent", "received", "processed"] {
         find(browser, &format!("#stages li.done[data-stage={stage}]")).await?;
     }
+    say_moderated(browser, "waiting for the detector").await?;
+    detector.set_down(false);
+    say_moderated(browser, "passed").await?;
+    find(browser, "#stages li.done[data-stage=moderated]").await?;
+    assert!(detector.failed() > 0, "the detector was down");
     find(browser, "#result img.loaded").await?;
     find(browser, "#result canvas").await?;
     let size =
@@ -130,6 +137,18 @@ async fn visit(browser: &fantoccini::Client, url: &str) -> Visit {
     assert_eq!(post, "Written in a real browser.");
     let message = find(browser, "#message").await?.text().await?;
     assert_eq!(message, "Posted.");
+    Ok(())
+}
+
+/// Waits until the page says so of the last stage.
+async fn say_moderated(browser: &fantoccini::Client, text: &str) -> Visit {
+    let selector = "#stages li[data-stage=moderated] time";
+    let what = format!("the page to say {text:?}");
+    let said = wait_for(what, LIMIT, async || {
+        let said = find(browser, selector).await?.text().await?;
+        Ok(said.starts_with(text).then_some(()))
+    });
+    said.await.expect("the page says how moderation stands");
     Ok(())
 }
 

@@ -3,8 +3,11 @@ use std::time::{Duration, Instant};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use sluicegate_contract::ids::UploadId;
+use sluicegate_core::moderation::{Outcome, Record, Subject};
+use sluicegate_core::ports::ImageVerdict;
+use sluicegate_core::wake::Wake;
 
-use crate::support::{Person, World, call, read};
+use crate::support::{Person, World, call, fixture, read};
 
 /// Well above what a test waits for on purpose, and below what it would wait by mistake.
 const SOON: Duration = Duration::from_secs(8);
@@ -38,6 +41,7 @@ async fn a_status_answers_at_once_without_a_reason_to_wait() {
         .await
         .expect(200);
     assert_eq!(settled["status"], "ready", "settled: nobody will judge it");
+    assert_eq!(settled["moderation_expected"], false);
     assert!(began.elapsed() < SOON);
 }
 
@@ -165,4 +169,80 @@ async fn events_tell_each_change_until_the_upload_is_settled() {
         .header("last-event-id", &last.to_string());
     let again = again.send(&world.origin).await;
     assert_eq!(events_of(again.text()), [], "nothing newer will come");
+}
+
+/// A picture that is made, where a detector is configured that has not judged it yet.
+async fn unjudged() -> (World, Person, UploadId) {
+    let world = World::with(|config| config.image_checks = true).await;
+    let ada = world.sign_up("ada").await;
+    let file = fixture("photo.png");
+    let id = world.staged(&ada, "avatar", &file).await;
+    let completed = world.complete(&ada, id).await.expect(201);
+    assert_eq!(completed["moderation_expected"], true);
+    let made = call("GET", &format!("/edge/v1/media/{id}"));
+    made.send(&world.origin).await.expect(200);
+    (world, ada, id)
+}
+
+/// As a worker notes it.
+async fn judge(world: &World, person: &Person, id: UploadId) {
+    let record = Record {
+        id: world.state.env.new_id(),
+        subject: Subject::Upload(id),
+        owner: person.id.parse().unwrap(),
+        source: "test".to_owned(),
+        stage: "image".to_owned(),
+        outcome: Outcome::Passed,
+        reason: String::new(),
+        confidence: 1.0,
+        scores: Value::Null,
+        created_at: world.state.env.now(),
+    };
+    let (verdict, now) = (ImageVerdict::Passed(record), world.state.env.now());
+    let uploads = &world.state.uploads;
+    uploads
+        .apply_verdict(id, &verdict, None, now)
+        .await
+        .unwrap();
+    world.state.waker.wake(Wake::Upload(id));
+}
+
+#[tokio::test]
+async fn a_status_waits_for_a_verdict_that_is_to_come() {
+    let (world, ada, id) = unjudged().await;
+    let path = format!("/v1/uploads/{id}");
+    let began = Instant::now();
+    let still = world.get(&ada, &format!("{path}?wait=1")).await.expect(200);
+    assert!(began.elapsed() >= Duration::from_secs(1), "it waited");
+    assert_eq!(
+        (&still["status"], &still["moderation_expected"]),
+        (&json!("ready"), &json!(true))
+    );
+    let wait = format!("{path}?wait=20");
+    let (status, ()) = tokio::join!(world.get(&ada, &wait), judge(&world, &ada, id));
+    let status = status.expect(200);
+    assert_eq!(
+        (&status["moderation"], &status["moderation_expected"]),
+        (&json!("passed"), &json!(false))
+    );
+}
+
+#[tokio::test]
+async fn events_go_on_after_ready_while_a_verdict_is_to_come() {
+    let (world, ada, id) = unjudged().await;
+    let stream = call("GET", &format!("/v1/uploads/{id}/events")).token(&ada.access);
+    let mut stream = stream.begin(&world.origin).await.into_body();
+    let first = stream.frame().await.unwrap().unwrap().into_data().unwrap();
+    let first = events_of(std::str::from_utf8(&first).unwrap());
+    assert_eq!(
+        (&first[0].1["status"], &first[0].1["moderation_expected"]),
+        (&json!("ready"), &json!(true))
+    );
+    let (rest, ()) = tokio::join!(read(stream), judge(&world, &ada, id));
+    let rest = events_of(std::str::from_utf8(&rest).unwrap());
+    let (_, last) = rest.last().expect("the verdict is an event");
+    assert_eq!(
+        (&last["moderation"], &last["moderation_expected"]),
+        (&json!("passed"), &json!(false))
+    );
 }

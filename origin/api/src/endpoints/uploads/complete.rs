@@ -17,7 +17,6 @@ use crate::error::ApiError;
 use crate::http::extract::Name;
 use crate::http::trace::Trace;
 use crate::state::App;
-use crate::views;
 
 /// `POST /v1/uploads/{id}/complete`
 ///
@@ -69,7 +68,7 @@ async fn complete(
         unjudged(app, &upload, &etag, traceparent).await?
     };
     match completion {
-        Completion::Completed(upload) => Ok(created(&upload)),
+        Completion::Completed(upload) => Ok(created(app, &upload)),
         Completion::Already(upload) | Completion::Refused(upload) => {
             settled_before(app, &upload).await
         }
@@ -99,9 +98,9 @@ pub(super) async fn unjudged(
     Ok(completion)
 }
 
-fn created(upload: &Upload) -> Response {
+fn created(app: &App, upload: &Upload) -> Response {
     let location = [(header::LOCATION, format!("/v1/uploads/{}", upload.id))];
-    (StatusCode::CREATED, location, Json(views::upload(upload))).into_response()
+    (StatusCode::CREATED, location, Json(app.upload_view(upload))).into_response()
 }
 
 /// The file is gone: another call came between and it is being worked on, or it never was there.
@@ -121,16 +120,16 @@ async fn settled_before(app: &App, upload: &Upload) -> Result<Response, ApiError
         }
         app.objects.delete(&upload.staged_object()).await?;
     }
-    earlier(upload)
+    earlier(app, upload)
 }
 
 /// The answer where another call came first.
-fn earlier(upload: &Upload) -> Result<Response, ApiError> {
+fn earlier(app: &App, upload: &Upload) -> Result<Response, ApiError> {
     match upload.state {
         UploadState::Received
         | UploadState::Processing
         | UploadState::Ready
-        | UploadState::Failed => Ok(Json(views::upload(upload)).into_response()),
+        | UploadState::Failed => Ok(Json(app.upload_view(upload)).into_response()),
         UploadState::Rejected => Err(refusal(upload)),
         UploadState::Ticketed | UploadState::Expired => Err(expired()),
     }

@@ -16,7 +16,6 @@ use crate::error::ApiError;
 use crate::http::extract::Name;
 use crate::live::{is_settled, wait_until};
 use crate::state::App;
-use crate::views;
 use crate::waiters::Place;
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -94,7 +93,7 @@ impl Feed {
                 let upload = upload?;
                 self.seen = Some(upload.revision);
                 self.over = is_settled(&self.app, &upload);
-                Some(event(&upload))
+                Some(event(&self.app, &upload))
             }
             Err(error) => {
                 // The client sees the stream end and comes back.
@@ -113,10 +112,10 @@ impl Feed {
     }
 }
 
-fn event(upload: &Upload) -> Result<Event, axum::Error> {
+fn event(app: &App, upload: &Upload) -> Result<Event, axum::Error> {
     Event::default()
         .event("upload")
         .id(upload.revision.to_string())
         .retry(RETRY)
-        .json_data(views::upload(upload))
+        .json_data(app.upload_view(upload))
 }

@@ -16,7 +16,6 @@ use crate::error::ApiError;
 use crate::http::extract::{Name, Parameters};
 use crate::live::{is_settled, wait_until};
 use crate::state::App;
-use crate::views;
 
 #[derive(Deserialize)]
 pub(crate) struct Query {
@@ -67,7 +66,7 @@ pub(crate) async fn handler(
     if known_tag == Some(tag.as_str()) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
-    Ok(([(header::ETAG, tag)], Json(views::upload(&upload))).into_response())
+    Ok(([(header::ETAG, tag)], Json(app.upload_view(&upload))).into_response())
 }
 
 async fn changed(app: &App, upload: Upload, known: u64, wait: u64) -> Result<Upload, ApiError> {
