@@ -14,6 +14,7 @@ use crate::{components, net, postgres};
 
 const EDGE_PORT: u16 = 3000;
 const ORIGIN_PORT: u16 = 8080;
+const EDGE_METRICS_PORT: u16 = 9100;
 /// A first start makes a database, and compiles components.
 const START: Duration = Duration::from_mins(2);
 /// Settings that would lead away from the embedded services.
@@ -56,6 +57,10 @@ pub(crate) fn main(stop: &Stop, options: &Options) -> Result<()> {
         "(the origin's API is at http://127.0.0.1:{}; Ctrl-C stops everything)",
         platform.origin_port
     );
+    println!(
+        "(the edge's metrics are at http://127.0.0.1:{}/metrics)",
+        platform.edge_metrics_port
+    );
     let ended = watch(stop, &mut platform);
     step("Stopping", || {
         platform.stop();
@@ -76,6 +81,7 @@ struct Platform {
     edge: Service,
     origin: Service,
     edge_port: u16,
+    edge_metrics_port: u16,
     origin_port: u16,
 }
 
@@ -114,12 +120,15 @@ fn start(stop: &Stop, data: &Path, postgres: &Path) -> Result<Platform> {
     let store = store_url(stop, &mut origin, data)?;
 
     let edge_port = net::port_near(EDGE_PORT)?;
+    let edge_metrics_port = net::port_near(EDGE_METRICS_PORT)?;
     let mut command = program("sluicegate-edge");
     command
         .arg("--app")
         .arg(root().join("spin.toml"))
         .arg("--listen")
         .arg(format!("127.0.0.1:{edge_port}"))
+        .arg("--metrics-listen")
+        .arg(format!("127.0.0.1:{edge_metrics_port}"))
         .args(["--check-path", "/healthz"])
         .arg("--cache-dir")
         .arg(target().join("edge-cache"))
@@ -143,6 +152,7 @@ fn start(stop: &Stop, data: &Path, postgres: &Path) -> Result<Platform> {
         edge,
         origin,
         edge_port,
+        edge_metrics_port,
         origin_port,
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
@@ -19,7 +20,7 @@ const MIN_HEADER_BYTES: usize = 4096;
 ///
 /// Variables come from `SPIN_VARIABLE_<NAME>` in the environment; `RUST_LOG` filters the log.
 #[derive(Debug, Parser)]
-#[command(name = "sluicegate-edge", version)]
+#[command(name = "sluicegate-edge", version, after_help = EXIT_CODES)]
 pub struct Args {
     /// The manifest.
     #[arg(long, short = 'f', default_value = "spin.toml")]
@@ -27,6 +28,9 @@ pub struct Args {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:3000")]
     pub listen: SocketAddr,
+    /// Where metrics are served to Prometheus, or `off`. Default: 127.0.0.1:9100, or a free port where that is taken.
+    #[arg(long)]
+    pub metrics_listen: Option<MetricsListen>,
     /// A path asked for before anything listens: an answer other than 2xx or 3xx ends the start.
     #[arg(long)]
     pub check_path: Option<String>,
@@ -54,6 +58,15 @@ pub struct Args {
     /// The same for uploads.
     #[arg(long, default_value_t = Limits::default().upload_timeout.as_secs())]
     upload_timeout: u64,
+    /// Seconds of processor time a component may use without a byte moving; waiting costs none.
+    #[arg(long, default_value_t = Limits::default().compute_timeout.as_secs())]
+    compute_timeout: u64,
+    /// Seconds from the head of a response to the end of its body.
+    #[arg(long, default_value_t = Limits::default().body_timeout.as_secs())]
+    body_timeout: u64,
+    /// Seconds that a transfer may stand still, in whichever direction.
+    #[arg(long, default_value_t = Limits::default().stall_timeout.as_secs())]
+    stall_timeout: u64,
     /// The path whose requests count as uploads.
     #[arg(long, default_value_t = Limits::default().upload_path)]
     upload_path: String,
@@ -66,6 +79,15 @@ pub struct Args {
     /// Uploads at once; more are refused with 503.
     #[arg(long, default_value_t = Limits::default().uploads)]
     max_uploads: usize,
+    /// Uploads at once of one client (of one token, or without one of one address); more are refused with 429.
+    #[arg(long, default_value_t = Limits::default().upload_share)]
+    max_uploads_per_client: usize,
+    /// Bytes of an upload that must come in each window; slower ones are refused with 408.
+    #[arg(long, default_value_t = Limits::default().upload_pace_bytes)]
+    upload_pace_bytes: u64,
+    /// Seconds of such a window. Only those count in which the client is waited for.
+    #[arg(long, default_value_t = Limits::default().upload_pace_window.as_secs())]
+    upload_pace_seconds: u64,
     /// Open client connections; more wait in the listener's queue.
     #[arg(long, default_value_t = Limits::default().connections)]
     max_connections: usize,
@@ -78,6 +100,33 @@ pub struct Args {
     /// Seconds that requests may run on after the signal to end.
     #[arg(long, default_value_t = Limits::default().drain.as_secs())]
     drain_seconds: u64,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 after a signal (TERM, INT) when all that ran was finished; 75 when the drain time was over and \
+connections were cut; 64 when the application cannot be run; 1 for everything else.";
+
+/// Where metrics are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsListen {
+    /// Nowhere.
+    Off,
+    /// There.
+    At(SocketAddr),
+}
+
+impl FromStr for MetricsListen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        let address = text.parse();
+        address
+            .map(Self::At)
+            .map_err(|_| "neither an address with a port nor `off`".to_owned())
+    }
 }
 
 impl Args {
@@ -94,15 +143,20 @@ impl Args {
                 instance_memory: self.instance_memory_mib.max(1).saturating_mul(1 << 20),
                 request_timeout: Duration::from_secs(self.request_timeout.max(1)),
                 upload_timeout: Duration::from_secs(self.upload_timeout.max(1)),
+                compute_timeout: Duration::from_secs(self.compute_timeout.max(1)),
+                body_timeout: Duration::from_secs(self.body_timeout.max(1)),
+                stall_timeout: Duration::from_secs(self.stall_timeout.max(1)),
                 upload_path: self.upload_path,
                 requests: self.max_requests.max(1),
                 reserved_path: self.reserved_path,
                 uploads: self.max_uploads.max(1),
+                upload_share: self.max_uploads_per_client.max(1),
+                upload_pace_bytes: self.upload_pace_bytes,
+                upload_pace_window: Duration::from_secs(self.upload_pace_seconds.max(1)),
                 connections: self.max_connections.max(1),
                 header_bytes: self.max_header_bytes.max(MIN_HEADER_BYTES),
                 header_timeout: Duration::from_secs(self.header_timeout.max(1)),
                 drain: Duration::from_secs(self.drain_seconds),
-                ..Limits::default()
             },
         }
     }

@@ -58,6 +58,8 @@ pub struct Limits {
     pub upload_timeout: Duration,
     /// The path whose requests count as uploads.
     pub upload_path: String,
+    /// Processor time that a component may use without a byte moving. Whoever waits uses none.
+    pub compute_timeout: Duration,
     /// How long a response body may take from its head to its end.
     pub body_timeout: Duration,
     /// How long a peer may let a transfer stand still.
@@ -68,6 +70,13 @@ pub struct Limits {
     pub reserved_path: String,
     /// Uploads at once; more are refused with 503.
     pub uploads: usize,
+    /// Uploads at once of one client; more are refused with 429. A client is whoever shows a certain token, and
+    /// without one its address.
+    pub upload_share: usize,
+    /// Bytes of an upload that must come in each [`Limits::upload_pace_window`].
+    pub upload_pace_bytes: u64,
+    /// Only time in which the client is waited for counts. What comes too slowly is refused with 408.
+    pub upload_pace_window: Duration,
     /// Open client connections; more wait in the listener's queue.
     pub connections: usize,
     /// Bytes of a request's head; more is refused with 431, or 414 where the first line alone has more.
@@ -98,12 +107,16 @@ impl Default for Limits {
             instance_memory: 64 << 20,
             request_timeout: Duration::from_mins(1),
             upload_timeout: Duration::from_mins(15),
+            compute_timeout: Duration::from_secs(5),
             upload_path: "/v1/uploads".to_owned(),
             body_timeout: Duration::from_mins(15),
             stall_timeout: Duration::from_mins(1),
             requests: 1024,
             reserved_path: "/healthz".to_owned(),
             uploads: 256,
+            upload_share: 32,
+            upload_pace_bytes: 60 << 10,
+            upload_pace_window: Duration::from_secs(30),
             connections: 4096,
             header_bytes: 32 << 10,
             header_timeout: Duration::from_secs(30),

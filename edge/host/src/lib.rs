@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod logging;
 pub mod manifest;
+pub mod metrics;
 pub mod open_files;
 mod outbound;
 mod routes;
@@ -27,6 +28,7 @@ use tokio::net::TcpListener;
 
 pub use config::{Config, Limits};
 pub use manifest::Problems;
+pub use metrics::Metrics;
 
 /// Why the host cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +39,9 @@ pub enum Error {
     /// The engine cannot be built on this machine.
     #[error("the WebAssembly engine cannot start: {0}")]
     Engine(String),
+    /// The time to drain was over: so many connections were cut, with what ran on them.
+    #[error("{0} connections were cut at the end of the drain time")]
+    CutOff(usize),
     /// The listener failed for good.
     #[error("the listener failed: {0}")]
     Listener(#[from] std::io::Error),
@@ -52,12 +57,19 @@ impl Host {
     /// Blocking work runs off the async threads. Every problem found is in the one error.
     pub async fn load(config: Config) -> Result<Self, Error> {
         let limits = config.limits.clone();
-        let loaded = tokio::task::spawn_blocking(move || wasm::load(&config))
+        let metrics = Metrics::new();
+        let counting = metrics.clone();
+        let loaded = tokio::task::spawn_blocking(move || wasm::load(&config, &counting))
             .await
             .map_err(|error| Error::Engine(error.to_string()))??;
         Ok(Self {
-            application: Arc::new(server::Application::new(loaded, limits)),
+            application: Arc::new(server::Application::new(loaded, limits, metrics)),
         })
+    }
+
+    /// What this host counts, from now until it is dropped; to be served by [`metrics::serve`].
+    pub fn metrics(&self) -> Metrics {
+        self.application.metrics()
     }
 
     /// Sends one `GET path` through its component, without a socket. An answer other than 2xx or 3xx
@@ -67,7 +79,7 @@ impl Host {
     }
 
     /// Serves until `shutdown` resolves, then stops accepting and lets what runs finish, for at most
-    /// [`Limits::drain`].
+    /// [`Limits::drain`]; what does not is cut, and [`Error::CutOff`] says so.
     pub async fn serve(
         self,
         listener: TcpListener,

@@ -2,6 +2,7 @@
 //! the wildcards the one with the longest prefix.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// A route of the manifest.
@@ -39,6 +40,16 @@ impl Route {
             prefix: prefix.to_owned(),
             wildcard,
         })
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.prefix.as_str(), self.wildcard) {
+            ("", false) => f.write_str("/"),
+            (prefix, true) => write!(f, "{prefix}/..."),
+            (prefix, false) => f.write_str(prefix),
+        }
     }
 }
 
@@ -116,6 +127,13 @@ mod tests {
         assert_eq!(find(&router, "/media/x"), "/media/...");
         assert_eq!(find(&router, "/mediation"), "/...");
         assert_eq!(find(&router, "/media/big/x"), "/media/big/...");
+    }
+
+    #[test]
+    fn routes_are_said_as_they_were_given() {
+        for route in ["/", "/...", "/v1/uploads", "/media/..."] {
+            assert_eq!(Route::parse(route).unwrap().to_string(), route);
+        }
     }
 
     #[test]

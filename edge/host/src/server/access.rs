@@ -2,24 +2,23 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use http::{Method, StatusCode};
 
 use super::request_id::RequestId;
+use crate::metrics::{Inward, Metrics, Running};
 
-/// What is known of a request. Written when dropped.
+/// What is known of a request. Written and measured when dropped.
 pub(super) struct Record {
     method: Method,
     /// Without the query, which may hold secrets.
     path: String,
     peer: SocketAddr,
-    started: Instant,
+    running: Running,
     component: Option<String>,
     status: Option<StatusCode>,
     request_id: RequestId,
-    bytes_in: Arc<AtomicU64>,
+    inward: Option<Arc<Inward>>,
     bytes_out: u64,
     /// The length of the response's body, where it is known beforehand.
     expected: Option<u64>,
@@ -27,32 +26,43 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(method: Method, path: &str, peer: SocketAddr, request_id: RequestId) -> Self {
+    pub(super) fn new(
+        metrics: &Metrics,
+        method: Method,
+        path: &str,
+        peer: SocketAddr,
+        request_id: RequestId,
+    ) -> Self {
         Self {
+            running: metrics.begin(&method),
             method,
             path: path.to_owned(),
             peer,
-            started: Instant::now(),
             component: None,
             status: None,
             request_id,
-            bytes_in: Arc::new(AtomicU64::new(0)),
+            inward: None,
             bytes_out: 0,
             expected: None,
             ended: false,
         }
     }
 
-    pub(super) fn bytes_in(&self) -> Arc<AtomicU64> {
-        self.bytes_in.clone()
+    /// Who answers, and by which route.
+    pub(super) fn component(&mut self, id: &str, route: &str) {
+        self.component = Some(id.to_owned());
+        self.running.route(route);
     }
 
-    pub(super) fn component(&mut self, id: &str) {
-        self.component = Some(id.to_owned());
+    /// Where to count what comes, once the route is known.
+    pub(super) fn inward(&mut self) -> Arc<Inward> {
+        let inward = self.inward.get_or_insert_with(|| self.running.inward());
+        inward.clone()
     }
 
     pub(super) fn head(&mut self, status: StatusCode) {
         self.status = Some(status);
+        self.running.status(status);
         // Nobody asks for the body of such a response.
         self.ended = self.method == Method::HEAD
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -65,6 +75,7 @@ impl Record {
 
     pub(super) fn sent(&mut self, bytes: u64) {
         self.bytes_out += bytes;
+        self.running.sent(bytes);
     }
 
     /// The response's body came to its end.
@@ -77,14 +88,14 @@ impl Drop for Record {
     fn drop(&mut self) {
         // 499, as others log it: the client went before there was a response.
         let status = self.status.map_or(499, |status| status.as_u16());
-        let duration = self.started.elapsed().as_secs_f64() * 1000.0;
+        let duration = self.running.began().elapsed().as_secs_f64() * 1000.0;
         tracing::info!(
             target: "access",
             method = %self.method,
             path = %self.path,
             status,
             duration_ms = (duration * 100.0).round() / 100.0,
-            bytes_in = self.bytes_in.load(Ordering::Relaxed),
+            bytes_in = self.inward.as_ref().map_or(0, |inward| inward.bytes()),
             bytes_out = self.bytes_out,
             request_id = self.request_id.as_str(),
             component = self.component.as_deref().unwrap_or("-"),
@@ -136,7 +147,13 @@ mod tests {
             .finish();
         tracing::subscriber::with_default(subscriber, || {
             let id = RequestIds::new().identify(&http::HeaderMap::new());
-            let mut record = Record::new(method, "/path", "127.0.0.1:9".parse().unwrap(), id);
+            let mut record = Record::new(
+                &Metrics::new(),
+                method,
+                "/path",
+                "127.0.0.1:9".parse().unwrap(),
+                id,
+            );
             act(&mut record);
         });
         let text = lines.0.lock().unwrap().clone();

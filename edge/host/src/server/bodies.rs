@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::access::Record;
+use crate::metrics::Inward;
 use crate::wasm::p3::Lease;
 
 type Polled = Poll<Option<Result<Frame<Bytes>, Error>>>;
@@ -65,17 +66,17 @@ impl Body for StallGuard {
 /// A request's body, counted. Notes where it is given up before its end.
 pub(super) struct RequestBody {
     inner: Incoming,
-    bytes: Arc<AtomicU64>,
+    inward: Arc<Inward>,
     unread: Arc<AtomicBool>,
     ended: bool,
 }
 
 impl RequestBody {
-    pub(super) fn new(inner: Incoming, bytes: Arc<AtomicU64>, unread: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(inner: Incoming, inward: Arc<Inward>, unread: Arc<AtomicBool>) -> Self {
         Self {
             ended: inner.is_end_stream(),
             inner,
-            bytes,
+            inward,
             unread,
         }
     }
@@ -90,7 +91,7 @@ impl Body for RequestBody {
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 let length = frame.data_ref().map_or(0, Bytes::len);
-                self.bytes.fetch_add(length as u64, Ordering::Relaxed);
+                self.inward.add(length as u64);
                 self.ended = self.inner.is_end_stream();
             }
             Poll::Ready(_) => self.ended = true,

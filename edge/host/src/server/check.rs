@@ -28,15 +28,13 @@ async fn outcome(application: &Application, path: &str) -> Result<(), String> {
         .header(REQUEST_ID, id.as_str())
         .body(body.boxed_unsync())
         .map_err(|error| format!("is not a request: {error}"))?;
-    let handler = application
-        .loaded
-        .router
-        .find(request.uri().path())
-        .ok_or("has no route")?
-        .clone();
+    let path = request.uri().path();
+    let routed = application.loaded.router.find(path);
+    let routed = routed.ok_or("has no route")?;
     let deadline = Instant::now() + application.limits.request_timeout;
     let lease = Arc::new(Lease::new(deadline, Vec::new()));
-    let status = handler
+    let status = routed
+        .handler
         .handle(lease, request)
         .await
         .map_err(|failure| format!("failed: {failure:?}"))?

@@ -51,6 +51,7 @@ pub(super) async fn serve(
     peer: SocketAddr,
     mut draining: watch::Receiver<bool>,
 ) {
+    let _counted = application.metrics.connection();
     let Ok(local) = stream.local_addr() else {
         return;
     };
@@ -89,9 +90,11 @@ pub(super) async fn serve(
     let mut io = parts.io.into_inner();
     if let Err(error) = served {
         tracing::debug!(%peer, "a connection ended: {error}");
-        let Some(problem) = refused::problem(&error, &parts.read_buf, limits.header_bytes) else {
+        let why = refused::why(&error, &parts.read_buf, limits.header_bytes);
+        let Some((why, problem)) = why else {
             return;
         };
+        application.metrics.refused(why);
         io.discard();
         client.unread.store(true, Ordering::Release);
         refused::answer(&application, &client, problem, &parts.read_buf, &mut io).await;

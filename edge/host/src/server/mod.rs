@@ -5,6 +5,8 @@ mod bodies;
 mod check;
 mod connection;
 mod held_io;
+mod pace;
+mod places;
 mod problem;
 mod refused;
 mod request_id;
@@ -20,8 +22,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::metrics::Metrics;
 use crate::wasm::Loaded;
-use crate::wasm::p3::Handler;
 use crate::{Error, Limits};
 
 pub(crate) use bodies::StallGuard;
@@ -30,29 +32,28 @@ pub(crate) use check::check;
 /// After a failure to accept that is not a connection's own: no file handles left, for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Places for requests to [`Limits::reserved_path`] when all others are taken.
-const RESERVE: usize = 16;
-
 /// An application with what bounds it.
 pub(crate) struct Application {
     loaded: Loaded,
     limits: Limits,
-    requests: Arc<Semaphore>,
-    reserve: Arc<Semaphore>,
-    uploads: Arc<Semaphore>,
+    places: places::Places,
     ids: request_id::RequestIds,
+    metrics: Metrics,
 }
 
 impl Application {
-    pub(crate) fn new(loaded: Loaded, limits: Limits) -> Self {
+    pub(crate) fn new(loaded: Loaded, limits: Limits, metrics: Metrics) -> Self {
         Self {
             loaded,
-            requests: Arc::new(Semaphore::new(limits.requests)),
-            reserve: Arc::new(Semaphore::new(RESERVE)),
-            uploads: Arc::new(Semaphore::new(limits.uploads)),
+            places: places::Places::new(&limits, metrics.clone()),
             ids: request_id::RequestIds::new(),
             limits,
+            metrics,
         }
+    }
+
+    pub(crate) fn metrics(&self) -> Metrics {
+        self.metrics.clone()
     }
 }
 
@@ -90,15 +91,14 @@ pub(crate) async fn serve(
     let finished = tokio::time::timeout(drain, async {
         while connections.join_next().await.is_some() {}
     });
-    if finished.await.is_err() {
-        tracing::warn!(
-            connections = connections.len(),
-            "cut off at the end of the drain time"
-        );
-        connections.shutdown().await;
+    let finished = finished.await;
+    let cut = connections.len();
+    connections.shutdown().await;
+    application.loaded.close();
+    match finished {
+        Ok(()) => Ok(()),
+        Err(_) => Err(Error::CutOff(cut)),
     }
-    application.loaded.router.targets().for_each(Handler::close);
-    Ok(())
 }
 
 async fn accept(

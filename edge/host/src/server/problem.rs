@@ -20,6 +20,8 @@ pub(super) enum Problem {
     UriTooLong,
     /// The head is longer, or has more fields, than it may.
     HeadersTooLarge,
+    /// A client has more than its share; seconds after which to try again.
+    TooManyRequests(u64),
     /// A component trapped, ran out of memory, or answered with an error.
     BadGateway,
     /// A component did not answer in time.
@@ -55,6 +57,11 @@ impl Problem {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "headers-too-large",
                 "The headers are too large",
+            ),
+            Self::TooManyRequests(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-requests",
+                "Too many requests",
             ),
             Self::BadGateway => (
                 StatusCode::BAD_GATEWAY,
@@ -92,7 +99,7 @@ impl Problem {
             "instance": id.as_str(),
         });
         let retry = match self {
-            Self::Unavailable(seconds) => Some(seconds),
+            Self::Unavailable(seconds) | Self::TooManyRequests(seconds) => Some(seconds),
             _ => None,
         };
         if let (Some(seconds), Some(members)) = (retry, json.as_object_mut()) {

@@ -1,7 +1,6 @@
 //! Heads that hyper cannot read are answered like everything else: with a problem and a line in the log.
 
 use std::fmt::Write;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::{Method, Response};
@@ -9,8 +8,10 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::Application;
 use super::access::Record;
+use super::places;
 use super::problem::Problem;
 use super::service::Client;
+use crate::metrics::Refused;
 
 /// Longer paths are cut in the log.
 const LOGGED_PATH: usize = 256;
@@ -18,22 +19,20 @@ const UNKNOWN: &str = "-";
 
 /// What to say of a head that ended a connection with `error`, where there is something to say.
 /// `unread` is what had come of it, and `limit` the bytes that it may have.
-pub(super) fn problem(error: &hyper::Error, unread: &[u8], limit: usize) -> Option<Problem> {
-    if error.is_timeout() {
+pub(super) fn why(error: &hyper::Error, unread: &[u8], limit: usize) -> Option<(Refused, Problem)> {
+    let why = if error.is_timeout() {
         // A connection that was merely idle ends without a word.
-        return (!unread.is_empty()).then_some(Problem::RequestTimeout);
-    }
-    if !error.is_parse() {
-        return None;
-    }
-    if !error.is_parse_too_large() {
-        return Some(Problem::InvalidRequest);
-    }
-    let line = unread.split(|byte| *byte == b'\n').next();
-    Some(if line.is_some_and(|line| line.len() >= limit) {
-        Problem::UriTooLong
+        (!unread.is_empty()).then_some(Refused::HeadTooSlow)
+    } else if error.is_parse_too_large() {
+        Some(Refused::HeadTooLarge)
     } else {
-        Problem::HeadersTooLarge
+        error.is_parse().then_some(Refused::Invalid)
+    }?;
+    let line = unread.split(|byte| *byte == b'\n').next();
+    let line_alone = line.is_some_and(|line| line.len() >= limit);
+    Some(match why {
+        Refused::HeadTooLarge if line_alone => (why, Problem::UriTooLong),
+        _ => (why, places::problem(why)),
     })
 }
 
@@ -53,10 +52,7 @@ pub(super) async fn answer(
     }
     .unwrap_or((UNKNOWN, UNKNOWN));
     let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
-    let mut record = Record::new(method, path, client.peer, id.clone());
-    record
-        .bytes_in()
-        .store(unread.len() as u64, Ordering::Relaxed);
+    let mut record = Record::new(&application.metrics, method, path, client.peer, id.clone());
     let mut response = problem.message(&id);
     id.name(response.headers_mut());
     record.head(response.status());

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::header::HOST;
 use http::request::Parts;
@@ -17,14 +17,15 @@ use wasmtime_wasi_http::WasiBody;
 use super::Application;
 use super::access::Record;
 use super::bodies::{RequestBody, ResponseBody, StallGuard};
+use super::pace::{Pace, PacedBody};
+use super::places;
 use super::problem::Problem;
 use super::request_id::RequestId;
+use crate::metrics::Refused;
+use crate::wasm::Routed;
 use crate::wasm::p3::{Failure, Handler, Lease};
 
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("spin-client-addr");
-/// When to try again, in seconds.
-const RETRY_REQUEST: u64 = 1;
-const RETRY_UPLOAD: u64 = 5;
 
 /// Who is at the other end of a connection.
 #[derive(Clone)]
@@ -45,34 +46,47 @@ pub(super) async fn answer(
     let id = application.ids.identify(&parts.headers);
     id.name(&mut parts.headers);
     let mut record = Record::new(
+        &application.metrics,
         parts.method.clone(),
         parts.uri.path(),
         client.peer,
         id.clone(),
     );
-    let body = RequestBody::new(incoming, record.bytes_in(), client.unread.clone());
-    let prepared = prepare(
-        application,
-        client,
-        &mut parts,
-        body.is_end_stream(),
-        arrived,
-    );
-    let (handler, lease) = match prepared {
-        Ok(prepared) => prepared,
-        Err(problem) => {
+    let bodiless = incoming.is_end_stream();
+    let admitted = admit(application, client, &mut parts, bodiless, arrived);
+    if let Ok(admitted) = &admitted {
+        record.component(admitted.routed.handler.id(), &admitted.routed.route);
+    }
+    let body = RequestBody::new(incoming, record.inward(), client.unread.clone());
+    let Admitted {
+        routed,
+        lease,
+        pace,
+    } = match admitted {
+        Ok(admitted) => admitted,
+        Err(why) => {
+            // Before the answer, so that whoever is told sees it counted.
+            drop(body);
+            application.metrics.refused(why);
             let until = arrived + application.limits.body_timeout;
-            let mut response = problem.response(&id);
+            let mut response = places::problem(why).response(&id);
             id.name(response.headers_mut());
             return finish(response, record, until, application, None);
         }
     };
-    record.component(handler.id());
     let body = StallGuard::new(body.boxed_unsync(), application.limits.stall_timeout);
+    let slow = Arc::new(AtomicBool::new(false));
+    let body = PacedBody::new(body.boxed_unsync(), pace, slow.clone());
     let request = Request::from_parts(parts, body.boxed_unsync());
-    let mut response = match handler.handle(lease.clone(), request).await {
+    let handled = routed.handler.handle(lease.clone(), request).await;
+    let mut response = match handled {
+        // Whatever the component makes of a body that it did not get: the client was too slow.
+        answered if slow.load(Ordering::Acquire) && !has_succeeded(&answered) => {
+            application.metrics.refused(Refused::BodyTooSlow);
+            places::problem(Refused::BodyTooSlow).response(&id)
+        }
         Ok(response) => response,
-        Err(failure) => problem(&handler, failure, &id).response(&id),
+        Err(failure) => problem(application, &routed.handler, failure, &id).response(&id),
     };
     id.name(response.headers_mut());
     let until = Instant::now() + application.limits.body_timeout;
@@ -80,66 +94,75 @@ pub(super) async fn answer(
     finish(response, record, until, application, Some(lease))
 }
 
+fn has_succeeded(answered: &Result<Response<WasiBody>, Failure>) -> bool {
+    matches!(answered, Ok(response) if response.status().is_success())
+}
+
+/// A request that has its place.
+struct Admitted {
+    routed: Arc<Routed>,
+    lease: Arc<Lease>,
+    pace: Option<Pace>,
+}
+
 /// The component and a place for the request; completes its head for the component.
-fn prepare(
+fn admit(
     application: &Application,
     client: &Client,
     parts: &mut Parts,
     bodiless: bool,
     arrived: Instant,
-) -> Result<(Arc<Handler>, Arc<Lease>), Problem> {
-    complete_uri(parts, client.local)?;
+) -> Result<Admitted, Refused> {
+    complete_uri(parts, client.local).map_err(|_| Refused::Invalid)?;
     let path = parts.uri.path();
-    let handler = application
-        .loaded
-        .router
-        .find(path)
-        .ok_or(Problem::NotFound)?
-        .clone();
+    let routed = application.loaded.router.find(path);
+    let routed = routed.ok_or(Refused::NoRoute)?.clone();
     let limits = &application.limits;
-    let upload = path.strip_suffix('/').unwrap_or(path) == limits.upload_path;
-    let full = |seconds| move |_| Problem::Unavailable(seconds);
-    let requests = application.requests.clone().try_acquire_owned();
-    let place = match requests {
-        // Whoever asks whether the host lives must not be told that it is busy.
-        Err(_) if bodiless && path == limits.reserved_path => {
-            application.reserve.clone().try_acquire_owned()
-        }
-        place => place,
-    };
-    let mut permits = vec![place.map_err(full(RETRY_REQUEST))?];
+    // Whoever asks whether the host lives must not be told that it is busy.
+    let spare = bodiless && path == limits.reserved_path;
+    let mut held = application.places.request(spare)?;
     let mut timeout = limits.request_timeout;
-    if upload {
-        let permit = application.uploads.clone().try_acquire_owned();
-        permits.push(permit.map_err(full(RETRY_UPLOAD))?);
+    let mut pace = None;
+    if path.strip_suffix('/').unwrap_or(path) == limits.upload_path {
+        held.extend(application.places.upload(&parts.headers, client.peer)?);
         timeout = limits.upload_timeout;
+        pace = Some(Pace {
+            bytes: limits.upload_pace_bytes,
+            window: limits.upload_pace_window,
+        });
     }
     name_client(&mut parts.headers, client.peer);
-    Ok((handler, Arc::new(Lease::new(arrived + timeout, permits))))
+    Ok(Admitted {
+        routed,
+        lease: Arc::new(Lease::new(arrived + timeout, held)),
+        pace,
+    })
 }
 
+/// A head that names no host, or no path.
+#[derive(Debug, PartialEq, Eq)]
+struct Unclear;
+
 /// Components get an absolute URI; hyper gives what stood in the request line.
-fn complete_uri(parts: &mut Parts, local: SocketAddr) -> Result<(), Problem> {
+fn complete_uri(parts: &mut Parts, local: SocketAddr) -> Result<(), Unclear> {
     if !parts.uri.path().starts_with('/') {
-        return Err(Problem::InvalidRequest);
+        return Err(Unclear);
     }
     let authority = match (parts.uri.authority(), parts.headers.get(HOST)) {
         (Some(authority), _) => authority.clone(),
-        (None, Some(host)) => {
-            Authority::try_from(host.as_bytes()).map_err(|_| Problem::InvalidRequest)?
-        }
+        (None, Some(host)) => Authority::try_from(host.as_bytes()).map_err(|_| Unclear)?,
         (None, None) if parts.version < Version::HTTP_11 => {
-            Authority::try_from(local.to_string()).map_err(|_| Problem::InvalidRequest)?
+            Authority::try_from(local.to_string()).map_err(|_| Unclear)?
         }
-        (None, None) => return Err(Problem::InvalidRequest),
+        (None, None) => return Err(Unclear),
     };
     if authority.as_str().contains('@') {
-        return Err(Problem::InvalidRequest);
+        return Err(Unclear);
     }
     let mut uri = std::mem::take(&mut parts.uri).into_parts();
     uri.scheme = Some(Scheme::HTTP);
     uri.authority = Some(authority);
-    parts.uri = Uri::from_parts(uri).map_err(|_| Problem::InvalidRequest)?;
+    parts.uri = Uri::from_parts(uri).map_err(|_| Unclear)?;
     Ok(())
 }
 
@@ -158,7 +181,12 @@ fn name_client(headers: &mut HeaderMap, peer: SocketAddr) {
     }
 }
 
-fn problem(handler: &Handler, failure: Failure, id: &RequestId) -> Problem {
+fn problem(
+    application: &Application,
+    handler: &Handler,
+    failure: Failure,
+    id: &RequestId,
+) -> Problem {
     match failure {
         Failure::TimedOut => {
             tracing::warn!(
@@ -168,7 +196,10 @@ fn problem(handler: &Handler, failure: Failure, id: &RequestId) -> Problem {
             );
             Problem::GatewayTimeout
         }
-        Failure::NoRoom => Problem::Unavailable(RETRY_REQUEST),
+        Failure::NoRoom => {
+            application.metrics.refused(Refused::InstancesFull);
+            places::problem(Refused::InstancesFull)
+        }
         Failure::Failed(error) => {
             tracing::warn!(
                 component = handler.id(),
@@ -223,10 +254,7 @@ mod tests {
             Request::options("*").header(HOST, "a"),
             Request::connect("a:1").header(HOST, "a"),
         ] {
-            assert_eq!(
-                complete_uri(&mut parts(bad), local()),
-                Err(Problem::InvalidRequest)
-            );
+            assert_eq!(complete_uri(&mut parts(bad), local()), Err(Unclear));
         }
     }
 

@@ -8,7 +8,7 @@ use wasmtime::{Cache, CacheConfig, Config, InstanceAllocationStrategy, PoolingAl
 use crate::{Error, Limits};
 
 /// How often a component that computes gives way to others.
-const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// The compiler and its pool of memories. A thread ticks as long as it lives.
 pub(crate) struct Engine(wasmtime::Engine);

@@ -12,8 +12,9 @@ use std::sync::atomic::AtomicBool;
 
 use crate::config::Config;
 use crate::manifest::{self, Component, Dependency, Manifest, Problems};
+use crate::metrics::Metrics;
 use crate::outbound::{AllowedHost, AllowedHosts};
-use crate::routes::{Route, Router};
+use crate::routes::Router;
 use crate::variables::Variables;
 use crate::{Error, Limits};
 use engine::Engine;
@@ -22,7 +23,23 @@ use upstream::Upstream;
 /// A ready application.
 pub(crate) struct Loaded {
     pub(crate) name: String,
-    pub(crate) router: Router<p3::Handler>,
+    pub(crate) router: Router<Routed>,
+}
+
+impl Loaded {
+    /// The host ends: instances that go with it are no failures.
+    pub(crate) fn close(&self) {
+        self.router
+            .targets()
+            .for_each(|routed| routed.handler.close());
+    }
+}
+
+/// A route of the manifest, and who answers it.
+pub(crate) struct Routed {
+    /// As the manifest has it.
+    pub(crate) route: String,
+    pub(crate) handler: Arc<p3::Handler>,
 }
 
 /// What the host grants a component.
@@ -35,13 +52,14 @@ pub(crate) struct Grants {
 }
 
 /// Reads, resolves, composes, compiles and links. Blocks; call it off the async threads, within a runtime.
-pub(crate) fn load(config: &Config) -> Result<Loaded, Error> {
+pub(crate) fn load(config: &Config, metrics: &Metrics) -> Result<Loaded, Error> {
     let manifest = manifest::parse(&read_manifest(&config.app)?)?;
     let folder = config.app.parent().unwrap_or(Path::new(""));
     let grants = grant_all(&manifest, &config.environment)?;
     let binaries = read_all(&manifest, folder)?;
     let engine = Engine::start(&config.limits, config.cache_dir.as_deref())?;
-    let router = build(&manifest, grants, &binaries, &engine, &config.limits)?;
+    let handlers = build(grants, &binaries, &engine, metrics, &config.limits)?;
+    let router = route(&manifest, &handlers);
     Ok(Loaded {
         name: manifest.name,
         router,
@@ -160,31 +178,37 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn build(
-    manifest: &Manifest,
     mut grants: BTreeMap<String, Grants>,
     binaries: &BTreeMap<String, Vec<u8>>,
     engine: &Engine,
+    metrics: &Metrics,
     limits: &Limits,
-) -> Result<Router<p3::Handler>, Error> {
+) -> Result<BTreeMap<String, Arc<p3::Handler>>, Error> {
     let mut problems = Problems::default();
     let linker = p3::linker(engine.get()).map_err(|error| Error::Engine(format!("{error:#}")))?;
     let upstream = Upstream::new(limits);
-    let mut handlers: BTreeMap<&str, Arc<p3::Handler>> = BTreeMap::new();
+    let mut handlers = BTreeMap::new();
     for (id, binary) in binaries {
         let Some(grants) = grants.remove(id) else {
             continue;
         };
-        match p3::Handler::new(&linker, binary, grants, upstream.clone(), limits) {
+        let (upstream, metrics) = (upstream.clone(), metrics.clone());
+        match p3::Handler::new(&linker, binary, grants, upstream, metrics, limits) {
             Ok(handler) => {
-                handlers.insert(id, Arc::new(handler));
+                handlers.insert(id.clone(), Arc::new(handler));
             }
             Err(error) => problems.add(format!("component.{id}: {error:#}")),
         }
     }
-    let routes: Vec<(Route, Arc<p3::Handler>)> = manifest
-        .routes
-        .iter()
-        .filter_map(|(route, id)| Some((route.clone(), handlers.get(id.as_str())?.clone())))
-        .collect();
-    Ok(problems.or(Router::new(routes))?)
+    Ok(problems.or(handlers)?)
+}
+
+fn route(manifest: &Manifest, handlers: &BTreeMap<String, Arc<p3::Handler>>) -> Router<Routed> {
+    Router::new(manifest.routes.iter().filter_map(|(route, id)| {
+        let routed = Routed {
+            route: route.to_string(),
+            handler: handlers.get(id)?.clone(),
+        };
+        Some((route.clone(), Arc::new(routed)))
+    }))
 }

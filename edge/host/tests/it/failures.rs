@@ -24,6 +24,51 @@ async fn an_endless_loop_is_cut_off_and_the_host_goes_on() {
     assert_eq!(host.get("/hello").await.text(), "hello");
 }
 
+const COMPUTED: &str =
+    "sluicegate_edge_instances_ended_total{component=\"guest\",reason=\"computed\"} 1";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endless_loop_in_an_upload_does_not_hold_a_core_for_as_long_as_an_upload_may_take() {
+    let limits = Limits {
+        compute_timeout: Duration::from_secs(1),
+        upload_path: "/loop".to_owned(),
+        ..Limits::default()
+    };
+    // Longer than anything may take in a test.
+    assert!(limits.upload_timeout > crate::support::PATIENCE);
+    let host = Running::start("loop-upload", "", limits).await;
+    let looping = host.post("/loop", "picture").await;
+    assert_eq!(looping.status, 504);
+    assert_eq!(looping.problem(), "gateway-timeout");
+    host.until_counted(COMPUTED).await;
+    assert_eq!(host.get("/hello").await.text(), "hello");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endless_loop_behind_the_head_of_a_response_is_cut_off_too() {
+    let limits = Limits {
+        compute_timeout: Duration::from_secs(1),
+        ..Limits::default()
+    };
+    let host = Running::start("loop-half", "", limits).await;
+    let answer = host.get("/half-loop").await;
+    assert_eq!(answer.status, 200);
+    assert!(!answer.complete);
+    host.until_counted(COMPUTED).await;
+}
+
+#[tokio::test]
+async fn whoever_only_waits_uses_nothing_of_what_it_may_compute() {
+    let limits = Limits {
+        compute_timeout: Duration::from_millis(100),
+        request_timeout: Duration::from_secs(2),
+        ..Limits::default()
+    };
+    let host = Running::start("wait-longer", "", limits).await;
+    assert_eq!(host.get("/wait").await.problem(), "gateway-timeout");
+    assert!(!host.counted(COMPUTED));
+}
+
 #[tokio::test]
 async fn whoever_waits_too_long_is_cut_off_too() {
     let host = quick("wait").await;

@@ -3,7 +3,8 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use sluicegate_edge::Limits;
+use http::Request;
+use sluicegate_edge::{Error, Limits};
 
 use crate::support::{Raw, Running, eventually};
 
@@ -58,6 +59,62 @@ async fn an_upload_that_is_refused_unread_still_sees_why() {
 }
 
 #[tokio::test]
+async fn one_client_cannot_hold_all_places_for_uploads() {
+    let limits = Limits {
+        upload_share: 2,
+        upload_path: "/count".to_owned(),
+        ..Limits::default()
+    };
+    let host = Running::start("share", "", limits).await;
+    let upload = |token: &str| {
+        let request = Request::post(host.url("/count")).header("authorization", token);
+        host.send(request, "12345".into())
+    };
+    let mut uploads = Vec::new();
+    for _ in 0..2 {
+        let mut holding = Raw::open(host.address).await;
+        let head = "POST /count HTTP/1.1\r\nhost: edge\r\nauthorization: Bearer a\r\n\
+                    content-length: 5\r\n\r\n";
+        holding.write(head).await;
+        uploads.push(holding);
+    }
+    host.until_counted("sluicegate_edge_active_uploads 2").await;
+    let refused = upload("Bearer a").await;
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.problem(), "too-many-requests");
+    assert_eq!(refused.headers["retry-after"], "5");
+    assert!(host.counted("sluicegate_edge_refused_total{reason=\"share_full\"} 1"));
+    assert_eq!(upload("Bearer b").await.text(), "5");
+
+    uploads.pop().unwrap().write("12345").await;
+    eventually(async || upload("Bearer a").await.status == 200).await;
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_their_turn() {
+    let limits = Limits {
+        connections: 1,
+        ..Limits::default()
+    };
+    let host = Running::start("connections", "", limits).await;
+    let hello = "GET /hello HTTP/1.1\r\nhost: edge\r\n\r\n";
+    let mut first = Raw::open(host.address).await;
+    first.write(hello).await;
+    first.read_until("hello\r\n0\r\n\r\n").await;
+    let mut second = Raw::open(host.address).await;
+    second.write(hello).await;
+    for _ in 0..100 {
+        first.write(hello).await;
+        first.read_until("hello\r\n0\r\n\r\n").await;
+    }
+    assert!(host.counted("sluicegate_edge_connections 1"));
+    let mut nothing = [0; 1];
+    assert!(second.0.try_read(&mut nothing).is_err(), "it was served");
+    drop(first);
+    second.read_until("hello\r\n0\r\n\r\n").await;
+}
+
+#[tokio::test]
 async fn what_runs_is_finished_and_nothing_new_is_taken() {
     let mut host = Running::start("drain", "", Limits::default()).await;
     let mut running = Raw::open(host.address).await;
@@ -70,7 +127,7 @@ async fn what_runs_is_finished_and_nothing_new_is_taken() {
         .await;
     running.write("ended").await;
     running.read_until("ended\r\n0\r\n\r\n").await;
-    host.ended().await;
+    host.ended().await.unwrap();
 }
 
 #[tokio::test]
@@ -85,5 +142,6 @@ async fn the_drain_is_bounded() {
     running.write("begun").await;
     running.read_until("begun").await;
     host.shut_down();
-    host.ended().await;
+    let ended = host.ended().await;
+    assert!(matches!(ended, Err(Error::CutOff(1))), "{ended:?}");
 }

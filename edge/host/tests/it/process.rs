@@ -2,10 +2,12 @@
 
 use std::process::Stdio;
 
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use crate::program::{Program, accesses, address, command as program};
-use crate::support::{Raw, in_time, manifest, write};
+use crate::program::{Program, accesses, addresses, command as program};
+use crate::support::{Raw, eventually, in_time, manifest, write};
 
 #[tokio::test]
 async fn everything_wrong_is_named_before_anything_listens() {
@@ -102,7 +104,7 @@ async fn an_application_that_fails_its_check_does_not_listen() {
         .args(["--check-path", "/hello"])
         .env("SPIN_VARIABLE_TOKEN", "x");
     let mut child = command.spawn().unwrap();
-    address(&mut child).await;
+    addresses(&mut child).await;
 }
 
 #[tokio::test]
@@ -156,4 +158,44 @@ async fn secrets_and_queries_stay_out_of_the_log_and_a_signal_ends_it_well() {
     assert_eq!(line["bytes_out"], 9);
     assert_eq!(line["component"], "guest");
     assert_eq!(line["complete"], true);
+}
+
+/// A program, and an upload that is on its way.
+async fn draining(name: &str, seconds: &str) -> (Program, Raw) {
+    let app = manifest(name, "");
+    let arguments = ["--drain-seconds", seconds, "--upload-path", "/count"];
+    let host = Program::start(&app, &arguments, &[("SPIN_VARIABLE_TOKEN", "x")]).await;
+    let mut upload = Raw::open(host.address).await;
+    upload.begin("/count", 10).await;
+    upload.write("begun").await;
+    host.until_metric("sluicegate_edge_active_uploads 1").await;
+    host.terminate();
+    eventually(async || TcpStream::connect(host.address).await.is_err()).await;
+    (host, upload)
+}
+
+#[tokio::test]
+async fn an_upload_in_flight_at_the_signal_is_finished() {
+    let (host, mut upload) = draining("drain-finish", "60").await;
+    // Whoever watches can see what is still running.
+    host.until_metric("sluicegate_edge_active_uploads 1").await;
+    upload.write("ended").await;
+    let seen = upload.read_until("0\r\n\r\n").await;
+    assert!(seen.starts_with("HTTP/1.1 200"), "{seen}");
+    let (status, log) = host.ended().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert_eq!(accesses(&log)[0]["status"], 200);
+}
+
+#[tokio::test]
+async fn an_upload_that_takes_longer_than_the_drain_is_cut_and_the_exit_code_says_so() {
+    let (host, mut upload) = draining("drain-cut", "1").await;
+    let mut seen = Vec::new();
+    // A reset or a plain end: in any case no answer.
+    let _ = in_time(upload.0.read_to_end(&mut seen)).await;
+    assert!(seen.is_empty(), "{}", String::from_utf8_lossy(&seen));
+    let (status, log) = host.ended().await;
+    assert_eq!(status.code(), Some(75), "{log}");
+    assert!(log.contains("1 connections were cut"), "{log}");
+    assert_eq!(accesses(&log)[0]["status"], 499);
 }

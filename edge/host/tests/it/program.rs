@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-use crate::support::{cache, in_time};
+use crate::support::{Raw, cache, eventually, in_time};
 
 /// How it is started; the environment is empty.
 pub(crate) fn command(app: &Path) -> Command {
@@ -20,7 +20,7 @@ pub(crate) fn command(app: &Path) -> Command {
         .arg(app)
         .arg("--cache-dir")
         .arg(cache())
-        .args(["--listen", "127.0.0.1:0"])
+        .args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
         .env_clear()
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -31,6 +31,7 @@ pub(crate) fn command(app: &Path) -> Command {
 /// One that listens. Its log is JSON.
 pub(crate) struct Program {
     pub(crate) address: SocketAddr,
+    pub(crate) metrics: SocketAddr,
     child: Child,
     log: JoinHandle<String>,
 }
@@ -49,12 +50,27 @@ impl Program {
             stderr.read_to_string(&mut text).await.unwrap();
             text
         });
-        let address = address(&mut child).await;
+        let (metrics, address) = addresses(&mut child).await;
         Self {
             address,
+            metrics,
             child,
             log,
         }
+    }
+
+    /// What is counted so far.
+    pub(crate) async fn scrape(&self) -> String {
+        let mut scraper = Raw::open(self.metrics).await;
+        let request = "GET /metrics HTTP/1.1\r\nhost: edge\r\nconnection: close\r\n\r\n";
+        scraper.write(request).await;
+        let mut seen = String::new();
+        in_time(scraper.0.read_to_string(&mut seen)).await.unwrap();
+        seen
+    }
+
+    pub(crate) async fn until_metric(&self, line: &str) {
+        eventually(async || self.scrape().await.lines().any(|seen| seen == line)).await;
     }
 
     pub(crate) fn terminate(&self) {
@@ -73,12 +89,16 @@ impl Program {
     }
 }
 
-/// Waits for the line that says where it listens.
-pub(crate) async fn address(child: &mut Child) -> SocketAddr {
+/// Waits for the lines that say where metrics are, and then where it listens.
+pub(crate) async fn addresses(child: &mut Child) -> (SocketAddr, SocketAddr) {
     let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-    let line = in_time(lines.next_line()).await.unwrap().unwrap();
-    let address = line.strip_prefix("listening on http://").unwrap();
-    address.parse().unwrap()
+    let mut next = async |start: &str, end: &str| {
+        let line = in_time(lines.next_line()).await.unwrap().unwrap();
+        let address = line.strip_prefix(start).unwrap().strip_suffix(end).unwrap();
+        address.parse().unwrap()
+    };
+    let metrics = next("metrics on http://", "/metrics").await;
+    (metrics, next("listening on http://", "").await)
 }
 
 /// The lines of the access log.

@@ -19,7 +19,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use sluicegate_edge::{Config, Error, Host, Limits};
+use sluicegate_edge::{Config, Error, Host, Limits, Metrics};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -82,6 +82,7 @@ pub(crate) fn cache() -> PathBuf {
 /// A host that runs in this process.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    metrics: Metrics,
     shutdown: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), Error>>,
 }
@@ -97,15 +98,26 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let host = Host::load(config).await.unwrap();
+        let metrics = host.metrics();
         let (shutdown, signal) = oneshot::channel();
         let task = tokio::spawn(host.serve(listener, async move {
             let _ = signal.await;
         }));
         Self {
             address,
+            metrics,
             shutdown: Some(shutdown),
             task,
         }
+    }
+
+    /// Whether a line of the metrics is this one.
+    pub(crate) fn counted(&self, line: &str) -> bool {
+        self.metrics.text().lines().any(|seen| seen == line)
+    }
+
+    pub(crate) async fn until_counted(&self, line: &str) {
+        eventually(async || self.counted(line)).await;
     }
 
     /// Asks the host to end, without waiting for it.
@@ -113,8 +125,8 @@ impl Running {
         let _ = self.shutdown.take().unwrap().send(());
     }
 
-    pub(crate) async fn ended(self) {
-        in_time(self.task).await.unwrap().unwrap();
+    pub(crate) async fn ended(self) -> Result<(), Error> {
+        in_time(self.task).await.unwrap()
     }
 
     pub(crate) async fn get(&self, target: &str) -> Answer {

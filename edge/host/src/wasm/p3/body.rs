@@ -1,4 +1,4 @@
-//! A body that comes out of a component.
+//! Bodies that go into a component, and that come out of it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,7 +8,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::worker::Shared;
+use super::worker::{Lease, Shared};
+
+type Polled = Poll<Option<Result<Frame<Bytes>, Error>>>;
 
 /// Ends cleanly only where the component ended it. When an instance dies, the streams it was writing
 /// to just close, which a peer of a chunked body would take for the end.
@@ -27,16 +29,66 @@ impl Body for WholeBody {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
         match Pin::new(&mut self.inner).poll_frame(cx) {
             Poll::Ready(None) if self.worker.has_failed() => {
                 Poll::Ready(Some(Err(Error::ConnectionTerminated)))
             }
-            polled => polled,
+            Poll::Ready(frame) => {
+                self.worker.moved();
+                Poll::Ready(frame)
+            }
+            Poll::Pending => Poll::Pending,
         }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// Who reads a body.
+pub(super) enum Reader {
+    /// Whichever instance takes the request.
+    Of(Arc<Lease>),
+    Is(Arc<Shared>),
+}
+
+impl Reader {
+    fn moved(&self) {
+        match self {
+            Self::Of(lease) => lease.moved(),
+            Self::Is(worker) => worker.moved(),
+        }
+    }
+}
+
+/// Tells its reader's budget when a piece comes.
+pub(super) struct ReadBody {
+    inner: WasiBody,
+    reader: Reader,
+}
+
+impl ReadBody {
+    pub(super) fn new(inner: WasiBody, reader: Reader) -> Self {
+        Self { inner, reader }
+    }
+}
+
+impl Body for ReadBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        if polled.is_ready() {
+            self.reader.moved();
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::body::WholeBody;
+use super::body::{ReadBody, Reader, WholeBody};
 use super::worker::Shared;
 use crate::wasm::Grants;
 use crate::wasm::upstream::Upstream;
@@ -62,10 +62,14 @@ impl WasiHttpHooks for Hooks {
             return Box::new(std::future::ready(Err(Error::HttpRequestDenied)));
         }
         let worker = self.worker.clone();
-        let request = request.map(|body| WholeBody::new(body, worker).boxed_unsync());
+        worker.moved();
+        let request = request.map(|body| WholeBody::new(body, worker.clone()).boxed_unsync());
         let upstream = self.upstream.clone();
         Box::new(async move {
             let response = upstream.send(request, options).await?;
+            worker.moved();
+            let reader = Reader::Is(worker);
+            let response = response.map(|body| ReadBody::new(body, reader).boxed_unsync());
             Ok((response, Box::new(std::future::ready(Ok(()))) as Transfer))
         })
     }

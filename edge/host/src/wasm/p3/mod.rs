@@ -4,6 +4,7 @@
 //! [`Handler`] is what the rest of the host sees.
 
 mod body;
+mod budget;
 mod hooks;
 mod output;
 mod variables;
@@ -27,11 +28,13 @@ use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::Grants;
 use super::upstream::Upstream;
 use crate::Limits;
-use body::WholeBody;
+use crate::metrics::Metrics;
+use body::{ReadBody, Reader, WholeBody};
+use budget::Budget;
 use hooks::Hooks;
 use worker::{Expiration, Shared, Worker};
 
-pub(crate) use worker::Lease;
+pub(crate) use worker::{Held, Lease};
 
 /// Handles an instance may hold at once (bodies, headers, streams).
 const MAX_HANDLES: usize = 1 << 16;
@@ -41,7 +44,7 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 /// Why a component gave no response.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Its time was over.
+    /// Its time was over, or it computed for too long.
     TimedOut,
     /// There is no room for another instance.
     NoRoom,
@@ -79,6 +82,7 @@ impl Handler {
         binary: &[u8],
         grants: Grants,
         upstream: Upstream,
+        metrics: Metrics,
         limits: &Limits,
     ) -> wasmtime::Result<Self> {
         let engine = linker.engine().clone();
@@ -89,6 +93,7 @@ impl Handler {
             service,
             grants: Arc::new(grants),
             upstream,
+            metrics,
             limits: limits.clone(),
         };
         Ok(Self {
@@ -114,10 +119,12 @@ impl Handler {
         request: Request<WasiBody>,
     ) -> Result<Response<WasiBody>, Failure> {
         let deadline = lease.deadline();
+        let reader = Reader::Of(lease.clone());
+        let request = request.map(|body| ReadBody::new(body, reader).boxed_unsync());
         let handled = self.proxy.handle(lease.clone(), request);
         match tokio::time::timeout_at(deadline + GRACE, handled).await {
             Err(_) => Err(Failure::TimedOut),
-            Ok(Err(error)) => Err(self.failure(&error, deadline)),
+            Ok(Err(error)) => Err(self.failure(&error, &lease)),
             Ok(Ok(response)) => Ok(response.map(|body| match lease.worker() {
                 Some(worker) => WholeBody::new(body, worker).boxed_unsync(),
                 None => body,
@@ -125,8 +132,9 @@ impl Handler {
         }
     }
 
-    fn failure(&self, error: &wasmtime::Error, deadline: Instant) -> Failure {
-        if error.is::<ExpirationError>() || Instant::now() >= deadline {
+    fn failure(&self, error: &wasmtime::Error, lease: &Lease) -> Failure {
+        let overrun = lease.worker().is_some_and(|worker| worker.has_overrun());
+        if overrun || error.is::<ExpirationError>() || Instant::now() >= lease.deadline() {
             return Failure::TimedOut;
         }
         if let Some(error) = error.downcast_ref::<InstantiationError<Arc<Lease>>>() {
@@ -145,6 +153,7 @@ struct Factory {
     service: ServicePre<Guest>,
     grants: Arc<Grants>,
     upstream: Upstream,
+    metrics: Metrics,
     limits: Limits,
 }
 
@@ -159,7 +168,8 @@ impl HandlerState for Factory {
         let mut store = Store::new(&self.engine, guest);
         store.limiter(|guest| &mut guest.limits);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
+        let mut budget = Budget::new(shared.clone(), self.limits.compute_timeout);
+        store.epoch_deadline_callback(move |_| budget.tick());
         let pre = ProxyPre::P3(self.service.clone());
         let proxy = tokio::time::timeout(
             self.limits.request_timeout,
@@ -171,7 +181,12 @@ impl HandlerState for Factory {
             proxy,
             view: Guest::http,
             expiration: Expiration::new(shared.clone(), &self.limits),
-            state: Worker::new(self.grants.clone(), shared, &self.limits),
+            state: Worker::new(
+                self.grants.clone(),
+                shared,
+                self.metrics.clone(),
+                &self.limits,
+            ),
         })
     }
 }

@@ -4,12 +4,11 @@
 //! timer from being looked at, so [`Expiration`] ends the whole instance from outside a moment later.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until};
 use wasmtime::component::GuestTaskId;
 use wasmtime::{Store, StoreContextMut};
@@ -17,6 +16,7 @@ use wasmtime_wasi_http::handler::{ShouldAccept, WorkerExpiration, WorkerState, W
 
 use super::Guest;
 use crate::Limits;
+use crate::metrics::{Ended, Metrics};
 use crate::wasm::Grants;
 
 /// How much later than the requests' own timers an instance is ended.
@@ -24,20 +24,23 @@ const STUCK: Duration = Duration::from_millis(500);
 /// How often an instance looks whether the bodies it serves are done.
 const RECHECK: Duration = Duration::from_secs(1);
 
+/// What a request holds while it runs, and gives back at its end.
+pub(crate) type Held = Vec<Box<dyn Send + Sync>>;
+
 /// A request's right to be served. Lives until its response's body is done, or until the component is
 /// done with it after the client has gone.
 pub(crate) struct Lease {
     deadline: Instant,
     worker: OnceLock<Arc<Shared>>,
-    _permits: Vec<OwnedSemaphorePermit>,
+    _held: Held,
 }
 
 impl Lease {
-    pub(crate) fn new(deadline: Instant, permits: Vec<OwnedSemaphorePermit>) -> Self {
+    pub(crate) fn new(deadline: Instant, held: Held) -> Self {
         Self {
             deadline,
             worker: OnceLock::new(),
-            _permits: permits,
+            _held: held,
         }
     }
 
@@ -56,6 +59,13 @@ impl Lease {
     pub(super) fn worker(&self) -> Option<Arc<Shared>> {
         self.worker.get().cloned()
     }
+
+    /// A piece of the request came.
+    pub(super) fn moved(&self) {
+        if let Some(worker) = self.worker.get() {
+            worker.moved();
+        }
+    }
 }
 
 impl Drop for Lease {
@@ -71,6 +81,10 @@ pub(crate) struct Shared {
     leases: AtomicUsize,
     failed: AtomicBool,
     expired: AtomicBool,
+    overrun: AtomicBool,
+    timed_out: AtomicBool,
+    /// How often something came or went: a sign that the component is not stuck.
+    moves: AtomicU64,
     times: Mutex<Times>,
 }
 
@@ -89,6 +103,9 @@ impl Shared {
             leases: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
             expired: AtomicBool::new(false),
+            overrun: AtomicBool::new(false),
+            timed_out: AtomicBool::new(false),
+            moves: AtomicU64::new(0),
             times: Mutex::new(Times {
                 requests: now,
                 bodies: now,
@@ -101,6 +118,23 @@ impl Shared {
         self.failed.load(Ordering::Acquire)
     }
 
+    pub(super) fn moved(&self) {
+        self.moves.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn moves(&self) -> u64 {
+        self.moves.load(Ordering::Relaxed)
+    }
+
+    /// The component computed for too long; the instance ends.
+    pub(super) fn overran(&self) {
+        self.overrun.store(true, Ordering::Release);
+    }
+
+    pub(super) fn has_overrun(&self) -> bool {
+        self.overrun.load(Ordering::Acquire)
+    }
+
     fn change(&self, change: impl FnOnce(&mut Times)) {
         change(&mut self.times.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -110,6 +144,7 @@ impl Shared {
     }
 
     fn start(self: &Arc<Self>, lease: &Lease) {
+        self.moved();
         if lease.worker.set(self.clone()).is_ok() {
             self.leases.fetch_add(1, Ordering::AcqRel);
             self.change(|times| times.requests = times.requests.max(lease.deadline));
@@ -129,17 +164,41 @@ impl Shared {
 pub(super) struct Worker {
     grants: Arc<Grants>,
     shared: Arc<Shared>,
+    metrics: Metrics,
     uses: usize,
     concurrency: usize,
 }
 
 impl Worker {
-    pub(super) fn new(grants: Arc<Grants>, shared: Arc<Shared>, limits: &Limits) -> Self {
+    pub(super) fn new(
+        grants: Arc<Grants>,
+        shared: Arc<Shared>,
+        metrics: Metrics,
+        limits: &Limits,
+    ) -> Self {
+        metrics.instance_created(&grants.id);
         Self {
             grants,
             shared,
+            metrics,
             uses: limits.instance_uses,
             concurrency: limits.instance_concurrency,
+        }
+    }
+}
+
+impl Worker {
+    fn ended(&self, well: bool) -> Ended {
+        if well {
+            Ended::Retired
+        } else if self.grants.closing.load(Ordering::Acquire) {
+            Ended::Shutdown
+        } else if self.shared.has_overrun() {
+            Ended::Computed
+        } else if self.shared.timed_out.load(Ordering::Acquire) {
+            Ended::TimedOut
+        } else {
+            Ended::Trap
         }
     }
 }
@@ -174,10 +233,12 @@ impl WorkerState for Worker {
     }
 
     fn drop(&self, store: Store<Guest>, result: wasmtime::Result<()>) {
+        let how = self.ended(result.is_ok());
+        self.metrics.instance_ended(&self.grants.id, how);
         if let Err(error) = result {
             // Before the store goes, so that no stream it closes is taken for a clean end.
             self.shared.failed.store(true, Ordering::Release);
-            if !self.grants.closing.load(Ordering::Acquire) {
+            if how != Ended::Shutdown {
                 let component = self.grants.id.as_str();
                 tracing::warn!(component, "an instance ended: {}", error.root_cause());
                 tracing::debug!(component, "{error:?}");
@@ -237,6 +298,7 @@ impl WorkerExpiration for Expiration {
             let now = Instant::now();
             let (end, look_again) = self.ends(status, start, now);
             if now >= end {
+                self.shared.timed_out.store(true, Ordering::Release);
                 return Poll::Ready(());
             }
             self.sleep.as_mut().reset(look_again);

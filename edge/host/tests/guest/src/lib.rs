@@ -22,7 +22,7 @@ impl Handler for Component {
             "/hello" => Ok(stream::text(200, "hello".to_owned())),
             "/echo" => Ok(stream::pump(request)),
             "/hand-on" => Ok(stream::hand_on(request)),
-            "/count" => Ok(stream::text(200, stream::count(request).await.to_string())),
+            "/count" => Ok(stream::count(request).await),
             "/uses" => Ok(stream::text(200, uses())),
             "/headers" => Ok(stream::text(200, headers(&request))),
             "/fetch" => Ok(fetch(query).await),
@@ -32,6 +32,7 @@ impl Handler for Component {
             "/bomb" => Ok(misbehave::allocate()),
             "/trap" => Ok(misbehave::trap()),
             "/wait" => Ok(misbehave::wait().await),
+            "/half-loop" => Ok(misbehave::half_and_compute()),
             "/half" => Ok(misbehave::half()),
             "/error" => Err(ErrorCode::InternalError(Some("on purpose".to_owned()))),
             other => Ok(match other.strip_prefix("/var/") {

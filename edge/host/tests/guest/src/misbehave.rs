@@ -35,6 +35,13 @@ pub(crate) async fn wait() -> Response {
     crate::stream::text(200, "waited".to_owned())
 }
 
+/// Computes without end in the middle of a response without a length.
+pub(crate) fn half_and_compute() -> Response {
+    crate::stream::begin_and(|| {
+        compute();
+    })
+}
+
 /// Traps in the middle of a response without a length.
 pub(crate) fn half() -> Response {
     crate::stream::begin_and(|| std::process::abort())

@@ -74,10 +74,10 @@ pub(crate) fn pump(request: Request) -> Response {
     response(200, (Some(reader), complete()))
 }
 
-/// Reads the request's body to its end.
-pub(crate) async fn count(request: Request) -> usize {
-    let (Some(mut from), _) = take(request) else {
-        return 0;
+/// Reads the request's body to its end, and tells its length; 400 where that end never comes.
+pub(crate) async fn count(request: Request) -> Response {
+    let (Some(mut from), ending) = take(request) else {
+        return text(200, 0.to_string());
     };
     let mut total = 0;
     let mut buffer = Vec::with_capacity(PIECE);
@@ -85,10 +85,14 @@ pub(crate) async fn count(request: Request) -> usize {
         let (result, mut piece) = from.read(buffer).await;
         total += piece.len();
         if piece.is_empty() && !matches!(result, StreamResult::Complete(_)) {
-            return total;
+            break;
         }
         piece.clear();
         buffer = piece;
+    }
+    match ending.await {
+        Ok(_) => text(200, total.to_string()),
+        Err(_) => text(400, "cut short".to_owned()),
     }
 }
 

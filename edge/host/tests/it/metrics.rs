@@ -1,0 +1,151 @@
+//! What is counted, and where it is served.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use tokio::io::AsyncReadExt;
+
+use crate::program::{Program, addresses, command};
+use crate::support::{Raw, in_time, manifest};
+
+async fn ask(address: std::net::SocketAddr, request: &str) -> String {
+    let mut client = Raw::open(address).await;
+    client
+        .write(format!("{request}\r\nhost: edge\r\nconnection: close\r\n"))
+        .await;
+    client.write("\r\n").await;
+    let mut seen = String::new();
+    in_time(client.0.read_to_string(&mut seen)).await.unwrap();
+    seen
+}
+
+async fn start(name: &str) -> Program {
+    let app = manifest(name, "");
+    let arguments = ["--upload-path", "/count"];
+    Program::start(&app, &arguments, &[("SPIN_VARIABLE_TOKEN", "x")]).await
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_and_never_by_path() {
+    let host = start("metrics-requests").await;
+    for path in ["/hello", "/hello?a=b", "/random/1", "/random/2"] {
+        ask(host.address, &format!("GET {path} HTTP/1.1")).await;
+    }
+    let upload = "POST /count HTTP/1.1\r\ncontent-length: 0";
+    ask(host.address, upload).await;
+    ask(host.address, "BREW /hello HTTP/1.1").await;
+    ask(host.address, "GET /trap HTTP/1.1").await;
+    ask(host.address, "no HTTP").await;
+    let count = "http_server_request_duration_seconds_count";
+    for (method, route, status, number) in [
+        ("GET", "/...", "200", 2),
+        ("GET", "/...", "404", 2),
+        ("GET", "/...", "502", 1),
+        ("POST", "/...", "200", 1),
+        ("_OTHER", "/...", "200", 1),
+        ("_OTHER", "", "400", 1),
+    ] {
+        host.until_metric(&format!(
+            "{count}{{http_request_method=\"{method}\",http_route=\"{route}\",\
+             http_response_status_code=\"{status}\"}} {number}"
+        ))
+        .await;
+    }
+    host.until_metric("sluicegate_edge_refused_total{reason=\"invalid\"} 1")
+        .await;
+    host.until_metric(
+        "sluicegate_edge_instances_ended_total{component=\"guest\",reason=\"trap\"} 1",
+    )
+    .await;
+    let text = host.scrape().await;
+    assert!(!text.contains("random"), "{text}");
+    assert!(!text.contains("BREW"), "{text}");
+    for bucket in ["0.005", "0.25", "10", "+Inf"] {
+        assert!(
+            text.contains(&format!("le=\"{bucket}\"")),
+            "{bucket}: {text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn uploads_bytes_and_instances_are_counted_while_they_run() {
+    let host = start("metrics-upload").await;
+    let mut upload = Raw::open(host.address).await;
+    upload.begin("/count", 10).await;
+    upload.write("12345").await;
+    for line in [
+        "sluicegate_edge_active_uploads 1",
+        "sluicegate_edge_connections 1",
+        "sluicegate_edge_instances{component=\"guest\"} 1",
+        "sluicegate_edge_instances_created_total{component=\"guest\"} 1",
+        "http_server_active_requests{http_request_method=\"POST\"} 1",
+        "sluicegate_edge_received_bytes_total{http_route=\"/...\"} 5",
+    ] {
+        host.until_metric(line).await;
+    }
+    upload.write("67890").await;
+    upload.read_until("0\r\n\r\n").await;
+    drop(upload);
+    for line in [
+        "sluicegate_edge_active_uploads 0",
+        "sluicegate_edge_connections 0",
+        "http_server_active_requests{http_request_method=\"POST\"} 0",
+        "sluicegate_edge_received_bytes_total{http_route=\"/...\"} 10",
+        "sluicegate_edge_sent_bytes_total{http_route=\"/...\"} 2",
+    ] {
+        host.until_metric(line).await;
+    }
+}
+
+#[tokio::test]
+async fn their_listener_answers_nothing_else() {
+    let host = start("metrics-listener").await;
+    let metrics = ask(host.metrics, "GET /metrics HTTP/1.1").await;
+    assert!(metrics.starts_with("HTTP/1.1 200"), "{metrics}");
+    assert!(
+        metrics.contains("content-type: text/plain; version=0.0.4"),
+        "{metrics}"
+    );
+    for name in ["sluicegate_build_info", "process_resident_memory_bytes"] {
+        assert!(metrics.contains(name), "{name}: {metrics}");
+    }
+    let other = ask(host.metrics, "GET /hello HTTP/1.1").await;
+    assert!(other.starts_with("HTTP/1.1 404"), "{other}");
+    let post = ask(host.metrics, "POST /metrics HTTP/1.1").await;
+    assert!(post.starts_with("HTTP/1.1 405"), "{post}");
+    // And the other listener has none.
+    let public = ask(host.address, "GET /metrics HTTP/1.1").await;
+    assert!(public.starts_with("HTTP/1.1 404"), "{public}");
+}
+
+#[tokio::test]
+async fn two_hosts_on_one_machine_need_no_setting_and_off_is_off() {
+    let app = manifest("metrics-default", "");
+    let start = |app: &std::path::Path| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sluicegate-edge"));
+        command
+            .arg("--app")
+            .arg(app)
+            .args(["--listen", "127.0.0.1:0"]);
+        tokio::process::Command::from(command)
+    };
+    let mut children = Vec::new();
+    for _ in 0..2 {
+        let mut child = start(&app)
+            .arg("--cache-dir")
+            .arg(crate::support::cache())
+            .env("SPIN_VARIABLE_TOKEN", "x")
+            .stdout(std::process::Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let (metrics, _) = addresses(&mut child).await;
+        children.push((metrics, child));
+    }
+    assert_ne!(children[0].0, children[1].0);
+
+    let mut off = command(&app);
+    off.args(["--metrics-listen", "of"]);
+    let refused = in_time(off.output()).await.unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+}
