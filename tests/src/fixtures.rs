@@ -31,6 +31,29 @@ pub fn slow_to_decode() -> Result<Vec<u8>> {
     Ok(png.into_inner())
 }
 
+/// A picture of noise that no other seed gives, too big to be looked at in one piece; nearly all red if `red`.
+pub fn noise(seed: u64, red: bool) -> Result<Vec<u8>> {
+    let mut state = seed | 1;
+    let mut next = || {
+        // xorshift64: any noise will do that does not compress.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        u8::try_from(state >> 56).unwrap_or_default()
+    };
+    let picture = RgbImage::from_fn(240, 160, |_, _| {
+        let (r, g, b) = (next(), next(), next());
+        if red {
+            Rgb([200 + r % 56, g % 60, b % 60])
+        } else {
+            Rgb([r % 120, g, b])
+        }
+    });
+    let mut png = Cursor::new(Vec::new());
+    picture.write_to(&mut png, ImageFormat::Png)?;
+    Ok(png.into_inner())
+}
+
 fn low(value: u32) -> u8 {
     u8::try_from(value & 0xff).unwrap_or_default()
 }

@@ -5,6 +5,7 @@
 //! The tests in `tests/it` and the `demo` program are built on it. It knows nothing of the insides:
 //! of our crates it uses the contract alone.
 
+pub mod chaos;
 pub mod client;
 pub mod demo;
 pub mod detector;

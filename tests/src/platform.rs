@@ -17,6 +17,9 @@ const START_LIMIT: Duration = Duration::from_mins(3);
 /// Time for running requests and jobs to end.
 pub const STOP_LIMIT: Duration = Duration::from_mins(1);
 
+/// Any free port.
+pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
+
 /// The secret that edge and origin share.
 pub const EDGE_KEY: &str = "an edge key of the tests, long enough for all";
 
@@ -82,8 +85,13 @@ impl Platform {
         options: Options,
         store_url: String,
     ) -> Result<Self> {
-        let (origin, origin_url) = start_origin(data.path(), &options, "127.0.0.1:0").await?;
-        let (edge, edge_url) = start_edge(data.path(), &options, &origin_url, &store_url).await?;
+        let (origin, origin_url) = start_origin(data.path(), &options, ANY_PORT).await?;
+        let place = EdgePlace {
+            origin_url: &origin_url,
+            store_url: &store_url,
+            listen: ANY_PORT,
+        };
+        let (edge, edge_url) = start_edge(data.path(), &options, &place).await?;
         Ok(Self {
             origin: Some(origin),
             edge,
@@ -98,7 +106,12 @@ impl Platform {
 
     /// Starts another edge in front of `origin_url`, such as a proxy's.
     pub async fn start_another_edge(&self, origin_url: &str) -> Result<(Program, String)> {
-        start_edge(self.data.path(), &self.options, origin_url, &self.store_url).await
+        let place = EdgePlace {
+            origin_url,
+            store_url: &self.store_url,
+            listen: ANY_PORT,
+        };
+        start_edge(self.data.path(), &self.options, &place).await
     }
 
     /// A client of the edge.
@@ -126,29 +139,12 @@ impl Platform {
 
     /// Starts a worker of its own on the same data.
     pub async fn start_worker(&self) -> Result<Program> {
-        let mut environment = settings(self.data.path(), &self.options);
-        environment.push(("SLUICEGATE_LISTEN".to_owned(), "127.0.0.1:0".to_owned()));
-        let queues = "image-moderation,post-processing";
-        let mut worker = Program::start_as(
-            self.options.user,
-            &program("sluicegate-origin")?,
-            &["work", "--queues", queues],
-            &environment,
-        )?;
-        worker.wait_for_line("working on", START_LIMIT).await?;
-        Ok(worker)
+        start_worker(self.data.path(), &self.options).await
     }
 
     /// What an origin that names the store itself is told of it.
     pub fn store_settings(&self) -> Result<Vec<(String, String)>> {
-        [
-            ("S3_ENDPOINT", "s3_endpoint"),
-            ("S3_ACCESS_KEY_ID", "s3_access_key_id"),
-            ("S3_SECRET_ACCESS_KEY", "s3_secret_access_key"),
-        ]
-        .into_iter()
-        .map(|(setting, member)| Ok((setting.to_owned(), service(self.data.path(), member)?)))
-        .collect()
+        store_settings(self.data.path())
     }
 
     /// Ends all programs in order, and fails if one of them does not end well.
@@ -171,7 +167,7 @@ pub fn data_directory() -> Result<TempDir> {
     Ok(data)
 }
 
-async fn start_services(data: &Path, user: Option<u32>) -> Result<Program> {
+pub(crate) async fn start_services(data: &Path, user: Option<u32>) -> Result<Program> {
     let environment = settings(data, &Options::default());
     let mut services = Program::start_as(
         user,
@@ -185,8 +181,39 @@ async fn start_services(data: &Path, user: Option<u32>) -> Result<Program> {
     Ok(services)
 }
 
+/// Starts a worker, and waits until it works.
+pub(crate) async fn start_worker(data: &Path, options: &Options) -> Result<Program> {
+    let mut environment = settings(data, options);
+    environment.push(("SLUICEGATE_LISTEN".to_owned(), ANY_PORT.to_owned()));
+    let queues = "image-moderation,post-processing";
+    let mut worker = Program::start_as(
+        options.user,
+        &program("sluicegate-origin")?,
+        &["work", "--queues", queues],
+        &environment,
+    )?;
+    worker.wait_for_line("working on", START_LIMIT).await?;
+    Ok(worker)
+}
+
+/// What an origin that names the store of these services itself is told of it.
+pub(crate) fn store_settings(data: &Path) -> Result<Vec<(String, String)>> {
+    [
+        ("S3_ENDPOINT", "s3_endpoint"),
+        ("S3_ACCESS_KEY_ID", "s3_access_key_id"),
+        ("S3_SECRET_ACCESS_KEY", "s3_secret_access_key"),
+    ]
+    .into_iter()
+    .map(|(setting, member)| Ok((setting.to_owned(), service(data, member)?)))
+    .collect()
+}
+
 /// Starts an origin on embedded services that run, and waits until it listens.
-async fn start_origin(data: &Path, options: &Options, listen: &str) -> Result<(Program, String)> {
+pub(crate) async fn start_origin(
+    data: &Path,
+    options: &Options,
+    listen: &str,
+) -> Result<(Program, String)> {
     let mut environment = settings(data, options);
     environment.push(("SLUICEGATE_LISTEN".to_owned(), listen.to_owned()));
     let arguments: &[&str] = if options.no_workers {
@@ -204,19 +231,34 @@ async fn start_origin(data: &Path, options: &Options, listen: &str) -> Result<(P
     Ok((origin, url))
 }
 
-async fn start_edge(
+/// Where an edge stands.
+pub(crate) struct EdgePlace<'a> {
+    /// The origin behind it.
+    pub(crate) origin_url: &'a str,
+    /// The store behind it.
+    pub(crate) store_url: &'a str,
+    /// Address and port.
+    pub(crate) listen: &'a str,
+}
+
+pub(crate) async fn start_edge(
     data: &Path,
     options: &Options,
-    origin_url: &str,
-    store_url: &str,
+    place: &EdgePlace<'_>,
 ) -> Result<(Program, String)> {
     let mut environment = vec![
         (
             "SLUICEGATE_DATA".to_owned(),
             data.to_string_lossy().into_owned(),
         ),
-        ("SPIN_VARIABLE_ORIGIN_URL".to_owned(), origin_url.to_owned()),
-        ("SPIN_VARIABLE_STORE_URL".to_owned(), store_url.to_owned()),
+        (
+            "SPIN_VARIABLE_ORIGIN_URL".to_owned(),
+            place.origin_url.to_owned(),
+        ),
+        (
+            "SPIN_VARIABLE_STORE_URL".to_owned(),
+            place.store_url.to_owned(),
+        ),
         ("SPIN_VARIABLE_EDGE_KEY".to_owned(), EDGE_KEY.to_owned()),
     ];
     for (name, value) in &options.edge_variables {
@@ -233,7 +275,7 @@ async fn start_edge(
         "--app",
         &app.to_string_lossy(),
         "--listen",
-        "127.0.0.1:0",
+        place.listen,
         "--check-path",
         "/healthz",
         "--cache-dir",
@@ -257,7 +299,7 @@ fn settings(data: &Path, options: &Options) -> Vec<(String, String)> {
 }
 
 /// A member of what the services say of themselves.
-fn service(data: &Path, member: &str) -> Result<String> {
+pub(crate) fn service(data: &Path, member: &str) -> Result<String> {
     let path = data.join("services.json");
     let text = std::fs::read(&path).with_context(|| format!("no {}", path.display()))?;
     let services: Value = serde_json::from_slice(&text)?;

@@ -162,6 +162,22 @@ impl Drop for Program {
     }
 }
 
+/// The processes below `parent`, from /proc.
+pub fn children_of(parent: Pid) -> Vec<Pid> {
+    let path = format!("/proc/{0}/task", parent.as_raw_nonzero());
+    // A process that has ended has no children.
+    let tasks = std::fs::read_dir(path).into_iter().flatten().flatten();
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
+        .flat_map(|text| {
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .filter_map(|pid| pid.parse().ok().and_then(Pid::from_raw))
+        .collect()
+}
+
 fn keep_lines<R: Read + Send + 'static>(stream: Option<R>, output: &Arc<Mutex<Vec<String>>>) {
     let Some(stream) = stream else { return };
     let output = Arc::clone(output);

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -36,6 +37,12 @@ pub enum Action {
     Hold,
     /// They are held back, and the client is answered with this status line instead.
     Answer(&'static str),
+    /// So many bytes of the client's are still passed on, and then both ends are closed. The receiver is
+    /// told a second time when that happens.
+    CutAfter(usize),
+    /// They are passed on, but the answer never reaches the client: both ends are closed when it comes. The
+    /// receiver is told a second time when that happens.
+    LoseAnswer,
 }
 
 impl Proxy {
@@ -68,7 +75,7 @@ impl Proxy {
     }
 
     /// The next time a client's bytes contain `text`, the receiver is given them, and `action` is taken.
-    /// One time only.
+    /// One time only; a rule that was there and matched nothing is forgotten.
     pub fn on(&self, text: &str, action: Action) -> mpsc::UnboundedReceiver<String> {
         let (seen, receiver) = mpsc::unbounded_channel();
         if let Ok(mut rule) = self.rules.rule.lock() {
@@ -97,38 +104,12 @@ async fn relay(mut client: TcpStream, rules: Arc<Rules>) {
     let Ok(mut server) = TcpStream::connect(upstream).await else {
         return;
     };
-    let (mut from_client, mut to_client) = client.split();
-    let (mut from_server, mut to_server) = server.split();
-    let inward = async {
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            let read = from_client.read(&mut buffer).await.unwrap_or(0);
-            let piece = buffer.get(..read).unwrap_or_default();
-            if read == 0 {
-                return None;
-            }
-            if let Some(rule) = matching(&rules, piece) {
-                let _ = rule.seen.send(String::from_utf8_lossy(piece).into_owned());
-                match rule.action {
-                    Action::Pass => {}
-                    Action::Hold => {
-                        rule.seen.closed().await;
-                        return None;
-                    }
-                    Action::Answer(status) => return Some(status),
-                }
-            }
-            if to_server.write_all(piece).await.is_err() {
-                return None;
-            }
-        }
-    };
-    let outward = async {
-        let _ = tokio::io::copy(&mut from_server, &mut to_client).await;
-    };
+    let (from_client, mut to_client) = client.split();
+    let (mut from_server, to_server) = server.split();
+    let lost = Mutex::new(None);
     let answer = tokio::select! {
-        answer = inward => answer,
-        () = outward => None,
+        answer = inward(&rules, from_client, to_server, &lost) => answer,
+        () = outward(&mut from_server, &mut to_client, &lost) => None,
     };
     if let Some(status) = answer {
         let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
@@ -136,6 +117,76 @@ async fn relay(mut client: TcpStream, rules: Arc<Rules>) {
         let _ = client.shutdown().await;
         // What the client still sends is read, or closing would reset the connection under its answer.
         let _ = tokio::io::copy(&mut client, &mut tokio::io::sink()).await;
+    }
+}
+
+/// Who is told that an answer was lost.
+type Lost = Mutex<Option<mpsc::UnboundedSender<String>>>;
+
+/// Passes on what the client sends. Ends with the status line that it is to be answered with, if any.
+async fn inward(
+    rules: &Rules,
+    mut from_client: ReadHalf<'_>,
+    mut to_server: WriteHalf<'_>,
+    lost: &Lost,
+) -> Option<&'static str> {
+    let mut buffer = vec![0; 64 * 1024];
+    let mut cut: Option<(usize, mpsc::UnboundedSender<String>)> = None;
+    loop {
+        let read = from_client.read(&mut buffer).await.unwrap_or(0);
+        let mut piece = buffer.get(..read).unwrap_or_default();
+        if read == 0 {
+            return None;
+        }
+        if let Some(rule) = matching(rules, piece) {
+            let _ = rule.seen.send(String::from_utf8_lossy(piece).into_owned());
+            match rule.action {
+                Action::Pass => {}
+                Action::Hold => {
+                    rule.seen.closed().await;
+                    return None;
+                }
+                Action::Answer(status) => return Some(status),
+                Action::CutAfter(bytes) => cut = Some((bytes, rule.seen)),
+                Action::LoseAnswer => {
+                    if let Ok(mut lost) = lost.lock() {
+                        *lost = Some(rule.seen);
+                    }
+                }
+            }
+        }
+        let ends = cut.as_ref().is_some_and(|(left, _)| *left <= piece.len());
+        if let Some((left, _)) = &mut cut {
+            piece = piece.get(..*left).unwrap_or(piece);
+            *left -= piece.len();
+        }
+        let written = to_server.write_all(piece).await;
+        if let Some((_, seen)) = cut.take_if(|_| ends) {
+            let _ = seen.send("cut".to_owned());
+            return None;
+        }
+        if written.is_err() {
+            return None;
+        }
+    }
+}
+
+/// Passes on what the server answers, unless that is to be lost.
+async fn outward(from_server: &mut ReadHalf<'_>, to_client: &mut WriteHalf<'_>, lost: &Lost) {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let read = from_server.read(&mut buffer).await.unwrap_or(0);
+        if read == 0 {
+            return;
+        }
+        if let Some(seen) = lost.lock().ok().and_then(|mut lost| lost.take()) {
+            let _ = seen.send("answer lost".to_owned());
+            return;
+        }
+        let piece = buffer.get(..read).unwrap_or_default();
+        if to_client.write_all(piece).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! what each command does; [`process`] is the one place that starts and stops programs.
 
 mod cargo;
+mod chaos;
 mod check;
 mod chromium;
 mod components;

@@ -5,7 +5,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::process::Stop;
-use crate::{check, components, demo, dev, guard, openapi, sqlx, test};
+use crate::{chaos, check, components, demo, dev, guard, openapi, sqlx, test};
 
 #[derive(Parser)]
 #[command(
@@ -33,6 +33,8 @@ enum Task {
     },
     /// Build everything and run the demonstration
     Demo,
+    /// Build everything, let parts of it fail at random under load, and look at what is left
+    Chaos(chaos::Options),
     /// Write the OpenAPI document of the API anew (`docs/api/openapi.json`)
     Openapi,
     /// Prepare the queries anew (`.sqlx`) against a private Postgres
@@ -63,6 +65,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Dev(options) => dev::main(&stop, &options),
         Task::Check(options) => check::main(&stop, &options),
         Task::Components { bless } => components::main(&stop, bless),
+        Task::Chaos(options) => chaos::main(&stop, &options),
         Task::Demo => demo::main(&stop),
         Task::Openapi => openapi::main(&stop),
         Task::Sqlx => sqlx::main(&stop),

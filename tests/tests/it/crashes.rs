@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use rustix::process::{Pid, test_kill_process};
+use rustix::process::test_kill_process;
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::uploads::UploadState;
 use sluicegate_tests::fixtures;
 use sluicegate_tests::platform::{Options, Platform};
+use sluicegate_tests::process::children_of;
 use sluicegate_tests::proxy::{Action, Proxy};
 use sluicegate_tests::wait::wait_for;
 
@@ -74,22 +75,6 @@ async fn an_origin_that_dies_between_store_and_complete_loses_nothing() {
         .expect_status(200)
         .unwrap();
     platform.stop().await.unwrap();
-}
-
-/// The processes below `parent`, from /proc.
-fn children_of(parent: Pid) -> Vec<Pid> {
-    let path = format!("/proc/{0}/task", parent.as_raw_nonzero());
-    // A process that has ended has no children.
-    let tasks = std::fs::read_dir(path).into_iter().flatten().flatten();
-    tasks
-        .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
-        .flat_map(|text| {
-            text.split_whitespace()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
-        .filter_map(|pid| pid.parse().ok().and_then(Pid::from_raw))
-        .collect()
 }
 
 #[tokio::test]

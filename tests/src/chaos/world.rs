@@ -1,0 +1,126 @@
+//! The platform under test: two workers apart from the origin, and proxies on the two ways that faults take.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::client::Client;
+use crate::detector::Detector;
+use crate::platform::{
+    ANY_PORT, EdgePlace, Options, STOP_LIMIT, data_directory, service, start_edge, start_origin,
+    start_services, start_worker, store_settings,
+};
+use crate::process::Program;
+use crate::proxy::Proxy;
+
+/// Workers beside the origin.
+const WORKERS: usize = 2;
+
+pub struct World {
+    /// Between store and everybody.
+    pub store: Proxy,
+    /// Between edge and origin.
+    pub line: Proxy,
+    pub detector: Detector,
+    /// Nothing where it was killed.
+    pub origin: Option<Program>,
+    pub edge: Option<Program>,
+    pub workers: Vec<Option<Program>>,
+    pub edge_url: String,
+    origin_url: String,
+    options: Options,
+    services: Program,
+    data: TempDir,
+}
+
+impl World {
+    pub async fn start() -> Result<Self> {
+        let data = data_directory()?;
+        let services = start_services(data.path(), None).await?;
+        let store = Proxy::start(&service(data.path(), "s3_endpoint")?).await?;
+        let detector = Detector::start().await?;
+        let mut options = Options {
+            no_workers: true,
+            ..Options::default()
+        };
+        options.settings = store_settings(data.path())?;
+        options.settings.retain(|(name, _)| name != "S3_ENDPOINT");
+        let options = options
+            .setting("S3_ENDPOINT", &store.url)
+            .setting("MODERATION_IMAGE_SERVICE_URL", &detector.url)
+            .setting("MODERATION_IMAGE_ASYNC", "true")
+            .setting("MODERATION_CONTENT_ASYNC", "true");
+        let (origin, origin_url) = start_origin(data.path(), &options, ANY_PORT).await?;
+        let line = Proxy::start(&origin_url).await?;
+        let place = EdgePlace {
+            origin_url: &line.url,
+            store_url: &store.url,
+            listen: ANY_PORT,
+        };
+        let (edge, edge_url) = start_edge(data.path(), &options, &place).await?;
+        let mut world = Self {
+            store,
+            line,
+            detector,
+            origin: Some(origin),
+            edge: Some(edge),
+            workers: (0..WORKERS).map(|_| None).collect(),
+            edge_url,
+            origin_url,
+            options,
+            services,
+            data,
+        };
+        world.heal().await?;
+        Ok(world)
+    }
+
+    /// Somebody at the edge.
+    pub fn client(&self) -> Result<Client> {
+        Client::new(&self.edge_url)
+    }
+
+    /// Starts again what was killed, where it was, and ends what faults have left behind.
+    pub async fn heal(&mut self) -> Result<()> {
+        self.detector.set_down(false);
+        let data = self.data.path();
+        if self.origin.is_none() {
+            let address = self.origin_url.trim_start_matches("http://");
+            self.origin = Some(start_origin(data, &self.options, address).await?.0);
+        }
+        if self.edge.is_none() {
+            let place = EdgePlace {
+                origin_url: &self.line.url,
+                store_url: &self.store.url,
+                listen: self.edge_url.trim_start_matches("http://"),
+            };
+            self.edge = Some(start_edge(data, &self.options, &place).await?.0);
+        }
+        for worker in &mut self.workers {
+            if worker.is_none() {
+                *worker = Some(start_worker(data, &self.options).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The embedded services' process, whose child is the database.
+    pub fn services(&self) -> &Program {
+        &self.services
+    }
+
+    /// Ends everything in order.
+    pub async fn stop(self) -> Result<()> {
+        self.edge.context("the edge runs")?.stop(STOP_LIMIT).await?;
+        for worker in self.workers.into_iter().flatten() {
+            worker.stop(STOP_LIMIT).await?;
+        }
+        let origin = self.origin.context("the origin runs")?;
+        origin.stop(STOP_LIMIT).await?;
+        self.services.stop_by_input(STOP_LIMIT).await
+    }
+}
+
+/// How long a fault may take to happen.
+pub const FAULT_LIMIT: Duration = Duration::from_secs(30);
