@@ -119,6 +119,20 @@ impl Program {
             .context("a process id")
     }
 
+    /// Fails if it has ended.
+    pub fn must_run(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => {
+                let output = self.output();
+                let last = output
+                    .get(output.len().saturating_sub(20)..)
+                    .unwrap_or_default();
+                bail!("{} ended with {status}:\n{}", self.name, last.join("\n"))
+            }
+        }
+    }
+
     /// Kills it as `kill -9` does, and waits until it is gone.
     pub fn kill(&mut self) -> Result<()> {
         self.child

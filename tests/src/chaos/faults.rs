@@ -59,7 +59,7 @@ const ALL: [Fault; 17] = [
 ];
 
 /// A PUT of an edge's, and nothing that a worker writes.
-const EDGE_PUT: &str = "/staging/";
+const EDGE_PUT: &str = "PUT /sluicegate/staging/";
 const TICKET: &str = "POST /edge/v1/upload-tickets";
 const COMPLETE: &str = "/complete HTTP/1.1";
 const POST: &str = "POST /v1/posts HTTP/1.1";
@@ -193,17 +193,12 @@ async fn detector_down(world: &World) -> Result<()> {
 
 /// One connection's process of Postgres killed makes the whole of it start anew and recover from its log.
 async fn crash_database(services: Pid) -> Result<()> {
-    let postmaster = children_of(services)
+    let (postmaster, connection) = below(services)
         .into_iter()
-        .find(|pid| !children_of(*pid).is_empty())
-        .context("the database runs below the services")?;
+        .find(|(_, pid)| command_line(*pid).is_some_and(|line| line.contains("[local]")))
+        .context("a connection of the database's, below the services")?;
     let before = children_of(postmaster);
-    let backend = before
-        .iter()
-        .find(|pid| command_line(**pid).is_some_and(|line| line.contains("127.0.0.1(")))
-        .or_else(|| before.last())
-        .context("a process of the database")?;
-    kill_process(*backend, Signal::KILL)?;
+    kill_process(connection, Signal::KILL)?;
     wait_for("the database to start anew", FAULT_LIMIT, async || {
         let gone = |pid: &Pid| test_kill_process(*pid).is_err();
         Ok(before.iter().all(gone).then_some(()))
@@ -214,6 +209,20 @@ async fn crash_database(services: Pid) -> Result<()> {
         "the postmaster lives on"
     );
     Ok(())
+}
+
+/// All processes below one, each with its parent.
+fn below(root: Pid) -> Vec<(Pid, Pid)> {
+    let mut found: Vec<_> = children_of(root)
+        .into_iter()
+        .map(|pid| (root, pid))
+        .collect();
+    let mut next = 0;
+    while let Some((_, parent)) = found.get(next).copied() {
+        found.extend(children_of(parent).into_iter().map(|pid| (parent, pid)));
+        next += 1;
+    }
+    found
 }
 
 fn command_line(pid: Pid) -> Option<String> {

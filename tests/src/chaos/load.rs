@@ -183,7 +183,7 @@ impl Person {
         let Some(answer) = self.seen("upload", self.client.upload(purpose, picture).await) else {
             return Ok(());
         };
-        let told = if answer.status == 201 {
+        let told = if answer.status.is_success() {
             Some(answer.json::<Upload>()?)
         } else {
             self.complete_later(&answer).await?

@@ -45,8 +45,8 @@ pub async fn run(plan: Plan) -> Result<()> {
         let fault = faults::Fault::choose(&mut random);
         let before = load.tally();
         let outcome = faults::inject(fault, &mut world, &load, &mut random).await;
-        report.fault(number, fault, &outcome, &load.tally().since(&before));
         world.heal().await?;
+        report.fault(number, fault, &outcome, &load.tally().since(&before));
     }
     println!("chaos: all faults are over; looking at what was acknowledged");
     let ledger = Arc::new(load.stop().await?);

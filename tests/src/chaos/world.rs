@@ -81,8 +81,15 @@ impl World {
         Client::new(&self.edge_url)
     }
 
-    /// Starts again what was killed, where it was, and ends what faults have left behind.
+    /// Starts again what was killed, where it was, and ends what faults have left behind. Fails if
+    /// something has ended that nobody killed.
     pub async fn heal(&mut self) -> Result<()> {
+        self.services.must_run()?;
+        let workers = self.workers.iter_mut().flatten();
+        let others = self.origin.iter_mut().chain(self.edge.iter_mut());
+        for program in others.chain(workers) {
+            program.must_run()?;
+        }
         self.detector.set_down(false);
         let data = self.data.path();
         if self.origin.is_none() {
