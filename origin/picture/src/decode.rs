@@ -11,16 +11,22 @@ use image::{DynamicImage, ImageDecoder, ImageError, Limits};
 use sluicegate_contract::limits;
 use sluicegate_sniff::{Inspection, Kind, inspect};
 
-use crate::jpeg_end;
+use crate::colour::Colours;
 use crate::protocol::Refusal;
+use crate::{jpeg_end, png_cicp};
 
 /// What a decoder may allocate: 50 megapixels of four channels twice over, below the child's own cap.
 const DECODER_BYTES: u64 = 400 * 1024 * 1024;
 
-/// Pixels as stored, and how to turn them.
+/// What the PNG decoder may allocate for anything but pixels: a row, and all chunks of a file of the
+/// largest size. A profile that inflates to more is dropped by the decoder, and the picture goes on.
+const PNG_HEADER_BYTES: u64 = 24 * 1024 * 1024;
+
+/// Pixels as stored, how to turn them, and what their values mean.
 pub(crate) struct Decoded {
     pub(crate) image: DynamicImage,
     pub(crate) orientation: Orientation,
+    pub(crate) colours: Option<Colours>,
 }
 
 /// Decodes a still picture within the limits. The file is spent.
@@ -30,21 +36,23 @@ pub(crate) fn decode(file: Vec<u8>) -> Result<Decoded, Refusal> {
             if !jpeg_end::is_complete(&file) {
                 return Err(Refusal::Truncated);
             }
-            pixels(JpegDecoder::new(Cursor::new(file)).map_err(refusal)?)
+            pixels(JpegDecoder::new(Cursor::new(file)).map_err(refusal)?, None)
         }
         Kind::Png => {
-            let decoder = PngDecoder::with_limits(Cursor::new(file), bounds()).map_err(refusal)?;
+            let cicp = png_cicp::find(&file);
+            let limits = bounds(PNG_HEADER_BYTES);
+            let decoder = PngDecoder::with_limits(Cursor::new(file), limits).map_err(refusal)?;
             if decoder.is_apng().map_err(refusal)? {
                 return Err(Refusal::Animated);
             }
-            pixels(decoder)
+            pixels(decoder, cicp)
         }
         Kind::Webp => {
             let decoder = WebPDecoder::new(Cursor::new(file)).map_err(refusal)?;
             if decoder.has_animation() {
                 return Err(Refusal::Animated);
             }
-            pixels(decoder)
+            pixels(decoder, None)
         }
     }
 }
@@ -74,22 +82,28 @@ fn check_size(width: u32, height: u32) -> Result<(), Refusal> {
     }
 }
 
-fn bounds() -> Limits {
+fn bounds(bytes: u64) -> Limits {
     let mut bounds = Limits::no_limits();
     bounds.max_image_width = Some(limits::PICTURE_SIDE);
     bounds.max_image_height = Some(limits::PICTURE_SIDE);
-    bounds.max_alloc = Some(DECODER_BYTES);
+    bounds.max_alloc = Some(bytes);
     bounds
 }
 
-fn pixels(mut decoder: impl ImageDecoder) -> Result<Decoded, Refusal> {
+fn pixels(mut decoder: impl ImageDecoder, stronger: Option<Colours>) -> Result<Decoded, Refusal> {
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
-    decoder.set_limits(bounds()).map_err(refusal)?;
+    decoder.set_limits(bounds(DECODER_BYTES)).map_err(refusal)?;
     // Metadata that cannot be read is no reason to refuse the pixels.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let profile = || decoder.icc_profile().ok().flatten().map(Colours::Icc);
+    let colours = stronger.or_else(profile);
     let image = DynamicImage::from_decoder(decoder).map_err(refusal)?;
-    Ok(Decoded { image, orientation })
+    Ok(Decoded {
+        image,
+        orientation,
+        colours,
+    })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as `map_err(refusal)`")]

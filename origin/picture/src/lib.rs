@@ -7,19 +7,22 @@
 //! files and gets bounded memory and CPU time; a bug in a decoder ends that child and nothing else. The
 //! parent believes a child's answer only after a look at it.
 //!
-//! Not its job: storing anything, deciding what is moderated, converting colour profiles (they are
-//! dropped with all other metadata). Start at [`ChildPictureMaker`] and `child.rs`; what is done to a picture
-//! stands in `render.rs`.
+//! All colours become sRGB (`colour.rs` says what of a file is believed), and all metadata is dropped.
+//!
+//! Not its job: storing anything, deciding what is moderated. Start at [`ChildPictureMaker`] and
+//! `child.rs`; what is done to a picture stands in `render.rs`.
 
 #![deny(missing_docs)]
 
 mod child;
+mod colour;
 mod decode;
 mod jpeg_end;
 mod lockdown;
 mod maker;
 mod outcome;
 mod plan;
+mod png_cicp;
 mod process;
 mod protocol;
 mod raster;

@@ -45,7 +45,12 @@ impl From<Mismatch> for Refusal {
 }
 
 pub(crate) fn make(file: Vec<u8>, recipe: Recipe) -> Result<Made, Refusal> {
-    let Decoded { image, orientation } = decode(file)?;
+    let Decoded {
+        image,
+        orientation,
+        colours,
+    } = decode(file)?;
+    let is_grey = !image.color().has_color();
     let picture = match recipe {
         Recipe::Rendition(purpose) => {
             let stored = Raster::new(image);
@@ -55,8 +60,13 @@ pub(crate) fn make(file: Vec<u8>, recipe: Recipe) -> Result<Made, Refusal> {
             } else {
                 Plan::rendition(purpose, stored.size)
             };
-            // Turned when it is small: faster, and a large picture is in memory only once.
-            stored.planned(plan)?.upright(orientation)?.simplified()
+            // Turned and converted when it is small: faster, and a large picture is in memory only once.
+            let scaled = stored.planned(plan)?;
+            let scaled = match colours {
+                Some(colours) => colours.to_srgb(scaled, is_grey)?,
+                None => scaled,
+            };
+            scaled.upright(orientation)?.simplified()
         }
         Recipe::Preview => Raster::new(image),
     };

@@ -7,6 +7,7 @@
     reason = "tests state what must hold"
 )]
 
+mod bombs;
 mod browser;
 mod crashes;
 mod demo;
