@@ -3,6 +3,7 @@
 //! Small and blocking on purpose: it is built before anything else can be. Start at [`tasks`] for
 //! what each command does; [`process`] is the one place that starts and stops programs.
 
+mod bench;
 mod cargo;
 mod chaos;
 mod check;
@@ -10,6 +11,7 @@ mod chromium;
 mod components;
 mod demo;
 mod dev;
+mod fuzz;
 mod guard;
 mod net;
 mod openapi;

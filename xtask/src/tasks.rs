@@ -5,7 +5,9 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::process::Stop;
-use crate::{chaos, check, components, demo, dev, guard, openapi, sqlx, test};
+use crate::{
+    bench, chaos, check, components, demo, dev, fuzz, guard, openapi, sqlx, test,
+};
 
 #[derive(Parser)]
 #[command(
@@ -37,6 +39,10 @@ enum Task {
     Chaos(chaos::Options),
     /// Write the OpenAPI document of the API anew (`docs/api/openapi.json`)
     Openapi,
+    /// Measure the edge against a native proxy, or a whole platform
+    Bench(bench::Options),
+    /// Throw generated input at whatever reads a client's bytes (needs a nightly compiler)
+    Fuzz(fuzz::Options),
     /// Prepare the queries anew (`.sqlx`) against a private Postgres
     Sqlx,
     /// Run a program that ends when stdin does
@@ -68,6 +74,8 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Chaos(options) => chaos::main(&stop, &options),
         Task::Demo => demo::main(&stop),
         Task::Openapi => openapi::main(&stop),
+        Task::Bench(options) => bench::main(&stop, &options),
+        Task::Fuzz(options) => fuzz::main(&stop, &options),
         Task::Sqlx => sqlx::main(&stop),
     };
     done.map(|()| ExitCode::SUCCESS)

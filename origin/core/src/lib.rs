@@ -8,6 +8,7 @@
 #![deny(missing_docs)]
 
 pub mod account;
+mod cursor;
 pub mod env;
 pub mod error;
 pub mod job;

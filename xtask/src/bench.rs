@@ -1,0 +1,41 @@
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::cargo::{cargo, root, target};
+use crate::process::{Stop, run};
+use crate::ui::step;
+use crate::{components, postgres};
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The edge against a native proxy, or a whole platform
+    #[arg(value_parser = ["edge", "origin"])]
+    what: String,
+    /// 1 is the run that figures are taken from; 0.01 shows that it works
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// Programs as `cargo xtask dev` builds them: quick to build, and slow
+    #[arg(long)]
+    unoptimised: bool,
+}
+
+/// Builds programs and components, and runs a benchmark of `bench/`.
+pub(crate) fn main(stop: &Stop, options: &Options) -> Result<()> {
+    let postgres = postgres::ensure(stop)?;
+    components::main(stop, false)?;
+    let (arguments, folder): (&[&str], _) = if options.unoptimised {
+        (&["build", "--bins"], "debug")
+    } else {
+        (&["build", "--bins", "--release"], "release")
+    };
+    step("Building the programs (ten minutes the first time)", || {
+        run(stop, &mut cargo(arguments))
+    })?;
+    let mut bench = Command::new(target().join(folder).join("sluicegate-bench"));
+    bench
+        .args([&options.what, "--scale", &options.scale.to_string()])
+        .env("SLUICEGATE_POSTGRES_BIN", postgres)
+        .current_dir(root());
+    run(stop, &mut bench)
+}
