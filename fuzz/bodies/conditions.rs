@@ -10,7 +10,7 @@ use sluicegate_policy::range::{Selection, select};
 
 const ETAG: &str = "\"e3b0c442\"";
 const GRANT: &str = r#"{"url":"http://127.0.0.1:9/p/a","etag":"\"e3b0c442\"","length":1000,
-    "media_type":"image/webp","cache_control":"public, max-age=60","state":"unreviewed"}"#;
+    "type":"image/webp","cache_control":"public, max-age=60","state":"unreviewed"}"#;
 const LENGTHS: [u64; 4] = [0, 1, 1_000, u64::MAX];
 
 /// A header a line: `Range`, `If-Range`, `If-Match`, `If-None-Match`.

@@ -206,7 +206,7 @@ async fn a_child_that_dies_takes_no_other_picture_along() {
     let others = async {
         let pid = child_with(memory_bytes).await;
         let before = maker.make(stream_of(&photo), Purpose::Avatar).await;
-        kill_process(pid, Signal::ABRT).expect("it lives");
+        kill_process(pid, Signal::ABORT).expect("it lives");
         (before, maker.make(stream_of(&photo), Purpose::Avatar).await)
     };
     let (died, (before, after)) = tokio::join!(dying, others);

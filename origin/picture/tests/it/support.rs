@@ -49,7 +49,7 @@ pub(crate) fn tight() -> ChildLimits {
         ..ChildLimits::default().caps
     };
     ChildLimits {
-        wall: Duration::from_secs(10),
+        wall: Duration::from_mins(2),
         caps,
         ..ChildLimits::default()
     }
