@@ -5,9 +5,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::process::Stop;
-use crate::{
-    bench, chaos, check, components, demo, dev, fuzz, guard, openapi, sqlx, test,
-};
+use crate::{bench, chaos, check, components, demo, dev, fuzz, guard, openapi, sqlx, test};
 
 #[derive(Parser)]
 #[command(
