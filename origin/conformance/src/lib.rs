@@ -14,6 +14,7 @@ mod promises;
 pub mod scripted;
 pub mod sessions;
 pub mod stores;
+pub mod sweep;
 pub mod testdb;
 pub mod text_model;
 pub mod uploads;

@@ -19,7 +19,7 @@ use sluicegate_core::account::{Account, NewAccount};
 use sluicegate_core::job::{ModerateImage, NewJob, ProcessPost};
 use sluicegate_core::moderation::{Outcome, Record, Subject};
 use sluicegate_core::ports::{
-    AccountStore, JobQueue, PostStore, SessionStore, SigningKeyStore, UploadStore,
+    AccountStore, JobQueue, PostStore, SessionStore, SigningKeyStore, SweepStore, UploadStore,
 };
 use sluicegate_core::post::{NewPost, Post, fingerprint};
 use sluicegate_core::quota::Quota;
@@ -40,6 +40,8 @@ pub struct Stores {
     pub uploads: Arc<dyn UploadStore>,
     /// Posts; none yet.
     pub posts: Arc<dyn PostStore>,
+    /// What the sweep needs.
+    pub sweep: Arc<dyn SweepStore>,
     /// The queue.
     pub jobs: Arc<dyn JobQueue>,
 }

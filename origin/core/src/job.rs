@@ -20,8 +20,14 @@ pub const IMAGE_JOB: &str = "moderate";
 pub const POST_QUEUE: &str = "post-processing";
 /// The job's name in [`POST_QUEUE`].
 pub const POST_JOB: &str = "process";
+/// Cleans up behind everything else.
+pub const MAINTENANCE_QUEUE: &str = "maintenance";
+/// Deletes what nobody needs any more; in [`MAINTENANCE_QUEUE`].
+pub const SWEEP_JOB: &str = "sweep";
+/// Deletes old rows; in [`MAINTENANCE_QUEUE`].
+pub const PRUNE_JOB: &str = "prune";
 /// All queues that this version works on.
-pub const QUEUES: [&str; 2] = [IMAGE_QUEUE, POST_QUEUE];
+pub const QUEUES: [&str; 3] = [IMAGE_QUEUE, POST_QUEUE, MAINTENANCE_QUEUE];
 
 /// Payload of [`IMAGE_JOB`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

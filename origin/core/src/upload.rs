@@ -66,9 +66,12 @@ impl Upload {
     }
 }
 
+/// Where clients' files lie.
+pub const STAGING: &str = "staging/";
+
 /// Where the client's file of an upload lies until the picture is made.
 pub fn staged_object(id: UploadId) -> String {
-    format!("staging/{id}")
+    format!("{STAGING}{id}")
 }
 
 /// Where the picture of an upload lies.

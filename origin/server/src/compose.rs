@@ -6,9 +6,10 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use sluicegate_api::{ApiConfig, ApiState, EdgeKey, JwtSecret};
 use sluicegate_core::env::Env;
-use sluicegate_core::job::{IMAGE_QUEUE, POST_QUEUE};
+use sluicegate_core::job::{IMAGE_QUEUE, MAINTENANCE_QUEUE, POST_QUEUE};
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{Detector, ObjectStore, PictureMaker, TextModel};
+use sluicegate_core::sweep::{Sweep, SweepRules};
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
 use sluicegate_local::{
@@ -23,6 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::places::Places;
 use crate::settings::{ModelApi, ModelSettings, ModerationSettings, Settings};
+
+/// One is enough, and another may be stuck.
+const MAINTENANCE_JOBS: u32 = 2;
 
 /// All ports, each with its adapter.
 pub struct Ports {
@@ -194,11 +198,19 @@ pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
         detector: Arc::clone(&ports.detector),
         text_model: Arc::clone(&ports.text_model),
         policy: Arc::clone(&ports.policy),
+        sweep: Sweep {
+            env: ports.env.clone(),
+            store: ports.database.sweep(),
+            objects: Arc::clone(&ports.objects),
+            waker: ports.waker.clone(),
+            rules: SweepRules::default(),
+        },
         waker: ports.waker.clone(),
     };
     let all = [
         (IMAGE_QUEUE, settings.work.image_jobs),
         (POST_QUEUE, settings.work.post_jobs),
+        (MAINTENANCE_QUEUE, MAINTENANCE_JOBS),
     ];
     let chosen = all
         .into_iter()

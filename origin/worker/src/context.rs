@@ -3,6 +3,7 @@ use std::sync::Arc;
 use sluicegate_core::env::Env;
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{Detector, ObjectStore, PostStore, TextModel, UploadStore};
+use sluicegate_core::sweep::Sweep;
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
 
@@ -25,6 +26,8 @@ pub struct WorkerContext {
     pub text_model: Arc<dyn TextModel>,
     /// What texts may not hold: stage 1.
     pub policy: Arc<TextPolicy>,
+    /// What deletes what nobody needs any more.
+    pub sweep: Sweep,
     /// Who is told of changes.
     pub waker: Waker,
 }

@@ -6,13 +6,15 @@ use sluicegate_core::job::LeasedJob;
 
 use crate::context::WorkerContext;
 use crate::job::Job;
-use crate::jobs::{ModerateImageJob, ProcessPostJob};
+use crate::jobs::{ModerateImageJob, ProcessPostJob, PruneJob, SweepJob};
 
 /// The jobs of this version.
 pub fn registry(context: &WorkerContext) -> Registry {
     Registry::new(vec![
         Arc::new(ModerateImageJob::new(context.clone())),
         Arc::new(ProcessPostJob::new(context.clone())),
+        Arc::new(SweepJob::new(context.sweep.clone())),
+        Arc::new(PruneJob::new(context.sweep.clone())),
     ])
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{
-    AccountStore, JobQueue, PostStore, SessionStore, SigningKeyStore, UploadStore,
+    AccountStore, JobQueue, PostStore, SessionStore, SigningKeyStore, SweepStore, UploadStore,
 };
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -15,6 +15,7 @@ use crate::migrate::{SchemaState, schema_state};
 use crate::posts::PgPosts;
 use crate::sessions::PgSessions;
 use crate::signing_keys::PgSigningKeys;
+use crate::sweep::PgSweep;
 use crate::uploads::PgUploads;
 
 /// How a [`Database`] is used.
@@ -85,6 +86,11 @@ impl Database {
     /// Posts.
     pub fn posts(&self) -> Arc<dyn PostStore> {
         Arc::new(PgPosts(self.clone()))
+    }
+
+    /// What the sweep needs.
+    pub fn sweep(&self) -> Arc<dyn SweepStore> {
+        Arc::new(PgSweep(self.clone()))
     }
 
     /// The table queue.

@@ -22,6 +22,7 @@ mod records;
 mod sessions;
 mod shown;
 mod signing_keys;
+mod sweep;
 mod uploads;
 mod wake;
 

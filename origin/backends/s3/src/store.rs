@@ -4,12 +4,13 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream as SdkStream;
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Object};
 use bytes::Bytes;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{
-    ByteStream, ObjectInfo, ObjectStore, PresignedGet, PresignedPut, PutGrant, PutOptions, Reach,
+    ByteStream, ListPage, ListedObject, ObjectInfo, ObjectStore, PresignedGet, PresignedPut,
+    PutGrant, PutOptions, Reach,
 };
 
 use crate::client::{client, http_client};
@@ -18,6 +19,8 @@ use crate::{Settings, presign, stream};
 
 /// The most that `read_start` reads.
 const START_BYTES: u64 = 1024 * 1024;
+/// The most that `list` gives.
+const LIST_KEYS: u32 = 1_000;
 /// The region that must not be named when a bucket is made.
 const DEFAULT_REGION: &str = "us-east-1";
 
@@ -181,6 +184,29 @@ impl ObjectStore for S3ObjectStore {
         }
     }
 
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<ListPage, PortError> {
+        let limit = i32::try_from(limit.clamp(1, LIST_KEYS)).unwrap_or(i32::MAX);
+        let request = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(prefix)
+            .set_start_after(after.map(str::to_owned))
+            .max_keys(limit);
+        let page = request.send().await.map_err(port_error)?;
+        let more = page.is_truncated().unwrap_or_default();
+        let objects: Result<Vec<_>, _> = page.contents().iter().map(listed).collect();
+        Ok(ListPage {
+            objects: objects?,
+            more,
+        })
+    }
+
     async fn ensure_bucket(&self) -> Result<(), PortError> {
         if self.has_bucket().await? {
             return Ok(());
@@ -208,6 +234,23 @@ impl ObjectStore for S3ObjectStore {
             SERVICE,
             format!("there is no bucket {}", self.bucket),
         ))
+    }
+}
+
+fn listed(object: &Object) -> Result<ListedObject, PortError> {
+    let modified = object
+        .last_modified()
+        .and_then(|at| at.to_millis().ok())
+        .and_then(Timestamp::from_unix_ms);
+    match (object.key(), modified) {
+        (Some(key), Some(modified)) => Ok(ListedObject {
+            key: key.to_owned(),
+            modified,
+        }),
+        _ => Err(PortError::failed(
+            SERVICE,
+            "a listed object lacks key or time",
+        )),
     }
 }
 

@@ -8,6 +8,7 @@
     reason = "a suite fails by panicking"
 )]
 
+mod listed;
 mod presigned_get;
 mod presigned_put;
 mod stored;
@@ -20,6 +21,7 @@ use futures_util::TryStreamExt;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::ports::{ObjectStore, PresignedPut, PutGrant, Reach};
 
+pub use listed::*;
 pub use presigned_get::*;
 pub use presigned_put::*;
 pub use stored::*;
@@ -51,6 +53,8 @@ pub async fn all(fixture: &Fixture) {
     streams_large_objects(fixture).await;
     replaces_whole(fixture).await;
     deletes_and_forgives(fixture).await;
+    lists_page_by_page(fixture).await;
+    lists_what_is_there_now(fixture).await;
     stores_by_url(fixture).await;
     stores_by_url_only_once(fixture).await;
     lets_one_of_many_writers_win(fixture).await;

@@ -17,6 +17,7 @@ mod objects;
 mod picture;
 mod posts;
 mod sessions;
+mod sweep;
 mod text_model;
 mod uploads;
 
@@ -24,10 +25,12 @@ pub use accounts::{AccountStore, CreateAccountError, Credentials, SetPictureErro
 pub use detector::Detector;
 pub use jobs::{Burial, ClaimRequest, JobQueue, QueueStats, SettleError};
 pub use objects::{
-    ByteStream, ObjectInfo, ObjectStore, PresignedGet, PresignedPut, PutGrant, PutOptions, Reach,
+    ByteStream, ListPage, ListedObject, ObjectInfo, ObjectStore, PresignedGet, PresignedPut,
+    PutGrant, PutOptions, Reach,
 };
 pub use picture::{MadePicture, MakePictureError, PictureMaker};
 pub use posts::{CreatePostError, PostStore};
 pub use sessions::{SessionStore, SigningKeyStore};
+pub use sweep::{LooseScan, Prunable, SweepStore};
 pub use text_model::TextModel;
 pub use uploads::{CreateTicketError, ImageVerdict, UploadStore};

@@ -67,6 +67,24 @@ pub struct ObjectInfo {
     pub length: u64,
 }
 
+/// One object in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedObject {
+    /// Its key.
+    pub key: String,
+    /// When it was written, by the store's clock; some stores cut it to the second.
+    pub modified: Timestamp,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListPage {
+    /// In the order of their keys' bytes.
+    pub objects: Vec<ListedObject>,
+    /// Whether others follow: ask again with the last key.
+    pub more: bool,
+}
+
 /// How an object is written.
 #[derive(Debug, Clone, Default)]
 pub struct PutOptions<'a> {
@@ -118,6 +136,15 @@ pub trait ObjectStore: Send + Sync {
 
     /// Deletes an object. Idempotent: one that is not there is no error.
     async fn delete(&self, key: &str) -> Result<(), PortError>;
+
+    /// The objects whose keys begin with `prefix` and sort after `after`, at most `limit` (1 to 1,000). What is
+    /// written or deleted while pages are read may be in the list or not; everything else is there once.
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<ListPage, PortError>;
 
     /// Makes the bucket if it is not there. Idempotent.
     async fn ensure_bucket(&self) -> Result<(), PortError>;

@@ -5,6 +5,7 @@ mod attempt;
 mod claiming;
 mod leases;
 mod pace;
+mod periodic;
 mod settling;
 mod trace;
 
@@ -12,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluicegate_core::env::Env;
-use sluicegate_core::job::QUEUES;
+use sluicegate_core::job::{MAINTENANCE_QUEUE, QUEUES};
+use sluicegate_core::periodic::{PERIODIC, Periodic};
 use sluicegate_core::ports::JobQueue;
 use sluicegate_core::wake::Waker;
 use tokio::task::JoinSet;
@@ -39,6 +41,8 @@ pub struct RunnerSettings {
     pub worker: String,
     /// What to work on.
     pub queues: Vec<QueueSettings>,
+    /// What comes again and again; only where the queue of such jobs is worked on.
+    pub periodic: Vec<Periodic>,
     /// A worker that is silent for so long loses its jobs. Heartbeats come three times as often.
     pub lease: Duration,
     /// The pause before an empty queue is looked at again; it doubles up to `poll_max`.
@@ -62,6 +66,7 @@ impl RunnerSettings {
         Self {
             worker: worker.into(),
             queues: QUEUES.map(queue).to_vec(),
+            periodic: PERIODIC.to_vec(),
             lease: Duration::from_secs(10),
             poll_min: Duration::from_millis(250),
             poll_max: Duration::from_secs(1),
@@ -116,6 +121,11 @@ impl Runner {
                 queue.clone(),
                 shutdown.clone(),
             ));
+        }
+        let settings = &self.shared.settings;
+        let maintains = |queue: &QueueSettings| queue.queue == MAINTENANCE_QUEUE;
+        if settings.queues.iter().any(maintains) {
+            loops.spawn(periodic::write(self.shared.clone(), shutdown.clone()));
         }
         while loops.join_next().await.is_some() {}
     }

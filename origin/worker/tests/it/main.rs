@@ -7,3 +7,5 @@ mod pictures_making;
 mod posts;
 mod runner;
 mod support;
+mod sweep;
+mod sweep_histories;

@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{
-    ByteStream, ObjectInfo, ObjectStore, PresignedGet, PresignedPut, PutGrant, PutOptions, Reach,
+    ByteStream, ListPage, ObjectInfo, ObjectStore, PresignedGet, PresignedPut, PutGrant,
+    PutOptions, Reach,
 };
 
 /// Objects in memory; can be told to be down, to delete nothing, and to let something happen first.
@@ -161,6 +162,10 @@ impl ObjectStore for Memory {
         }
         self.forget(key);
         Ok(())
+    }
+
+    async fn list(&self, _: &str, _: Option<&str>, _: u32) -> Result<ListPage, PortError> {
+        unreachable!("the API lists no objects")
     }
 
     async fn ensure_bucket(&self) -> Result<(), PortError> {

@@ -1,6 +1,6 @@
 use sluicegate_conformance::stores::Stores;
 use sluicegate_conformance::testdb::TestDatabase;
-use sluicegate_conformance::{accounts, jobs, posts, sessions, uploads};
+use sluicegate_conformance::{accounts, jobs, posts, sessions, sweep, uploads};
 
 pub(crate) fn stores(database: &TestDatabase) -> Stores {
     let database = database.database();
@@ -10,6 +10,7 @@ pub(crate) fn stores(database: &TestDatabase) -> Stores {
         signing_keys: database.signing_keys(),
         uploads: database.uploads(),
         posts: database.posts(),
+        sweep: database.sweep(),
         jobs: database.jobs(),
     }
 }
@@ -42,4 +43,10 @@ async fn keeps_the_promises_of_upload_stores() {
 async fn keeps_the_promises_of_post_stores() {
     let database = TestDatabase::new().await;
     posts::run(&stores(&database)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_promises_of_sweep_stores() {
+    let database = TestDatabase::new().await;
+    sweep::run(&stores(&database)).await;
 }

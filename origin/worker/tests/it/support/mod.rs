@@ -12,8 +12,9 @@ use std::time::Duration;
 
 pub(crate) use job::{TestJob, test_job};
 pub(crate) use judges::Mood;
+pub(crate) use objects::Memory;
 pub(crate) use queue::FlakyQueue;
-pub(crate) use world::{LEASE, World};
+pub(crate) use world::{LEASE, Running, World};
 
 /// Waits until `check` is true; fails after 20 s.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, check: impl Fn() -> F) {

@@ -1,6 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,13 +11,14 @@ use futures_util::stream;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{
-    ByteStream, ObjectInfo, ObjectStore, PresignedGet, PresignedPut, PutGrant, PutOptions, Reach,
+    ByteStream, ListPage, ListedObject, ObjectInfo, ObjectStore, PresignedGet, PresignedPut,
+    PutGrant, PutOptions, Reach,
 };
 
 /// Objects in memory. Can be told to be down, or to refuse to delete.
 #[derive(Default)]
 pub(crate) struct Memory {
-    objects: Mutex<HashMap<String, Bytes>>,
+    objects: Mutex<BTreeMap<String, Bytes>>,
     down: AtomicBool,
     keeps: AtomicBool,
 }
@@ -37,6 +38,11 @@ impl Memory {
             .lock()
             .unwrap()
             .insert(key.to_owned(), content.to_owned().into());
+    }
+
+    /// All keys, sorted.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.objects.lock().unwrap().keys().cloned().collect()
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {
@@ -111,6 +117,29 @@ impl ObjectStore for Memory {
         }
         self.objects.lock().unwrap().remove(key);
         Ok(())
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<ListPage, PortError> {
+        self.get("")?;
+        let keys = self.keys().into_iter().filter(|key| {
+            key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after)
+        });
+        let limit = usize::try_from(limit).unwrap();
+        let mut objects: Vec<_> = keys
+            .take(limit + 1)
+            .map(|key| ListedObject {
+                key,
+                modified: Timestamp::from_unix_ms(0).unwrap(),
+            })
+            .collect();
+        let more = objects.len() > limit;
+        objects.truncate(limit);
+        Ok(ListPage { objects, more })
     }
 
     async fn ensure_bucket(&self) -> Result<(), PortError> {

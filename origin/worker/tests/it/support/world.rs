@@ -15,6 +15,7 @@ use sluicegate_core::ports::{AccountStore, ClaimRequest, JobQueue};
 use sluicegate_core::post::{NewPost, fingerprint};
 use sluicegate_core::quota::Quota;
 use sluicegate_core::session::NewSession;
+use sluicegate_core::sweep::{Sweep, SweepRules};
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::upload::{Maker, NewUpload, Upload, staged_object};
 use sluicegate_core::wake::Waker;
@@ -104,6 +105,13 @@ impl World {
             detector: detector.clone(),
             text_model: model.clone(),
             policy: Arc::new(TextPolicy::embedded().unwrap()),
+            sweep: Sweep {
+                env: env.clone(),
+                store: database.sweep(),
+                objects: objects.clone(),
+                waker: waker.clone(),
+                rules: SweepRules::default(),
+            },
             waker,
         };
         Self {
@@ -125,6 +133,7 @@ impl World {
             poll_min: Duration::from_millis(20),
             poll_max: Duration::from_millis(100),
             drain: Duration::from_secs(10),
+            periodic: Vec::new(),
             ..RunnerSettings::new("test")
         }
     }

@@ -1,0 +1,34 @@
+//! What every [`SweepStore`](sluicegate_core::ports::SweepStore) must do.
+
+#![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "that is how a promise is found broken"
+)]
+
+mod loose;
+mod over;
+mod pruning;
+
+use crate::promises::promises;
+use crate::stores::Stores;
+
+pub use loose::*;
+pub use over::*;
+pub use pruning::*;
+
+promises!(Stores:
+    ends_tickets_that_ran_out,
+    ends_what_nothing_shows,
+    ends_nothing_that_is_shown_again,
+    ends_nothing_that_is_being_made,
+    keeps_what_failed_for_longer,
+    ends_or_shows_what_is_set_at_the_same_time,
+    sweeps_what_is_over_twice,
+    says_how_uploads_stand,
+    remembers_positions,
+    prunes_jobs,
+    prunes_attempts,
+    prunes_sessions_and_used_tokens,
+    prunes_uploads_that_were_swept_for_good,
+);

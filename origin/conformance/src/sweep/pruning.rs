@@ -1,0 +1,125 @@
+use std::time::Duration;
+
+use sluicegate_contract::ids::JobId;
+use sluicegate_contract::time::Timestamp;
+use sluicegate_contract::uploads::Purpose;
+use sluicegate_core::job::NewJob;
+use sluicegate_core::ports::{ClaimRequest, Prunable};
+use sluicegate_core::session::Rotation;
+
+use crate::stores::{Stores, at, hash, image_job, new_session};
+
+async fn prune(stores: &Stores, what: Prunable, until: i64, limit: u32) -> u64 {
+    stores.sweep.prune(what, at(until), limit).await.unwrap()
+}
+
+/// A job that is done, or else dead, at 100.
+async fn settled(stores: &Stores, done: bool) -> JobId {
+    let owner = stores.account().await;
+    let upload = stores.ticket(owner.id, Purpose::Avatar).await;
+    let queue = "sweep/prunes_jobs";
+    let job = NewJob {
+        queue,
+        ..image_job(&upload)
+    };
+    stores.jobs.add(&job).await.unwrap();
+    let request = ClaimRequest {
+        queue,
+        worker: "suite",
+        limit: 1,
+        lease: Duration::from_secs(30),
+    };
+    let claimed = stores.jobs.claim(&request, at(1)).await.unwrap();
+    let lease = claimed.first().unwrap().lease;
+    if done {
+        stores.jobs.settle(&lease, at(100)).await.unwrap();
+    } else {
+        stores.jobs.bury(&lease, "broken", at(100)).await.unwrap();
+    }
+    job.id
+}
+
+/// Those that were settled by then, at most as many as asked; done and dead ones apart.
+pub async fn prunes_jobs(stores: &Stores) {
+    for (what, other, done) in [
+        (Prunable::DoneJobs, Prunable::DeadJobs, true),
+        (Prunable::DeadJobs, Prunable::DoneJobs, false),
+    ] {
+        let jobs = [settled(stores, done).await, settled(stores, done).await];
+        assert_eq!(prune(stores, what, 99, 10).await, 0);
+        assert_eq!(prune(stores, other, 100, 10).await, 0);
+        for left in [1, 0] {
+            assert_eq!(prune(stores, what, 100, 1).await, 1);
+            let mut there = 0;
+            for job in jobs {
+                there += u32::from(stores.jobs.job(job).await.unwrap().is_some());
+            }
+            assert_eq!(there, left);
+        }
+        assert_eq!(prune(stores, what, 100, 10).await, 0);
+    }
+}
+
+/// Keys without an attempt since then.
+pub async fn prunes_attempts(stores: &Stores) {
+    let count = |key, now: Timestamp| stores.accounts.count_attempt(key, now, at(0));
+    count("sweep/old", at(10)).await.unwrap();
+    count("sweep/new", at(20)).await.unwrap();
+    prune(stores, Prunable::Attempts, 10, 1_000).await;
+    assert_eq!(count("sweep/old", at(30)).await.unwrap(), 1, "forgotten");
+    assert_eq!(count("sweep/new", at(30)).await.unwrap(), 2);
+}
+
+/// Used tokens go, and their session lives on; sessions go when they ended or ran out.
+pub async fn prunes_sessions_and_used_tokens(stores: &Stores) {
+    let owner = stores.account().await;
+    let session = new_session(owner.id);
+    stores.sessions.start(&session).await.unwrap();
+    let (new, until) = (hash(), session.expires_at);
+    let rotate = |presented, new, now| async move {
+        let sessions = &stores.sessions;
+        sessions
+            .rotate(&presented, &new, at(now), until)
+            .await
+            .unwrap()
+    };
+    let rotated = rotate(session.refresh, new, 10).await;
+    assert!(matches!(rotated, Rotation::Rotated { .. }));
+    prune(stores, Prunable::RefreshTokens, 10, 1_000).await;
+    let used = rotate(session.refresh, hash(), 20).await;
+    assert!(matches!(used, Rotation::Unknown), "{used:?}");
+    assert!(stores.sessions.is_live(session.id, at(20)).await.unwrap());
+
+    prune(stores, Prunable::Sessions, 20, 1_000).await;
+    assert!(stores.sessions.is_live(session.id, at(20)).await.unwrap());
+    stores.sessions.end(session.id, at(30)).await.unwrap();
+    prune(stores, Prunable::Sessions, 30, 1_000).await;
+    let gone = rotate(new, hash(), 31).await;
+    assert!(matches!(gone, Rotation::Unknown), "{gone:?}");
+    // It can be started anew: nothing of it is left.
+    stores.sessions.start(&session).await.unwrap();
+    assert!(stores.sessions.is_live(session.id, at(40)).await.unwrap());
+    let past = until.since(at(0)).as_secs();
+    prune(stores, Prunable::Sessions, past.try_into().unwrap(), 1_000).await;
+    assert!(!stores.sessions.is_live(session.id, at(40)).await.unwrap());
+}
+
+/// A row goes only after its objects were deleted for the second time, by then.
+pub async fn prunes_uploads_that_were_swept_for_good(stores: &Stores) {
+    let owner = stores.account().await;
+    let upload = stores.ticket(owner.id, Purpose::Avatar).await.id;
+    let kept = stores.ready(owner.id, Purpose::Avatar).await.id;
+    stores.uploads.abandon(upload).await.unwrap();
+    for (now, left) in [(5_000, true), (6_000, false)] {
+        let ids = [upload, kept];
+        let noted = stores.sweep.note_swept(&ids, at(now), at(now)).await;
+        noted.unwrap();
+        prune(stores, Prunable::Uploads, 5_999, 1_000).await;
+        let before = stores.uploads.upload(upload).await.unwrap();
+        assert!(before.is_some());
+        prune(stores, Prunable::Uploads, 6_000, 1_000).await;
+        let after = stores.uploads.upload(upload).await.unwrap();
+        assert_eq!(after.is_some(), left);
+    }
+    assert!(stores.uploads.upload(kept).await.unwrap().is_some());
+}

@@ -1,0 +1,131 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sluicegate_contract::ids::UploadId;
+use sluicegate_contract::time::Timestamp;
+use sluicegate_contract::uploads::UploadState;
+
+use crate::error::PortError;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// How far a search for loose uploads came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LooseScan {
+    /// Where the next one goes on; `None`: all were looked at.
+    pub next: Option<UploadId>,
+    /// Uploads that were found loose.
+    pub found: u64,
+}
+
+/// Rows that are of no use any more after a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Prunable {
+    /// Jobs that are done.
+    DoneJobs,
+    /// Jobs that failed for good and that nobody replayed.
+    DeadJobs,
+    /// Attempts to log in or sign up. They are counted for minutes only.
+    Attempts,
+    /// Refresh tokens that were used. One that comes again after that is refused as unknown, and does not end its
+    /// session any more.
+    RefreshTokens,
+    /// Sessions that ended or ran out, with what is left of their tokens.
+    Sessions,
+    /// Uploads that are over, and whose objects were deleted for good.
+    Uploads,
+}
+
+impl Prunable {
+    /// All of them, in the order in which they are pruned: tokens before their sessions.
+    pub const ALL: [Self; 6] = [
+        Self::DoneJobs,
+        Self::DeadJobs,
+        Self::Attempts,
+        Self::RefreshTokens,
+        Self::Sessions,
+        Self::Uploads,
+    ];
+
+    /// How long such a row is kept, counted from when it became one.
+    pub fn retention(self) -> Duration {
+        match self {
+            Self::DoneJobs => 7 * DAY,
+            Self::DeadJobs => 90 * DAY,
+            Self::Attempts => DAY,
+            Self::RefreshTokens | Self::Sessions | Self::Uploads => 30 * DAY,
+        }
+    }
+
+    /// For logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DoneJobs => "done jobs",
+            Self::DeadJobs => "dead jobs",
+            Self::Attempts => "attempts",
+            Self::RefreshTokens => "refresh tokens",
+            Self::Sessions => "sessions",
+            Self::Uploads => "uploads",
+        }
+    }
+}
+
+/// What the sweep asks of the database. All is bounded by a limit, and may be called by several at once.
+///
+/// An upload is *over* in the states `expired` and `rejected`: nothing brings it back, and no profile and no post can
+/// show it. It is *loose* while it has arrived, is not over, and no profile and no post that its author kept shows it.
+#[async_trait]
+pub trait SweepStore: Send + Sync {
+    /// Ends tickets that ran out by `until`: state `expired`. Answers which.
+    async fn expire_tickets(
+        &self,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<UploadId>, PortError>;
+
+    /// Looks at `limit` uploads after `after` that arrived by `received_until`, and notes `now` on those that are
+    /// loose and were not before.
+    async fn find_loose(
+        &self,
+        after: Option<UploadId>,
+        received_until: Timestamp,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<LooseScan, PortError>;
+
+    /// Ends uploads that were found loose by `loose_until` (those that failed: by `failed_until`, which is earlier) and
+    /// still are: state `expired`. What is shown again, or just being shown, or being made, stays. Answers which.
+    async fn expire_loose(
+        &self,
+        loose_until: Timestamp,
+        failed_until: Timestamp,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<UploadId>, PortError>;
+
+    /// Uploads that are over and whose objects must be deleted: those that were not swept yet, then those that were
+    /// swept once, by `again_until`. The second time is for what was written late.
+    async fn over(&self, again_until: Timestamp, limit: u32) -> Result<Vec<UploadId>, PortError>;
+
+    /// The objects of these uploads were deleted at `now`. Counts only for those that [`over`](Self::over) would
+    /// name now.
+    async fn note_swept(
+        &self,
+        ids: &[UploadId],
+        again_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), PortError>;
+
+    /// How these uploads stand; those that do not exist are left out.
+    async fn states(&self, ids: &[UploadId]) -> Result<HashMap<UploadId, UploadState>, PortError>;
+
+    /// Where a walk that takes several runs stopped; `None`: at its beginning.
+    async fn position(&self, walk: &str) -> Result<Option<String>, PortError>;
+
+    /// Notes that. `None` for the beginning.
+    async fn set_position(&self, walk: &str, position: Option<&str>) -> Result<(), PortError>;
+
+    /// Deletes rows that became prunable by `until`; answers how many.
+    async fn prune(&self, what: Prunable, until: Timestamp, limit: u32) -> Result<u64, PortError>;
+}

@@ -1,0 +1,44 @@
+//! Deletes rows whose retention is over.
+
+use async_trait::async_trait;
+use sluicegate_core::error::PortError;
+use sluicegate_core::job::{LeasedJob, MAINTENANCE_QUEUE, PRUNE_JOB};
+use sluicegate_core::sweep::Sweep;
+
+use super::periodic_end;
+use crate::job::Job;
+use crate::outcome::{JobError, Outcome};
+
+pub(crate) struct PruneJob {
+    sweep: Sweep,
+}
+
+impl PruneJob {
+    pub(crate) fn new(sweep: Sweep) -> Self {
+        Self { sweep }
+    }
+
+    async fn prune(&self) -> Result<(), PortError> {
+        for (what, rows) in self.sweep.prune().await? {
+            if rows > 0 {
+                tracing::info!(what = what.as_str(), rows, "pruned");
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Job for PruneJob {
+    fn queue(&self) -> &'static str {
+        MAINTENANCE_QUEUE
+    }
+
+    fn name(&self) -> &'static str {
+        PRUNE_JOB
+    }
+
+    async fn run(&self, job: &LeasedJob) -> Result<Outcome, JobError> {
+        periodic_end(job, self.prune().await)
+    }
+}

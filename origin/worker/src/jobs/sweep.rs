@@ -1,0 +1,48 @@
+//! Deletes what nobody needs any more: tickets, staged files, pictures that nothing shows.
+
+use async_trait::async_trait;
+use sluicegate_core::error::PortError;
+use sluicegate_core::job::{LeasedJob, MAINTENANCE_QUEUE, SWEEP_JOB};
+use sluicegate_core::sweep::Sweep;
+
+use super::periodic_end;
+use crate::job::Job;
+use crate::outcome::{JobError, Outcome};
+
+pub(crate) struct SweepJob {
+    sweep: Sweep,
+}
+
+impl SweepJob {
+    pub(crate) fn new(sweep: Sweep) -> Self {
+        Self { sweep }
+    }
+
+    async fn sweep(&self) -> Result<(), PortError> {
+        let report = self.sweep.run().await?;
+        tracing::info!(
+            report.tickets_expired,
+            report.loose_found,
+            report.loose_expired,
+            report.uploads_swept,
+            report.leftovers_deleted,
+            "swept"
+        );
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Job for SweepJob {
+    fn queue(&self) -> &'static str {
+        MAINTENANCE_QUEUE
+    }
+
+    fn name(&self) -> &'static str {
+        SWEEP_JOB
+    }
+
+    async fn run(&self, job: &LeasedJob) -> Result<Outcome, JobError> {
+        periodic_end(job, self.sweep().await)
+    }
+}

@@ -1,0 +1,61 @@
+use proptest::prelude::*;
+
+/// Something that happens; numbers choose among what there is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Event {
+    Ticket(u8),
+    Put(u8),
+    Complete(u8),
+    Make(u8),
+    /// The maker's last act, deleting the staged file, fails.
+    MakeAndLeave(u8),
+    /// The maker is killed before it has stored anything, and perhaps wakes up later.
+    BeginMaking(u8),
+    /// A maker who is late stores the picture, and is killed.
+    StoreLate(u8),
+    Fail(u8),
+    Reject(u8),
+    /// Moderation removes it, and is killed before it deletes.
+    Remove(u8),
+    Abandon(u8),
+    Show(u8),
+    Clear(u8),
+    Post(u8),
+    DeletePost(u8),
+    RemovePost(u8),
+    Stray,
+    Minutes(u8),
+    Hours(u8),
+    Sweep,
+    /// The store refuses to delete.
+    SweepInVain,
+}
+
+pub(super) fn event() -> impl Strategy<Value = Event> {
+    use Event::{
+        Abandon, BeginMaking, Clear, Complete, DeletePost, Fail, Hours, Make, MakeAndLeave,
+        Minutes, Post, Put, Reject, Remove, RemovePost, Show, StoreLate, Stray, Sweep, SweepInVain,
+        Ticket,
+    };
+    let n = any::<u8>;
+    let uploading = prop_oneof![
+        3 => n().prop_map(Ticket), 4 => n().prop_map(Put), 4 => n().prop_map(Complete),
+        3 => n().prop_map(Make), 1 => n().prop_map(MakeAndLeave), 2 => n().prop_map(BeginMaking),
+        2 => n().prop_map(StoreLate),
+    ];
+    let ending = prop_oneof![
+        n().prop_map(Fail),
+        n().prop_map(Reject),
+        n().prop_map(Remove),
+        n().prop_map(Abandon)
+    ];
+    let showing = prop_oneof![
+        4 => n().prop_map(Show), 1 => n().prop_map(Clear), 3 => n().prop_map(Post),
+        1 => n().prop_map(DeletePost), 1 => n().prop_map(RemovePost),
+    ];
+    let passing = prop_oneof![
+        3 => (1_u8..40).prop_map(Minutes), 2 => (1_u8..30).prop_map(Hours), 3 => Just(Sweep),
+        1 => Just(SweepInVain), 1 => Just(Stray),
+    ];
+    prop_oneof![8 => uploading, 2 => ending, 4 => showing, 5 => passing]
+}

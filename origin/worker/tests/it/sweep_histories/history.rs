@@ -1,0 +1,327 @@
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use sluicegate_contract::ids::{AccountId, PostId, UploadId};
+use sluicegate_contract::time::Timestamp;
+use sluicegate_contract::uploads::{Purpose, UploadState};
+use sluicegate_core::account::PictureSlot;
+use sluicegate_core::moderation::{Outcome, Record, Subject};
+use sluicegate_core::ports::{ImageVerdict, ObjectStore, PutOptions};
+use sluicegate_core::post::{NewPost, fingerprint};
+use sluicegate_core::quota::Quota;
+use sluicegate_core::sweep::SweepRules;
+use sluicegate_core::upload::{MakingClaim, NewUpload, media_object, staged_object};
+
+use super::events::Event;
+use crate::support::{Memory, World};
+
+/// How long a presigned PUT, and a transfer that began with it, can write.
+const PUT_LIFE: Duration = Duration::from_mins(25);
+const MAKING: Duration = Duration::from_secs(10);
+
+/// What has happened so far.
+pub(super) struct History {
+    world: World,
+    owners: Vec<AccountId>,
+    uploads: Vec<(UploadId, AccountId, Purpose, Timestamp)>,
+    /// When somebody began to make a picture and was killed.
+    makers: HashMap<UploadId, Timestamp>,
+    posts: Vec<(PostId, AccountId)>,
+    /// What posts show that moderation removed: they can be given back.
+    held_back: BTreeSet<UploadId>,
+}
+
+impl History {
+    pub(super) async fn new() -> Self {
+        let mut world = World::new().await;
+        world.context.sweep.rules = SweepRules {
+            batch: 4,
+            batches: 4,
+            ..SweepRules::default()
+        };
+        let owners = vec![world.account("ada").await, world.account("bob").await];
+        Self {
+            world,
+            owners,
+            uploads: Vec::new(),
+            makers: HashMap::new(),
+            posts: Vec::new(),
+            held_back: BTreeSet::new(),
+        }
+    }
+
+    fn pick(&self, n: u8) -> Option<(UploadId, AccountId, Purpose, Timestamp)> {
+        let count = self.uploads.len();
+        (count > 0).then(|| self.uploads[usize::from(n) % count])
+    }
+
+    pub(super) async fn happen(&mut self, event: Event) {
+        match event {
+            Event::Ticket(n) => self.ticket(n).await,
+            Event::Clear(n) => self.clear(n).await,
+            Event::DeletePost(n) => self.delete_post(n).await,
+            Event::RemovePost(n) => self.remove_post(n).await,
+            Event::Stray => {
+                let stray = staged_object(UploadId(self.world.env.new_id()));
+                self.world.objects.store(&stray, "stray");
+            }
+            Event::Minutes(n) => self.world.clock.put_forward(Duration::from_mins(n.into())),
+            Event::Hours(n) => self.world.clock.put_forward(Duration::from_hours(n.into())),
+            Event::Sweep => self.sweep().await,
+            Event::SweepInVain => {
+                self.world.objects.set_keeps(true);
+                let _ = self.world.context.sweep.run().await;
+                self.world.objects.set_keeps(false);
+            }
+            Event::Put(n)
+            | Event::Complete(n)
+            | Event::Make(n)
+            | Event::MakeAndLeave(n)
+            | Event::BeginMaking(n)
+            | Event::StoreLate(n)
+            | Event::Fail(n)
+            | Event::Reject(n)
+            | Event::Remove(n)
+            | Event::Abandon(n)
+            | Event::Show(n)
+            | Event::Post(n) => {
+                if let Some((id, owner, purpose, since)) = self.pick(n) {
+                    self.happen_to(event, id, owner, purpose, since).await;
+                }
+            }
+        }
+    }
+
+    async fn happen_to(
+        &mut self,
+        event: Event,
+        id: UploadId,
+        owner: AccountId,
+        purpose: Purpose,
+        since: Timestamp,
+    ) {
+        let (world, now) = (&self.world, self.world.env.now());
+        let uploads = &world.context.uploads;
+        match event {
+            Event::Put(_) if now.since(since) <= PUT_LIFE => {
+                let staged = staged_object(id);
+                if !world.objects.has(&staged) {
+                    world.objects.store(&staged, "cat");
+                }
+            }
+            Event::Complete(_) if world.objects.has(&staged_object(id)) => {
+                let etag = Memory::etag(&staged_object(id));
+                let job = world.image_job(id, owner);
+                uploads.complete(id, &etag, &job, now).await.unwrap();
+            }
+            Event::Make(_) | Event::MakeAndLeave(_) => {
+                let leaves = matches!(event, Event::MakeAndLeave(_));
+                world.objects.set_keeps(leaves);
+                let _ = world.context.pictures.ensure(id, None).await;
+                world.objects.set_keeps(false);
+            }
+            Event::BeginMaking(_) => {
+                let maker = world.maker(id);
+                let claim = uploads.claim_making(&maker, now, MAKING, None).await;
+                if matches!(claim.unwrap(), MakingClaim::Claimed(_)) {
+                    self.makers.insert(id, now);
+                }
+            }
+            Event::StoreLate(_) => self.store_late(id).await,
+            Event::Fail(_) => uploads.fail(id, "storage", None, now).await.unwrap(),
+            Event::Reject(_) => uploads.reject(id, "broken", now).await.unwrap(),
+            Event::Remove(_) => {
+                let record = self.record(Subject::Upload(id), owner);
+                let verdict = ImageVerdict::Removed(record);
+                let removed = uploads.apply_verdict(id, &verdict, None, now).await;
+                removed.unwrap();
+            }
+            Event::Abandon(_) => drop(uploads.abandon(id).await.unwrap()),
+            Event::Show(_) => {
+                let slot = match purpose {
+                    Purpose::Avatar => PictureSlot::Avatar,
+                    Purpose::ProfileHeader => PictureSlot::ProfileHeader,
+                    Purpose::PostHeader => return,
+                };
+                // Refused where it cannot be shown.
+                let _ = world.accounts.set_picture(owner, slot, id).await;
+            }
+            Event::Post(_) if purpose == Purpose::PostHeader => self.post(id, owner).await,
+            _ => {}
+        }
+    }
+
+    async fn ticket(&mut self, n: u8) {
+        let now = self.world.env.now();
+        let purposes = [Purpose::Avatar, Purpose::ProfileHeader, Purpose::PostHeader];
+        let upload = NewUpload {
+            id: UploadId(self.world.env.new_id()),
+            owner: self.owners[usize::from(n) % 2],
+            purpose: purposes[usize::from(n / 2) % 3],
+            length: 3,
+            created_at: now,
+            expires_at: now.plus(PUT_LIFE),
+        };
+        let uploads = &self.world.context.uploads;
+        let quota = Quota {
+            open_tickets: u32::MAX,
+            ..Quota::default()
+        };
+        uploads.create_ticket(&upload, &quota).await.unwrap();
+        self.uploads
+            .push((upload.id, upload.owner, upload.purpose, now));
+    }
+
+    /// Nobody is as late as the time after which objects are deleted again.
+    async fn store_late(&self, id: UploadId) {
+        let Some(since) = self.makers.get(&id) else {
+            return;
+        };
+        let (world, now) = (&self.world, self.world.env.now());
+        if now.since(*since) < SweepRules::default().again_after {
+            let options = PutOptions::default();
+            let picture = "a picture of cat".into();
+            let key = media_object(id);
+            world.objects.put(&key, picture, &options).await.unwrap();
+        }
+    }
+
+    async fn post(&mut self, header: UploadId, author: AccountId) {
+        let id = PostId(self.world.env.new_id());
+        let post = NewPost {
+            id,
+            author,
+            body: format!("Post {id}"),
+            fingerprint: fingerprint(&id.to_string()),
+            header: Some(header),
+            created_at: self.world.env.now(),
+        };
+        let job = self.world.post_job(id, author);
+        if self.world.context.posts.create(&post, &job).await.is_ok() {
+            self.posts.push((id, author));
+        }
+    }
+
+    async fn clear(&self, n: u8) {
+        let slot = [PictureSlot::Avatar, PictureSlot::ProfileHeader][usize::from(n / 2) % 2];
+        let owner = self.owners[usize::from(n) % 2];
+        let cleared = self.world.accounts.clear_picture(owner, slot).await;
+        cleared.unwrap();
+    }
+
+    async fn delete_post(&mut self, n: u8) {
+        if self.posts.is_empty() {
+            return;
+        }
+        let (id, author) = self.posts[usize::from(n) % self.posts.len()];
+        let now = self.world.env.now();
+        let deleted = self.world.context.posts.delete(id, author, now).await;
+        deleted.unwrap();
+    }
+
+    async fn remove_post(&mut self, n: u8) {
+        if self.posts.is_empty() {
+            return;
+        }
+        let (id, author) = self.posts[usize::from(n) % self.posts.len()];
+        let record = self.record(Subject::Post(id), author);
+        let now = self.world.env.now();
+        let post = self.world.context.posts.post(id).await.unwrap();
+        let header = post.and_then(|post| post.header);
+        self.held_back.extend(header.map(|picture| picture.upload));
+        let posts = &self.world.context.posts;
+        posts.apply_verdict(id, &record, None, now).await.unwrap();
+    }
+
+    fn record(&self, subject: Subject, owner: AccountId) -> Record {
+        Record {
+            id: self.world.env.new_id(),
+            subject,
+            owner,
+            source: "test".to_owned(),
+            stage: "test".to_owned(),
+            outcome: Outcome::Removed,
+            reason: "test".to_owned(),
+            confidence: 1.0,
+            scores: serde_json::Value::Null,
+            created_at: self.world.env.now(),
+        }
+    }
+
+    async fn sweep(&self) {
+        self.world.context.sweep.run().await.unwrap();
+    }
+
+    /// What is shown now, as readers see it.
+    async fn shown(&self) -> BTreeSet<UploadId> {
+        let mut shown = BTreeSet::new();
+        for owner in &self.owners {
+            let account = self.world.accounts.account(*owner).await.unwrap().unwrap();
+            shown.extend(account.avatar.map(|picture| picture.upload));
+            shown.extend(account.profile_header.map(|picture| picture.upload));
+        }
+        let posts = self
+            .world
+            .context
+            .posts
+            .list(None, None, 100)
+            .await
+            .unwrap();
+        let headers = posts.into_iter().filter_map(|post| post.header);
+        shown.extend(headers.map(|picture| picture.upload));
+        shown
+    }
+
+    async fn states(&self) -> HashMap<UploadId, UploadState> {
+        let ids: Vec<_> = self.uploads.iter().map(|(id, ..)| *id).collect();
+        self.world.context.sweep.store.states(&ids).await.unwrap()
+    }
+
+    /// Everything that a row speaks of is there, and nothing that is shown is over.
+    pub(super) async fn nothing_is_missing(&self) {
+        let shown = self.shown().await;
+        for (id, state) in self.states().await {
+            let needed = match state {
+                UploadState::Ready => media_object(id),
+                UploadState::Received | UploadState::Processing | UploadState::Failed => {
+                    staged_object(id)
+                }
+                _ => {
+                    assert!(!shown.contains(&id), "{id} is shown and {state:?}");
+                    continue;
+                }
+            };
+            assert!(self.world.objects.has(&needed), "{needed} was deleted");
+        }
+    }
+
+    /// When all times have passed, only what a profile or a post shows is left: the picture, or what it can still be
+    /// made of.
+    pub(super) async fn nothing_is_left_over(&self) {
+        let month = Duration::from_hours(31 * 24);
+        for pause in [Duration::from_hours(2), month, Duration::from_hours(2)] {
+            self.world.clock.put_forward(pause);
+            for _ in 0..3 {
+                self.sweep().await;
+            }
+        }
+        let shown = self.shown().await;
+        let mut allowed = BTreeSet::new();
+        for (id, state) in self.states().await {
+            match state {
+                UploadState::Ready => drop(allowed.insert(media_object(id))),
+                UploadState::Received | UploadState::Processing | UploadState::Failed => {
+                    allowed.extend([staged_object(id), media_object(id)]);
+                }
+                _ => continue,
+            }
+            assert!(
+                shown.contains(&id) || self.held_back.contains(&id),
+                "{id} is {state:?}, and nothing shows it"
+            );
+        }
+        for key in self.world.objects.keys() {
+            assert!(allowed.contains(&key), "{key} survived");
+        }
+    }
+}
