@@ -54,6 +54,10 @@ pub struct LogIn {
         schema(value_type = String, format = Password, min_length = 1, max_length = 256)
     )]
     pub password: Password,
+    /// The `device_token` that an earlier session of this account gave this device. A device that the account
+    /// knows is let in while others guess at the password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_token: Option<String>,
 }
 
 /// `POST /v1/sessions/refresh`
@@ -80,6 +84,10 @@ pub struct Session {
     pub expires_in: u64,
     /// Whose session this is.
     pub account: Account,
+    /// Names this device to the account; given when somebody signs up or logs in. To be kept when the session
+    /// ends, and sent with the next log-in. It opens nothing by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_token: Option<String>,
 }
 
 /// The own account, as only its owner sees it.

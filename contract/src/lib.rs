@@ -14,6 +14,7 @@ pub mod media;
 pub mod page;
 pub mod posts;
 pub mod problem;
+pub mod proxies;
 pub mod time;
 pub mod token;
 pub mod uploads;

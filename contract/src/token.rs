@@ -27,6 +27,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::User, Self::Reviewer, Self::Operator];
+
     /// The name in tokens and in the database.
     pub fn as_str(self) -> &'static str {
         match self {

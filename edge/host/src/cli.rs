@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
+use sluicegate_contract::proxies::{ForwardedHeader, Network, Proxies};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, Limits, default_cache_dir};
@@ -100,6 +101,13 @@ pub struct Args {
     /// Seconds that requests may run on after the signal to end.
     #[arg(long, default_value_t = Limits::default().drain.as_secs())]
     drain_seconds: u64,
+    /// Balancers and proxies in front that are believed about clients' addresses: addresses or blocks, separated by
+    /// commas. Clients must not be able to connect from these addresses themselves.
+    #[arg(long, value_delimiter = ',')]
+    trusted_proxies: Vec<Network>,
+    /// What those proxies write: x-forwarded-for or forwarded. Its last address that is none of theirs counts.
+    #[arg(long, default_value = "x-forwarded-for")]
+    proxy_header: ForwardedHeader,
 }
 
 const EXIT_CODES: &str = "\
@@ -136,6 +144,10 @@ impl Args {
             app: self.app,
             cache_dir: self.cache_dir.or_else(|| default_cache_dir(&environment)),
             environment,
+            proxies: Proxies {
+                trusted: self.trusted_proxies,
+                header: self.proxy_header,
+            },
             limits: Limits {
                 instance_uses: self.max_instance_reuse_count.max(1),
                 instance_concurrency: self.max_instance_concurrent_reuse_count.max(1),
@@ -185,6 +197,16 @@ mod tests {
             format!("{:?}", config.limits),
             format!("{:?}", Limits::default())
         );
+    }
+
+    #[test]
+    fn proxies_are_named_by_block() {
+        let line = "sluicegate-edge --trusted-proxies 10.0.0.0/8,::1 --proxy-header forwarded";
+        let config = Args::parse_from(line.split(' ')).into_config(BTreeMap::new());
+        assert_eq!(config.proxies.trusted.len(), 2);
+        assert_eq!(config.proxies.header, ForwardedHeader::Forwarded);
+        let wrong = "sluicegate-edge --trusted-proxies everywhere";
+        assert!(Args::try_parse_from(wrong.split(' ')).is_err());
     }
 
     #[test]

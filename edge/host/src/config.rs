@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sluicegate_contract::proxies::Proxies;
+
 /// Everything a host needs; nothing else is read from the process.
 #[derive(Clone)]
 pub struct Config {
@@ -16,6 +18,8 @@ pub struct Config {
     pub cache_dir: Option<PathBuf>,
     /// What bounds the host.
     pub limits: Limits,
+    /// Who is believed about clients' addresses.
+    pub proxies: Proxies,
 }
 
 impl Config {
@@ -26,6 +30,7 @@ impl Config {
             environment: BTreeMap::new(),
             cache_dir: None,
             limits: Limits::default(),
+            proxies: Proxies::default(),
         }
     }
 }
@@ -37,6 +42,7 @@ impl fmt::Debug for Config {
             .field("environment", &"(hidden)")
             .field("cache_dir", &self.cache_dir)
             .field("limits", &self.limits)
+            .field("proxies", &self.proxies)
             .finish()
     }
 }

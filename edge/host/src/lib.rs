@@ -56,14 +56,14 @@ impl Host {
     /// Reads the manifest, resolves variables, composes, compiles and links every component.
     /// Blocking work runs off the async threads. Every problem found is in the one error.
     pub async fn load(config: Config) -> Result<Self, Error> {
-        let limits = config.limits.clone();
+        let (limits, proxies) = (config.limits.clone(), config.proxies.clone());
         let metrics = Metrics::new();
         let counting = metrics.clone();
         let loaded = tokio::task::spawn_blocking(move || wasm::load(&config, &counting))
             .await
             .map_err(|error| Error::Engine(error.to_string()))??;
         Ok(Self {
-            application: Arc::new(server::Application::new(loaded, limits, metrics)),
+            application: Arc::new(server::Application::new(loaded, limits, proxies, metrics)),
         })
     }
 

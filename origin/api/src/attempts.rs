@@ -6,14 +6,23 @@
 //! another. The narrowest count is asked first and refuses before the wider ones hear of the attempt: who
 //! hammers at one account from one address uses up neither the account's count nor the address's.
 //!
-//! Addresses are counted only where an edge key is configured. Without one all clients behind an edge share
-//! its address, and one of them could keep all others out; so log-ins are then counted by handle alone.
+//! Everybody can guess at an account from many addresses, and what bounds them must not keep its owner out. So a
+//! device where a session of the account began before (it shows the token that it was given then) is counted for
+//! itself, and for nothing else: neither the count of the handle nor that of the address, which strangers use up,
+//! is asked. It has as many attempts as one address has. This is OWASP's "device cookies". Sessions that
+//! exist are not touched by any count, for refreshing is not counted. Who is kept out while an account is under
+//! attack is its owner on a device that the account does not know, until the window ends.
+//!
+//! Addresses are counted only where they are known: under an edge key, or from proxies that are trusted. Else all
+//! clients behind an edge share its address, and one of them could keep all others out; so log-ins of strangers are
+//! then counted by handle alone.
 
 use std::time::Duration;
 
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_contract::time::Timestamp;
 
+use crate::auth::session::DeviceToken;
 use crate::error::ApiError;
 use crate::http::client::ClientAddress;
 use crate::state::App;
@@ -31,20 +40,53 @@ pub(crate) async fn sign_up(app: &App, client: &ClientAddress) -> Result<(), Api
     count(app, &key, SIGN_UP_WINDOW, most).await
 }
 
-/// Counts a log-in to an account, whether it exists or not; `None` if the handle cannot be one.
+/// A log-in that may go on.
+pub(crate) struct Attempt {
+    /// The account knows the device that it comes from.
+    pub(crate) is_known_device: bool,
+    /// What is forgotten if it is right.
+    key: Option<String>,
+}
+
+/// Counts a log-in to an account, whether it exists or not; no handle if that cannot be one.
 pub(crate) async fn log_in(
     app: &App,
     client: &ClientAddress,
     handle: Option<&str>,
-) -> Result<(), ApiError> {
-    let limits = &app.config.attempts;
-    if let Some(handle) = handle {
-        let key = client_key(client, handle);
-        count(app, &key, LOG_IN_WINDOW, limits.log_ins_by_client).await?;
+    device: Option<&DeviceToken>,
+) -> Result<Attempt, ApiError> {
+    let most = app.config.attempts.log_ins_by_client;
+    if let (Some(handle), Some(device)) = (handle, device)
+        && app.sessions.knows_device(handle, &device.hash).await?
+    {
+        let key = format!("log-in:device:{}", hex::encode(device.hash));
+        count(app, &key, LOG_IN_WINDOW, most).await?;
+        return Ok(Attempt {
+            is_known_device: true,
+            key: Some(key),
+        });
     }
+    let key = handle.map(|handle| stranger_key(client, handle));
+    if let Some(key) = &key {
+        count(app, key, LOG_IN_WINDOW, most).await?;
+    }
+    strangers(app, client, handle).await?;
+    Ok(Attempt {
+        is_known_device: false,
+        key,
+    })
+}
+
+/// What strangers use up together.
+async fn strangers(
+    app: &App,
+    client: &ClientAddress,
+    handle: Option<&str>,
+) -> Result<(), ApiError> {
     let Some(network) = client.network() else {
         return Ok(());
     };
+    let limits = &app.config.attempts;
     let key = format!("log-in:address:{network}");
     count(app, &key, LOG_IN_WINDOW, limits.log_ins_by_address).await?;
     if let Some(handle) = handle {
@@ -56,15 +98,15 @@ pub(crate) async fn log_in(
 
 /// The log-in was right. Failing is logged only: the client is in, and counts run out by themselves.
 /// The count of the handle from everywhere stays: others may be guessing meanwhile.
-pub(crate) async fn forget_log_ins(app: &App, client: &ClientAddress, handle: &str) {
-    let key = client_key(client, handle);
-    if let Err(error) = app.accounts.forget_attempts(&key).await {
+pub(crate) async fn forget(app: &App, attempt: &Attempt) {
+    let Some(key) = &attempt.key else { return };
+    if let Err(error) = app.accounts.forget_attempts(key).await {
         tracing::warn!(%error, "could not set attempts back");
     }
 }
 
 /// By handle and address; by handle alone where addresses are not known.
-fn client_key(client: &ClientAddress, handle: &str) -> String {
+fn stranger_key(client: &ClientAddress, handle: &str) -> String {
     match client.network() {
         Some(network) => format!("log-in:handle:{handle}:address:{network}"),
         None => handle_key(handle),

@@ -25,6 +25,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use auth::keys::new_signing_key;
 pub use state::{ApiConfig, ApiState, AttemptLimits, EdgeKey, JwtSecret, WeakSecret};
 
 /// The whole API on one router: `/v1/*`, `/edge/v1/*`, `/.well-known/jwks.json`, `/problems/*`,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use sha2::{Digest, Sha256};
+use sluicegate_contract::proxies::Proxies;
 use sluicegate_contract::uploads as wire_uploads;
 use sluicegate_core::env::Env;
 use sluicegate_core::limits::Limits;
@@ -69,6 +70,8 @@ pub struct ApiConfig {
     pub jwt_secret: Option<JwtSecret>,
     /// `EDGE_KEY`: what edges must show under `/edge/v1`, and to be believed about clients' addresses.
     pub edge_key: Option<EdgeKey>,
+    /// `TRUSTED_PROXIES`: who is believed about clients' addresses without that key.
+    pub proxies: Proxies,
     /// `MODERATION_IMAGE_ASYNC=false`: the detector is asked before `complete` answers. Without
     /// [`ApiConfig::image_checks`] there is nobody to ask, and uploads are completed as if it were off.
     pub image_sync: bool,
@@ -102,6 +105,7 @@ impl Default for ApiConfig {
             audience: "sluicegate".to_owned(),
             jwt_secret: None,
             edge_key: None,
+            proxies: Proxies::default(),
             image_sync: true,
             image_checks: false,
             content_sync: true,
@@ -120,14 +124,14 @@ impl Default for ApiConfig {
 /// How many attempts are let through; counted in the database, so for all replicas together.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptLimits {
-    /// Log-ins by handle and client address in 15 minutes, or by handle alone without an edge key; a right
-    /// one sets the count back.
+    /// Log-ins by a device that the account knows, and log-ins of strangers by handle and address, in 15 minutes.
+    /// By handle alone where addresses are not known. A right one sets the count back.
     pub log_ins_by_client: u64,
-    /// Log-ins by handle in 15 minutes, from all addresses together; not counted without an edge key.
+    /// Log-ins of strangers by handle in 15 minutes, from all addresses together, where those are known.
     pub log_ins_by_handle: u64,
-    /// Log-ins by client address in 15 minutes; not counted without an edge key.
+    /// Log-ins of strangers by address in 15 minutes, where it is known.
     pub log_ins_by_address: u64,
-    /// Sign-ups by client address in an hour; not counted without an edge key.
+    /// Sign-ups by address in an hour, where it is known.
     pub sign_ups_by_address: u64,
 }
 

@@ -11,6 +11,7 @@ use sluicegate_contract::token::Role;
 use sluicegate_contract::uploads::Purpose;
 use sluicegate_core::account::PictureSlot;
 use sluicegate_core::ports::{CreateAccountError, SetPictureError};
+use sluicegate_core::session::LiveSession;
 use tokio::task::JoinSet;
 
 use crate::promises::promises;
@@ -26,6 +27,7 @@ promises!(Stores:
     counts_attempts_in_a_window,
     counts_attempts_that_come_at_once,
     answers_pings,
+    changes_roles,
 );
 
 /// An account is found by id and handle, can log in, and has a session that lives.
@@ -66,7 +68,14 @@ pub async fn keeps_accounts(stores: &Stores) {
         (credentials.account, credentials.password_hash),
         (new.id, new.password_hash)
     );
-    assert!(stores.sessions.is_live(session.id, at(1)).await.unwrap());
+    assert!(
+        stores
+            .sessions
+            .live(session.id, at(1))
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert!(
         stores
             .accounts
@@ -98,7 +107,12 @@ pub async fn gives_a_handle_once(stores: &Stores) {
     }
     let mut created = 0;
     for (session, result) in wanted.join_all().await {
-        let live = stores.sessions.is_live(session, at(1)).await.unwrap();
+        let live = stores
+            .sessions
+            .live(session, at(1))
+            .await
+            .unwrap()
+            .is_some();
         match result {
             Ok(_) => created += 1,
             Err(CreateAccountError::HandleTaken) => assert!(!live, "half an account was made"),
@@ -274,4 +288,27 @@ pub async fn counts_attempts_that_come_at_once(stores: &Stores) {
 /// Answers while the database does.
 pub async fn answers_pings(stores: &Stores) {
     stores.accounts.ping().await.unwrap();
+}
+
+/// A session that lives has the new role at once; who has it already, or is not there, is told apart.
+pub async fn changes_roles(stores: &Stores) {
+    let new = new_account();
+    let session = new_session(new.id);
+    stores.accounts.create(&new, &session).await.unwrap();
+    let set = async |handle: &str, role| {
+        let set = stores.accounts.set_role(handle, role, id(), at(1));
+        set.await.unwrap()
+    };
+    assert_eq!(set(&new.handle, Role::Reviewer).await, Some(Role::User));
+    let live = stores.sessions.live(session.id, at(2)).await.unwrap();
+    let expected = LiveSession {
+        account: new.id,
+        role: Role::Reviewer,
+    };
+    assert_eq!(live, Some(expected));
+    assert_eq!(set(&new.handle, Role::Reviewer).await, Some(Role::Reviewer));
+    assert_eq!(set(&new.handle, Role::User).await, Some(Role::Reviewer));
+    let account = stores.accounts.account(new.id).await.unwrap().unwrap();
+    assert_eq!(account.role, Role::User);
+    assert_eq!(set("nobody_here", Role::Operator).await, None);
 }

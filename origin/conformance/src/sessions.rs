@@ -8,11 +8,12 @@
 )]
 
 use sluicegate_contract::ids::SessionId;
+use sluicegate_core::ports::KNOWN_DEVICES;
 use sluicegate_core::session::{NewSession, RefreshHash, Rotation, SigningKey};
 use tokio::task::JoinSet;
 
 use crate::promises::promises;
-use crate::stores::{Stores, at, hash, id, new_session, number};
+use crate::stores::{Stores, at, hash, id, new_account, new_session, number};
 
 promises!(Stores:
     ends_sessions,
@@ -21,7 +22,10 @@ promises!(Stores:
     ends_a_session_whose_token_comes_twice,
     lets_one_of_two_rotations_win,
     refuses_tokens_of_ended_sessions,
+    knows_devices,
+    forgets_the_devices_used_longest_ago,
     adds_one_first_signing_key,
+    adds_one_key_that_waits,
 );
 
 async fn session(stores: &Stores) -> NewSession {
@@ -32,7 +36,12 @@ async fn session(stores: &Stores) -> NewSession {
 }
 
 async fn is_live(stores: &Stores, id: SessionId, seconds: i64) -> bool {
-    stores.sessions.is_live(id, at(seconds)).await.unwrap()
+    stores
+        .sessions
+        .live(id, at(seconds))
+        .await
+        .unwrap()
+        .is_some()
 }
 
 /// Rotates at second 10; the session then lasts until 7,200.
@@ -129,6 +138,71 @@ pub async fn refuses_tokens_of_ended_sessions(stores: &Stores) {
     );
 }
 
+/// An account knows where it signed up and where it logged in, and nobody else does.
+pub async fn knows_devices(stores: &Stores) {
+    let new = new_account();
+    let first = new_session(new.id);
+    stores.accounts.create(&new, &first).await.unwrap();
+    let second = new_session(new.id);
+    let knows = async |handle: &str, device| {
+        let known = stores.sessions.knows_device(handle, device);
+        known.await.unwrap()
+    };
+    assert!(!knows(&new.handle, &second.device).await);
+    stores.sessions.start(&second).await.unwrap();
+    stores.sessions.end(second.id, at(2)).await.unwrap();
+    assert!(knows(&new.handle, &first.device).await);
+    assert!(
+        knows(&new.handle, &second.device).await,
+        "also when the session is over"
+    );
+    let other = new_account();
+    let theirs = new_session(other.id);
+    stores.accounts.create(&other, &theirs).await.unwrap();
+    assert!(!knows(&other.handle, &first.device).await);
+    assert!(!knows("nobody_here", &first.device).await);
+    // Somebody else's device does not become one's own.
+    let stolen = NewSession {
+        device: first.device,
+        ..new_session(other.id)
+    };
+    stores.sessions.start(&stolen).await.unwrap();
+    assert!(knows(&new.handle, &first.device).await && !knows(&other.handle, &first.device).await);
+}
+
+/// As many as [`KNOWN_DEVICES`] are known; using one again keeps it.
+pub async fn forgets_the_devices_used_longest_ago(stores: &Stores) {
+    let new = new_account();
+    let first = new_session(new.id);
+    stores.accounts.create(&new, &first).await.unwrap();
+    let mut devices = Vec::new();
+    for number in 0..KNOWN_DEVICES {
+        let session = NewSession {
+            created_at: at(i64::from(number) + 1),
+            ..new_session(new.id)
+        };
+        stores.sessions.start(&session).await.unwrap();
+        devices.push(session.device);
+    }
+    let knows = async |device| {
+        let known = stores.sessions.knows_device(&new.handle, device);
+        known.await.unwrap()
+    };
+    assert!(!knows(&first.device).await, "the oldest is forgotten");
+    let oldest = *devices.first().unwrap();
+    for (seconds, device) in [(100, oldest), (101, hash())] {
+        let session = NewSession {
+            created_at: at(seconds),
+            device,
+            ..new_session(new.id)
+        };
+        stores.sessions.start(&session).await.unwrap();
+    }
+    assert!(knows(&oldest).await, "it was used again");
+    assert!(!knows(devices.get(1).unwrap()).await);
+    assert!(knows(devices.get(2).unwrap()).await);
+}
+
 /// Replicas that start together end with the same key.
 pub async fn adds_one_first_signing_key(stores: &Stores) {
     assert!(
@@ -143,6 +217,7 @@ pub async fn adds_one_first_signing_key(stores: &Stores) {
                 id: format!("key-{}", number()),
                 secret: [hash(), hash()].concat(),
                 created_at: at(0),
+                signs_from: at(0),
             };
             keys.add_first(&key).await.unwrap();
             let all = keys.keys().await.unwrap();
@@ -156,5 +231,34 @@ pub async fn adds_one_first_signing_key(stores: &Stores) {
     assert_eq!(one.first().unwrap().secret.len(), 64);
     for keys in seen {
         assert!(keys == one, "all replicas must see the same key");
+    }
+}
+
+/// One key waits at most; keys come in the order in which they sign, and go when they are deleted.
+pub async fn adds_one_key_that_waits(stores: &Stores) {
+    let keys = &stores.signing_keys;
+    let key = |signs_from| SigningKey {
+        id: format!("key-{}", number()),
+        secret: [hash(), hash()].concat(),
+        created_at: at(10),
+        signs_from: at(signs_from),
+    };
+    let (next, another) = (key(100), key(200));
+    assert!(keys.add(&next, at(10)).await.unwrap());
+    assert!(!keys.add(&another, at(99)).await.unwrap());
+    let waiting = keys.keys().await.unwrap();
+    assert!(waiting.first() == Some(&next) && !waiting.contains(&another));
+    assert!(keys.add(&another, at(100)).await.unwrap());
+    assert!(
+        keys.keys()
+            .await
+            .unwrap()
+            .starts_with(&[another.clone(), next.clone()])
+    );
+    let ids = [next.id.clone(), another.id.clone()];
+    for _ in 0..2 {
+        keys.delete(&ids).await.unwrap();
+        let left = keys.keys().await.unwrap();
+        assert!(!left.contains(&next) && !left.contains(&another));
     }
 }

@@ -97,6 +97,7 @@ pub fn new_session(account: AccountId) -> NewSession {
         id: SessionId(id()),
         account,
         refresh: hash(),
+        device: hash(),
         created_at: at(0),
         expires_at: at(3_600),
     }

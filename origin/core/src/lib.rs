@@ -20,6 +20,7 @@ pub mod ports;
 pub mod post;
 pub mod quota;
 pub mod session;
+pub mod signing;
 pub mod sweep;
 pub mod text;
 pub mod upload;

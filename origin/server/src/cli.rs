@@ -1,6 +1,7 @@
 //! The command line as it is typed.
 
 use clap::{Args, Parser, Subcommand};
+use sluicegate_contract::token::Role;
 use sluicegate_core::job::QUEUES;
 
 /// The origin of Sluicegate: API, workers, and the services that they need.
@@ -31,8 +32,40 @@ pub enum Command {
     Migrate,
     /// Show every setting and try every service
     Doctor,
+    /// The keys that sign access tokens
+    Keys {
+        /// What to do with them
+        #[command(subcommand)]
+        command: Keys,
+    },
+    /// Give an account a role, or take it back with `--role user`
+    Grant(Grant),
     /// Print the commented reference of all settings
     Settings,
+}
+
+/// What can be done with signing keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Keys {
+    /// Show all keys, and what each is for now
+    List,
+    /// Add a key that signs a quarter of an hour from now; the old one verifies until its last token is over
+    Rotate,
+}
+
+/// Options of `grant`.
+#[derive(Debug, Clone, Args)]
+pub struct Grant {
+    /// user, reviewer or operator
+    #[arg(long, value_parser = role)]
+    pub role: Role,
+    /// Whose
+    pub handle: String,
+}
+
+fn role(name: &str) -> Result<Role, String> {
+    let known = Role::ALL.into_iter().find(|role| role.as_str() == name);
+    known.ok_or_else(|| "must be user, reviewer or operator".to_owned())
 }
 
 /// Options of `serve`.
@@ -61,6 +94,17 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn roles_are_named() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+        let grant = parse("sluicegate-origin grant --role reviewer ada");
+        assert!(
+            matches!(grant, Ok(Cli { command: Command::Grant(Grant { role: Role::Reviewer, handle }) }) if handle == "ada")
+        );
+        assert!(parse("sluicegate-origin grant --role king ada").is_err());
+        assert!(parse("sluicegate-origin grant ada").is_err());
     }
 
     #[test]

@@ -73,7 +73,8 @@ pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Resu
     })
 }
 
-async fn database(settings: &Settings, places: &Places) -> Result<Database> {
+/// The database.
+pub async fn database(settings: &Settings, places: &Places) -> Result<Database> {
     let options = sluicegate_postgres::Options {
         max_connections: settings.database_pool,
         ..sluicegate_postgres::Options::default()
@@ -178,6 +179,7 @@ fn api_config(settings: &Settings) -> Result<ApiConfig> {
             .edge_key
             .as_ref()
             .map(|key| EdgeKey::new(key.expose())),
+        proxies: settings.proxies.clone(),
         image_sync: !settings.moderation.image_async,
         image_checks: settings.moderation.image_service.is_some(),
         content_sync: !settings.moderation.content_async,

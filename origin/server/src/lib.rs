@@ -8,6 +8,7 @@
 #![deny(missing_docs)]
 
 pub mod cli;
+pub mod commands;
 pub mod compose;
 pub mod doctor;
 pub mod http;

@@ -8,7 +8,7 @@ use sluicegate_picture::{CHILD_COMMAND, child_main};
 
 use crate::cli::{Cli, Command};
 use crate::settings::{REFERENCE, Settings};
-use crate::{doctor, logging, schema, serve, services};
+use crate::{commands, doctor, logging, schema, serve, services};
 
 /// A setting is wrong (`EX_USAGE` of sysexits).
 const WRONG_SETTINGS: u8 = 64;
@@ -87,6 +87,8 @@ async fn run(command: &Command, settings: &Settings) -> anyhow::Result<ExitCode>
         Command::Services { with_parent } => services::command(settings, *with_parent).await,
         Command::Migrate => schema::command(settings).await,
         Command::Doctor => doctor::command(settings).await,
+        Command::Keys { command } => commands::keys::command(settings, *command).await,
+        Command::Grant(options) => commands::grant::command(settings, options).await,
         Command::Settings => Ok(ExitCode::SUCCESS),
     }
 }

@@ -47,9 +47,9 @@ pub async fn run(
     else {
         return Ok(());
     };
-    if settings.edge_key.is_none() {
+    if settings.edge_key.is_none() && settings.proxies.trusted.is_empty() {
         tracing::warn!(
-            "EDGE_KEY is not set: clients' addresses are not known: attempts are counted by handle alone"
+            "neither EDGE_KEY nor TRUSTED_PROXIES is set: clients' addresses are not known: attempts are counted by handle alone"
         );
     }
     let app = compose::api(settings, &started.ports, &shutdown)?;

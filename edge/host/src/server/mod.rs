@@ -3,6 +3,7 @@
 mod access;
 mod bodies;
 mod check;
+mod client_address;
 mod connection;
 mod held_io;
 mod pace;
@@ -18,6 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sluicegate_contract::proxies::Proxies;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -37,14 +39,16 @@ pub(crate) struct Application {
     loaded: Loaded,
     limits: Limits,
     places: places::Places,
+    proxies: Proxies,
     ids: request_id::RequestIds,
     metrics: Metrics,
 }
 
 impl Application {
-    pub(crate) fn new(loaded: Loaded, limits: Limits, metrics: Metrics) -> Self {
+    pub(crate) fn new(loaded: Loaded, limits: Limits, proxies: Proxies, metrics: Metrics) -> Self {
         Self {
             loaded,
+            proxies,
             places: places::Places::new(&limits, metrics.clone()),
             ids: request_id::RequestIds::new(),
             limits,

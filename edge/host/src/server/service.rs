@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, Version};
+use http::{Request, Response, Uri, Version};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -17,6 +17,7 @@ use wasmtime_wasi_http::WasiBody;
 use super::Application;
 use super::access::Record;
 use super::bodies::{RequestBody, ResponseBody, StallGuard};
+use super::client_address::name_client;
 use super::pace::{Pace, PacedBody};
 use super::places;
 use super::problem::Problem;
@@ -24,8 +25,6 @@ use super::request_id::RequestId;
 use crate::metrics::Refused;
 use crate::wasm::Routed;
 use crate::wasm::p3::{Failure, Handler, Lease};
-
-const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("spin-client-addr");
 
 /// Who is at the other end of a connection.
 #[derive(Clone)]
@@ -131,7 +130,7 @@ fn admit(
             window: limits.upload_pace_window,
         });
     }
-    name_client(&mut parts.headers, client.peer);
+    name_client(&mut parts.headers, client.peer, &application.proxies);
     Ok(Admitted {
         routed,
         lease: Arc::new(Lease::new(arrived + timeout, held)),
@@ -164,21 +163,6 @@ fn complete_uri(parts: &mut Parts, local: SocketAddr) -> Result<(), Unclear> {
     uri.authority = Some(authority);
     parts.uri = Uri::from_parts(uri).map_err(|_| Unclear)?;
     Ok(())
-}
-
-/// `spin-*` headers are the host's to set: what a client sends of them is dropped.
-fn name_client(headers: &mut HeaderMap, peer: SocketAddr) {
-    let forged: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| name.as_str().starts_with("spin-"))
-        .cloned()
-        .collect();
-    for name in forged {
-        headers.remove(name);
-    }
-    if let Ok(value) = HeaderValue::try_from(peer.to_string()) {
-        headers.insert(CLIENT_ADDRESS, value);
-    }
 }
 
 fn problem(
@@ -256,17 +240,5 @@ mod tests {
         ] {
             assert_eq!(complete_uri(&mut parts(bad), local()), Err(Unclear));
         }
-    }
-
-    #[test]
-    fn clients_cannot_set_the_hosts_headers() {
-        let mut headers = HeaderMap::new();
-        headers.append("spin-client-addr", HeaderValue::from_static("9.9.9.9"));
-        headers.append("spin-client-addr", HeaderValue::from_static("8.8.8.8"));
-        headers.append("spin-full-url", HeaderValue::from_static("x"));
-        headers.append("accept", HeaderValue::from_static("*/*"));
-        name_client(&mut headers, local());
-        assert_eq!(headers.len(), 2);
-        assert_eq!(headers["spin-client-addr"], "127.0.0.1:3000");
     }
 }

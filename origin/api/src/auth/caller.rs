@@ -23,14 +23,12 @@ impl FromRequestParts<Arc<App>> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let token = bearer(parts).ok_or_else(refused)?;
         let verified = app.tokens.verify(token).await?;
-        if !app
-            .sessions
-            .is_live(verified.session, app.env.now())
-            .await?
-        {
-            return Err(refused());
-        }
+        let live = app.sessions.live(verified.session, app.env.now()).await?;
+        let live = live
+            .filter(|live| live.account == verified.account)
+            .ok_or_else(refused)?;
         tracing::Span::current().record("account", tracing::field::display(verified.account));
+        tracing::Span::current().record("role", live.role.as_str());
         Ok(Self {
             account: verified.account,
             session: verified.session,

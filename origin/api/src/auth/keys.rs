@@ -1,7 +1,7 @@
 //! The keys that sign access tokens.
 //!
-//! With a secret there is one, shared with the edges. Without, keys are in the database: the newest
-//! signs, all of them verify, and any replica may add one.
+//! With a secret there is one, shared with the edges. Without, keys are in the database: one signs, all of
+//! them verify ([`sluicegate_core::signing`]), and any replica may add one.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use sluicegate_core::env::Env;
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::SigningKeyStore;
 use sluicegate_core::session::SigningKey;
+use sluicegate_core::signing::{Phase, phases, signing};
 use tokio::sync::Mutex;
 
 use crate::state::JwtSecret;
@@ -55,10 +56,10 @@ pub(crate) struct StoredKeys {
     loading: Mutex<()>,
 }
 
-/// The keys as they were at one time, the newest first; never empty.
+/// The keys as they were at one time; never empty.
 pub(crate) struct KeySet {
-    pub(crate) newest: KeyOf,
-    older: Vec<KeyOf>,
+    stored: Vec<SigningKey>,
+    keys: Vec<KeyOf>,
     loaded_at: Timestamp,
 }
 
@@ -70,7 +71,12 @@ pub(crate) struct KeyOf {
 
 impl KeySet {
     pub(crate) fn all(&self) -> impl Iterator<Item = &KeyOf> {
-        std::iter::once(&self.newest).chain(&self.older)
+        self.keys.iter()
+    }
+
+    /// The one that signs now: it may be another one than when the keys were loaded.
+    fn signing(&self, now: Timestamp) -> Option<&KeyOf> {
+        self.find(&signing(&self.stored, now)?.id)
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<&KeyOf> {
@@ -82,6 +88,17 @@ impl StoredKeys {
     /// The keys; old ones if the database cannot be asked, so that an outage does not end sessions' tokens.
     pub(crate) async fn current(&self) -> Result<Arc<KeySet>, PortError> {
         self.no_older_than(KEEP).await
+    }
+
+    /// What `work` makes of the key that signs now.
+    pub(crate) async fn with_signing<T>(
+        &self,
+        work: impl FnOnce(&KeyOf) -> T,
+    ) -> Result<T, PortError> {
+        let keys = self.current().await?;
+        let key = keys.signing(self.env.now());
+        let none = || PortError::failed("signing keys", "there is none, though one was just added");
+        key.map(work).ok_or_else(none)
     }
 
     /// The keys as any replica may have changed them a moment ago.
@@ -122,25 +139,36 @@ impl StoredKeys {
         let loaded_at = self.env.now();
         let mut stored = self.store.keys().await?;
         if stored.is_empty() {
-            self.store.add_first(&new_key(&self.env)?).await?;
+            let first = new_signing_key(&self.env, loaded_at)?;
+            self.store.add_first(&first).await?;
             stored = self.store.keys().await?;
         }
-        let mut keys = stored
-            .iter()
-            .map(read)
-            .collect::<Result<Vec<_>, _>>()?
-            .into_iter();
-        let newest = keys.next().ok_or_else(|| {
-            PortError::failed("signing keys", "there is none, though one was just added")
-        })?;
+        let over = over(&stored, loaded_at);
+        if !over.is_empty() {
+            // Another replica may be first; if nobody can, the next look will.
+            match self.store.delete(&over).await {
+                Ok(()) => tracing::info!(?over, "signing keys are needed no more"),
+                Err(error) => tracing::warn!(%error, "could not delete old signing keys"),
+            }
+            stored.retain(|key| !over.contains(&key.id));
+        }
         let keys = Arc::new(KeySet {
-            newest,
-            older: keys.collect(),
+            keys: stored.iter().map(read).collect::<Result<_, _>>()?,
+            stored,
             loaded_at,
         });
         *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&keys));
         Ok(keys)
     }
+}
+
+/// The keys of which no token is good any more.
+fn over(stored: &[SigningKey], now: Timestamp) -> Vec<String> {
+    let phases = phases(stored, now);
+    let over = stored.iter().zip(phases);
+    over.filter(|(_, phase)| *phase == Phase::Over)
+        .map(|(key, _)| key.id.clone())
+        .collect()
 }
 
 fn read(stored: &SigningKey) -> Result<KeyOf, PortError> {
@@ -153,8 +181,8 @@ fn read(stored: &SigningKey) -> Result<KeyOf, PortError> {
     })
 }
 
-/// A new key, named by the start of its public half's hash.
-fn new_key(env: &Env) -> Result<SigningKey, PortError> {
+/// A new key that signs from then on, named by the start of its public half's hash.
+pub fn new_signing_key(env: &Env, signs_from: Timestamp) -> Result<SigningKey, PortError> {
     let seed: [u8; 32] = env.random();
     let pair = Ed25519KeyPair::from_der(&[PKCS8_HEAD.as_slice(), &seed].concat())
         .map_err(|error| PortError::failed("signing keys", error))?;
@@ -164,5 +192,6 @@ fn new_key(env: &Env) -> Result<SigningKey, PortError> {
         id,
         secret: pair.to_bytes(),
         created_at: env.now(),
+        signs_from,
     })
 }

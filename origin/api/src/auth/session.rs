@@ -40,6 +40,12 @@ impl RefreshToken {
         }
     }
 
+    /// One that a client sent; `None` if it cannot be one.
+    pub(crate) fn presented(text: String) -> Option<Self> {
+        let hash = Self::hash_of(&text)?;
+        Some(Self { text, hash })
+    }
+
     /// The hash of a token that a client sent; `None` if it cannot be one.
     pub(crate) fn hash_of(text: &str) -> Option<RefreshHash> {
         let bytes: Vec<u8> = URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -47,21 +53,44 @@ impl RefreshToken {
     }
 }
 
+/// What a client keeps when its session ends, so that the account knows the device again. Made like a refresh
+/// token, and good for nothing else.
+pub(crate) type DeviceToken = RefreshToken;
+
 /// A session to be stored, and its first refresh token.
-pub(crate) fn new(env: &Env, account: AccountId) -> (NewSession, RefreshToken) {
+pub(crate) fn new(
+    env: &Env,
+    account: AccountId,
+    device: &DeviceToken,
+) -> (NewSession, RefreshToken) {
     let refresh = RefreshToken::new(env);
     let now = env.now();
     let session = NewSession {
         id: SessionId(env.new_id()),
         account,
         refresh: refresh.hash,
+        device: device.hash,
         created_at: now,
         expires_at: end_of(now),
     };
     (session, refresh)
 }
 
-/// What the client is given.
+/// What the client is given when a session begins.
+pub(crate) async fn begin(
+    app: &App,
+    account: Account,
+    session: SessionId,
+    refresh: RefreshToken,
+    device: DeviceToken,
+) -> Result<wire::Session, ApiError> {
+    Ok(wire::Session {
+        device_token: Some(device.text),
+        ..grant(app, account, session, refresh).await?
+    })
+}
+
+/// What the client is given when it goes on.
 pub(crate) async fn grant(
     app: &App,
     account: Account,
@@ -74,6 +103,7 @@ pub(crate) async fn grant(
         token_type: "Bearer".to_owned(),
         expires_in: app.config.limits.access_token_lifetime.as_secs(),
         account: views::account(account),
+        device_token: None,
     })
 }
 

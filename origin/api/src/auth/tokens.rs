@@ -54,7 +54,7 @@ impl Tokens {
         let claims = self.claims(account, role, session);
         let signed = match &self.keyring {
             Keyring::Secret(key) => key.authenticate(claims),
-            Keyring::Stored(keys) => keys.current().await?.newest.pair.sign(claims),
+            Keyring::Stored(keys) => keys.with_signing(|key| key.pair.sign(claims)).await?,
         };
         signed.map_err(|error| PortError::failed("signing", error))
     }

@@ -170,7 +170,11 @@ fn members(kind: ProblemType) -> &'static [(&'static str, &'static str)] {
         P::TooLarge => &[LIMIT],
         P::PictureRefused | P::UnsupportedMediaType => &[REASON, UPLOAD],
         P::ContentRefused => &[REASON, ("source", "Which check refused a post."), UPLOAD],
-        P::TooManyRequests => &[LIMIT, RETRY],
+        P::TooManyRequests => &[
+            LIMIT,
+            RETRY,
+            ("quota", "Of uploads, the quota that is used up."),
+        ],
         P::Unavailable => &[RETRY, UPLOAD],
         P::BadGateway | P::GatewayTimeout | P::Internal | P::Conflict | P::UploadExpired => {
             &[UPLOAD]

@@ -30,6 +30,7 @@ pub(crate) async fn around(State(app): State<Arc<App>>, request: Request, next: 
         path,
         trace = tracing::field::Empty,
         account = tracing::field::Empty,
+        role = tracing::field::Empty,
     );
     if let Some(trace) = TraceParent::of(request.headers()) {
         span.record("trace", trace.trace_id());

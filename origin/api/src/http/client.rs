@@ -34,8 +34,9 @@ impl FromRequestParts<Arc<App>> for Edge {
     }
 }
 
-/// Where the client is: as the edge says if it shows the key, else the peer's address. `None` where no key
-/// is configured: then the peer may be an edge that all clients share.
+/// Where the client is: as an edge says that shows the key, or a proxy that is trusted, else the peer's address.
+/// `None` where it is not known: no key and no proxies are set, so that the peer may be an edge that all clients
+/// share; or whoever is believed says nothing.
 pub(crate) struct ClientAddress(Option<String>);
 
 impl ClientAddress {
@@ -45,14 +46,13 @@ impl ClientAddress {
     }
 }
 
-fn network(address: Option<IpAddr>) -> String {
-    match address.map(|address| address.to_canonical()) {
-        Some(IpAddr::V4(address)) => address.to_string(),
-        Some(IpAddr::V6(address)) => {
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
             let network = u128::from(address) & !u128::from(u64::MAX);
             format!("{}/64", Ipv6Addr::from(network))
         }
-        None => "unknown".to_owned(),
     }
 }
 
@@ -60,37 +60,39 @@ impl FromRequestParts<Arc<App>> for ClientAddress {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
-        if app.config.edge_key.is_none() {
-            return Ok(Self(None));
-        }
-        let told = || {
-            parts
-                .headers
-                .get(headers::CLIENT_ADDRESS)?
-                .to_str()
-                .ok()?
-                .parse()
-                .ok()
-        };
-        let peer = || {
-            parts
-                .extensions
-                .get::<ConnectInfo<SocketAddr>>()
-                .map(|peer| peer.0.ip())
-        };
         let address = if is_edge(parts, app) {
-            told().or_else(peer)
+            told(parts)
         } else {
-            peer()
+            behind(parts, app)
         };
-        Ok(Self(Some(network(address))))
+        Ok(Self(address.map(network)))
     }
+}
+
+/// What an edge says. Without it, the edge's own address would be that of all its clients.
+fn told(parts: &Parts) -> Option<IpAddr> {
+    let address = parts.headers.get(headers::CLIENT_ADDRESS)?;
+    address.to_str().ok()?.parse().ok()
+}
+
+/// Who is at the end of the chain of proxies that are trusted.
+fn behind(parts: &Parts, app: &App) -> Option<IpAddr> {
+    let proxies = &app.config.proxies;
+    if app.config.edge_key.is_none() && proxies.trusted.is_empty() {
+        return None;
+    }
+    let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    let lines = parts.headers.get_all(proxies.header.as_str()).iter();
+    proxies.client(
+        peer.ip(),
+        lines.map(|line| line.to_str().unwrap_or_default()),
+    )
 }
 
 #[cfg(test)]
 mod tests {
     fn network(address: &str) -> String {
-        super::network(Some(address.parse().expect("an address")))
+        super::network(address.parse().expect("an address"))
     }
 
     #[test]

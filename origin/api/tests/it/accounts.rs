@@ -75,24 +75,25 @@ async fn sign_ups_are_counted_by_address() {
         };
     })
     .await;
+    let sign_up = async |handle: &str, address: &str| {
+        call("POST", "/v1/accounts")
+            .header("sluicegate-edge-key", "the edge key")
+            .header("sluicegate-client-address", address)
+            .json(&json!({ "handle": handle, "password": "correct horse" }))
+            .send(&world.origin)
+            .await
+    };
     for handle in ["one", "two"] {
-        world.sign_up(handle).await;
+        sign_up(handle, "192.0.2.1").await.expect(201);
     }
-    let request = json!({ "handle": "three", "password": "correct horse" });
-    let answer = call("POST", "/v1/accounts")
-        .json(&request)
-        .send(&world.origin)
-        .await;
+    let answer = sign_up("three", "192.0.2.1").await;
     assert_eq!(answer.header("retry-after"), "3600");
     let problem = answer.problem(429, "too-many-requests");
     assert_eq!(problem["retry_after"], 3600);
+    sign_up("elsewhere", "192.0.2.2").await.expect(201);
 
     world.clock.advance(std::time::Duration::from_secs(3_601));
-    let answer = call("POST", "/v1/accounts")
-        .json(&request)
-        .send(&world.origin)
-        .await;
-    answer.expect(201);
+    sign_up("three", "192.0.2.1").await.expect(201);
 }
 
 #[tokio::test]

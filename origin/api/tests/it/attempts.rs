@@ -1,8 +1,6 @@
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
 use serde_json::json;
 use sluicegate_api::{AttemptLimits, EdgeKey};
 
@@ -70,49 +68,6 @@ async fn a_right_log_in_sets_the_count_back() {
             .await
             .expect(201);
     }
-}
-
-#[tokio::test]
-async fn the_clients_address_is_believed_only_beside_the_edge_key() {
-    let world = World::with(|config| {
-        config.edge_key = Some(EdgeKey::new("the edge key"));
-        config.attempts = AttemptLimits {
-            log_ins_by_address: 1,
-            ..AttemptLimits::default()
-        };
-    })
-    .await;
-    let origin = world
-        .origin
-        .clone()
-        .layer(axum::Extension(ConnectInfo(SocketAddr::from((
-            [192, 0, 2, 1],
-            1,
-        )))));
-    let attempt = async |key: &str, address: &str| {
-        let request = json!({ "handle": "nobody", "password": "wrong horse" });
-        call("POST", "/v1/sessions")
-            .header("sluicegate-edge-key", key)
-            .header("sluicegate-client-address", address)
-            .json(&request)
-            .send(&origin)
-            .await
-            .status
-            .as_u16()
-    };
-    assert_eq!(attempt("the edge key", "198.51.100.1").await, 401);
-    assert_eq!(attempt("the edge key", "198.51.100.1").await, 429);
-    assert_eq!(attempt("the edge key", "198.51.100.2").await, 401);
-    assert_eq!(
-        attempt("a guess", "198.51.100.3").await,
-        401,
-        "counted for the peer"
-    );
-    assert_eq!(
-        attempt("a guess", "198.51.100.4").await,
-        429,
-        "the same peer"
-    );
 }
 
 #[tokio::test]

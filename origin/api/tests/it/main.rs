@@ -9,7 +9,9 @@
 )]
 
 mod accounts;
+mod addresses;
 mod attempts;
+mod devices;
 mod documents;
 mod errors;
 mod grants;

@@ -1,14 +1,19 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use axum::Router;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_simple::prelude::{Claims, Ed25519KeyPair, EdDSAKeyPairLike};
 use serde_json::json;
-use sluicegate_api::router;
+use sluicegate_api::{new_signing_key, router};
+use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::SigningKeyStore;
 use sluicegate_core::session::SigningKey;
+use sluicegate_core::signing::{KEPT_AFTER, PUBLISHED_AHEAD};
 
 use crate::support::{Person, World, call};
 
@@ -72,69 +77,119 @@ async fn a_status_that_waits_here_sees_what_happens_there() {
     assert!(status["revision"].as_u64().unwrap() > 2);
 }
 
-/// Keys to which an operator adds.
-#[derive(Default)]
-struct Keys {
-    newest_first: Mutex<Vec<SigningKey>>,
+/// Counts how often the keys are looked at.
+struct Counting {
+    keys: Arc<dyn SigningKeyStore>,
     looks: AtomicUsize,
 }
 
 #[async_trait]
-impl SigningKeyStore for Keys {
+impl SigningKeyStore for Counting {
     async fn keys(&self) -> Result<Vec<SigningKey>, PortError> {
         self.looks.fetch_add(1, Ordering::SeqCst);
-        Ok(self.newest_first.lock().unwrap().clone())
+        self.keys.keys().await
     }
 
     async fn add_first(&self, key: &SigningKey) -> Result<(), PortError> {
-        let mut keys = self.newest_first.lock().unwrap();
-        if keys.is_empty() {
-            keys.push(key.clone());
-        }
-        Ok(())
+        self.keys.add_first(key).await
+    }
+
+    async fn add(&self, key: &SigningKey, now: Timestamp) -> Result<bool, PortError> {
+        self.keys.add(key, now).await
+    }
+
+    async fn delete(&self, ids: &[String]) -> Result<(), PortError> {
+        self.keys.delete(ids).await
     }
 }
 
-#[tokio::test]
-async fn a_new_key_is_known_soon_and_the_old_one_still_verifies() {
-    let world = World::new().await;
-    let keys = Arc::new(Keys::default());
-    let mut state = world.state.clone();
-    state.signing_keys = keys.clone();
-    let (here, there) = (router(state.clone()), router(state.clone()));
-    let request = json!({ "handle": "ada", "password": "correct horse" });
-    let sign_up = call("POST", "/v1/accounts")
-        .json(&request)
-        .send(&here)
-        .await;
-    let old = Person::of(&sign_up.expect(201));
+async fn published(origin: &Router) -> Vec<String> {
+    let jwks = call("GET", "/.well-known/jwks.json").send(origin).await;
+    let jwks = jwks.expect(200);
+    let keys = jwks["keys"].as_array().unwrap().iter();
+    keys.map(|key| key["kid"].as_str().unwrap().to_owned())
+        .collect()
+}
 
-    let secret = Ed25519KeyPair::generate().to_bytes();
-    let new = SigningKey {
-        id: "new".to_owned(),
-        secret,
-        created_at: state.env.now(),
-    };
-    keys.newest_first.lock().unwrap().insert(0, new);
+fn signer(person: &Person) -> String {
+    let head = person.access.split('.').next().unwrap();
+    let head: serde_json::Value =
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(head).unwrap()).unwrap();
+    head["kid"].as_str().unwrap().to_owned()
+}
+
+async fn refreshed(person: &Person, origin: &Router) -> Person {
+    let request = json!({ "refresh_token": person.refresh });
+    let refresh = call("POST", "/v1/sessions/refresh").json(&request);
+    Person::of(&refresh.send(origin).await.expect(200))
+}
+
+/// Two origins, a session, and a rotation, as `sluicegate-origin keys rotate` does it.
+#[tokio::test]
+async fn a_rotation_ends_nobodys_session() {
+    let world = World::new().await;
+    let (here, there) = (world.origin.clone(), world.another_origin());
+    let keys = world.database.signing_keys();
+    let ada = world.sign_up("ada").await;
+    let old = signer(&ada);
+    published(&there).await;
+
+    let now = world.state.env.now();
+    let next = new_signing_key(&world.state.env, now.plus(PUBLISHED_AHEAD)).unwrap();
+    assert!(keys.add(&next, now).await.unwrap());
     world.clock.advance(Duration::from_secs(6));
-    let log_in = call("POST", "/v1/sessions")
-        .json(&request)
-        .send(&there)
-        .await;
-    let new = Person::of(&log_in.expect(201));
-    for token in [&new.access, &old.access] {
-        call("GET", "/v1/me")
-            .token(token)
-            .send(&here)
-            .await
-            .expect(200);
-        call("GET", "/v1/me")
-            .token(token)
-            .send(&there)
-            .await
-            .expect(200);
+    for origin in [&here, &there] {
+        let expected = [next.id.clone(), old.clone()];
+        assert_eq!(published(origin).await, expected, "at once");
+    }
+    let still = refreshed(&ada, &there).await;
+    assert_eq!(signer(&still), old, "edges may not have the new one yet");
+
+    // The last token of the old key, a moment before the new one signs.
+    world
+        .clock
+        .advance(PUBLISHED_AHEAD - Duration::from_secs(7));
+    let last = refreshed(&still, &here).await;
+    assert_eq!(signer(&last), old);
+    world.clock.advance(Duration::from_secs(2));
+    let first = world.log_in("ada").await;
+    assert_eq!(signer(&first), next.id);
+    for person in [&last, &first] {
+        for origin in [&here, &there] {
+            let me = call("GET", "/v1/me").token(&person.access);
+            me.send(origin).await.expect(200);
+        }
     }
 
+    // Until the last token of the old key is over it is published; then it is gone, and sessions go on.
+    world.clock.advance(Duration::from_mins(14));
+    let me = call("GET", "/v1/me").token(&last.access);
+    me.send(&there).await.expect(200);
+    assert!(published(&there).await.contains(&old));
+    world.clock.advance(KEPT_AFTER);
+    assert_eq!(published(&there).await, std::slice::from_ref(&next.id));
+    assert_eq!(
+        keys.keys().await.unwrap().len(),
+        1,
+        "the old one is deleted"
+    );
+    let later = refreshed(&last, &here).await;
+    let me = call("GET", "/v1/me").token(&later.access);
+    me.send(&there).await.expect(200);
+}
+
+#[tokio::test]
+async fn unknown_keys_cause_few_look_ups() {
+    let world = World::new().await;
+    let keys = Arc::new(Counting {
+        keys: world.database.signing_keys(),
+        looks: AtomicUsize::new(0),
+    });
+    let mut state = world.state.clone();
+    state.signing_keys = keys.clone();
+    let here = router(state);
+    published(&here).await;
+    world.clock.advance(Duration::from_secs(6));
     let stranger = Ed25519KeyPair::generate().with_key_id("unknown");
     let looks = keys.looks.load(Ordering::SeqCst);
     for _ in 0..10 {

@@ -40,7 +40,7 @@ pub(crate) fn job_state(name: &str) -> sqlx::Result<JobState> {
 }
 
 pub(crate) fn role(name: &str) -> sqlx::Result<Role> {
-    [Role::User, Role::Reviewer, Role::Operator]
+    Role::ALL
         .into_iter()
         .find(|role| role.as_str() == name)
         .ok_or_else(|| decode_error("role", name))

@@ -2,9 +2,10 @@ use async_trait::async_trait;
 use sluicegate_contract::ids::{AccountId, SessionId};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
-use sluicegate_core::ports::SessionStore;
-use sluicegate_core::session::{NewSession, RefreshHash, Rotation};
+use sluicegate_core::ports::{KNOWN_DEVICES, SessionStore};
+use sluicegate_core::session::{DeviceHash, LiveSession, NewSession, RefreshHash, Rotation};
 
+use crate::columns;
 use crate::database::Database;
 
 pub(crate) struct PgSessions(pub(crate) Database);
@@ -18,6 +19,15 @@ impl SessionStore for PgSessions {
                 values ($1, $2, $3, $4)
                 on conflict (id) do nothing
                 returning id
+            ), used as (
+                insert into devices (hash, account_id, last_used_at) select $6, $2, $3 from s
+                on conflict (hash) do update set last_used_at = excluded.last_used_at
+                where devices.account_id = excluded.account_id
+            ), forgotten as (
+                delete from devices where hash in (
+                    select hash from devices where account_id = $2 and hash <> $6
+                    order by last_used_at desc, hash offset $7
+                )
             )
             insert into refresh_tokens (hash, session_id, created_at) select $5, s.id, $3 from s",
             session.id.0,
@@ -25,19 +35,42 @@ impl SessionStore for PgSessions {
             session.created_at.into_inner(),
             session.expires_at.into_inner(),
             session.refresh.as_slice(),
+            session.device.as_slice(),
+            i64::from(KNOWN_DEVICES) - 1,
         );
         self.0.run(query.execute(&self.0.pool)).await.map(drop)
     }
 
-    async fn is_live(&self, id: SessionId, now: Timestamp) -> Result<bool, PortError> {
+    async fn knows_device(&self, handle: &str, device: &DeviceHash) -> Result<bool, PortError> {
         let query = sqlx::query_scalar!(
             r#"select exists (
-                select from sessions where id = $1 and ended_at is null and expires_at > $2
-            ) as "live!""#,
+                select from devices d join accounts a on a.id = d.account_id
+                where d.hash = $1 and a.handle = $2
+            ) as "known!""#,
+            device.as_slice(),
+            handle,
+        );
+        self.0.run(query.fetch_one(&self.0.pool)).await
+    }
+
+    async fn live(&self, id: SessionId, now: Timestamp) -> Result<Option<LiveSession>, PortError> {
+        let query = sqlx::query!(
+            "select a.id, a.role from sessions s join accounts a on a.id = s.account_id
+            where s.id = $1 and s.ended_at is null and s.expires_at > $2",
             id.0,
             now.into_inner(),
         );
-        self.0.run(query.fetch_one(&self.0.pool)).await
+        let read = async {
+            let row = query.fetch_optional(&self.0.pool).await?;
+            row.map(|row| {
+                Ok(LiveSession {
+                    account: AccountId(row.id),
+                    role: columns::role(&row.role)?,
+                })
+            })
+            .transpose()
+        };
+        self.0.run(read).await
     }
 
     async fn rotate(

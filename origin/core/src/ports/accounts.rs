@@ -1,6 +1,8 @@
 use async_trait::async_trait;
 use sluicegate_contract::ids::{AccountId, UploadId};
 use sluicegate_contract::time::Timestamp;
+use sluicegate_contract::token::Role;
+use uuid::Uuid;
 
 use crate::account::{Account, NewAccount, PictureSlot};
 use crate::error::PortError;
@@ -80,6 +82,17 @@ pub trait AccountStore: Send + Sync {
         id: AccountId,
         slot: PictureSlot,
     ) -> Result<Option<Account>, PortError>;
+
+    /// Gives the account with that handle a role, and says which it had. If that is another one, `record` is written
+    /// with it, in one transaction. Sessions that live have the new role with their next request. Idempotent. `None` if
+    /// there is no such account.
+    async fn set_role(
+        &self,
+        handle: &str,
+        role: Role,
+        record: Uuid,
+        now: Timestamp,
+    ) -> Result<Option<Role>, PortError>;
 
     /// Counts one attempt under `key` and says how many there were since `since`, this one included.
     /// Older ones are forgotten. Used to limit log-ins and sign-ups; shared by all replicas.

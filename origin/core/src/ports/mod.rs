@@ -30,7 +30,7 @@ pub use objects::{
 };
 pub use picture::{MadePicture, MakePictureError, PictureMaker};
 pub use posts::{CreatePostError, PostStore};
-pub use sessions::{SessionStore, SigningKeyStore};
+pub use sessions::{KNOWN_DEVICES, SessionStore, SigningKeyStore};
 pub use sweep::{LooseScan, Prunable, SweepStore};
 pub use text_model::TextModel;
 pub use uploads::{CreateTicketError, ImageVerdict, UploadStore};

@@ -3,16 +3,22 @@ use sluicegate_contract::ids::SessionId;
 use sluicegate_contract::time::Timestamp;
 
 use crate::error::PortError;
-use crate::session::{NewSession, RefreshHash, Rotation, SigningKey};
+use crate::session::{DeviceHash, LiveSession, NewSession, RefreshHash, Rotation, SigningKey};
+
+/// How many devices an account knows.
+pub const KNOWN_DEVICES: u32 = 20;
 
 /// Sessions and their refresh tokens.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Starts a session.
+    /// Starts a session, and notes its device. An account knows the [`KNOWN_DEVICES`] devices that were used last.
     async fn start(&self, session: &NewSession) -> Result<(), PortError>;
 
-    /// Whether a session lives: started, not ended, not expired at `now`.
-    async fn is_live(&self, id: SessionId, now: Timestamp) -> Result<bool, PortError>;
+    /// Whether the account with that handle knows the device: a session of it began there.
+    async fn knows_device(&self, handle: &str, device: &DeviceHash) -> Result<bool, PortError>;
+
+    /// Whose a session is, if it lives: started, not ended, not expired at `now`.
+    async fn live(&self, id: SessionId, now: Timestamp) -> Result<Option<LiveSession>, PortError>;
 
     /// Puts `new` in the place of `presented`. Of two calls with the same token one wins, the other
     /// sees `Reused` and the session ends: it cannot be told from a thief.
@@ -31,9 +37,15 @@ pub trait SessionStore: Send + Sync {
 /// The keys that sign access tokens where no `JWT_SECRET` is set.
 #[async_trait]
 pub trait SigningKeyStore: Send + Sync {
-    /// All keys, the newest first.
+    /// All keys, the one that signs last first.
     async fn keys(&self) -> Result<Vec<SigningKey>, PortError>;
 
     /// Adds `key` if there is none at all. Replicas that start together end with the same one.
     async fn add_first(&self, key: &SigningKey) -> Result<(), PortError>;
+
+    /// Adds `key` unless another one waits at `now` to sign; says whether it did.
+    async fn add(&self, key: &SigningKey, now: Timestamp) -> Result<bool, PortError>;
+
+    /// Deletes keys. Idempotent.
+    async fn delete(&self, ids: &[String]) -> Result<(), PortError>;
 }

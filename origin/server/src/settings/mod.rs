@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sluicegate_contract::proxies::{ForwardedHeader, Proxies};
 use sluicegate_core::limits::Limits;
 use sluicegate_core::text::TextPolicy;
 
@@ -50,6 +51,8 @@ pub struct Settings {
     pub tokens: TokenSettings,
     /// What edges show to prove that they are ours.
     pub edge_key: Option<Secret>,
+    /// Who else is believed about clients' addresses.
+    pub proxies: Proxies,
     /// What judges.
     pub moderation: ModerationSettings,
     /// How much is done at once.
@@ -181,6 +184,7 @@ impl Settings {
                 audience: reader.text_or("JWT_AUDIENCE", "sluicegate"),
             },
             edge_key: reader.long_secret("EDGE_KEY", EDGE_KEY_BYTES),
+            proxies: proxies(&mut reader),
             moderation,
             work: work(&mut reader),
             limits: limits::limits(&mut reader),
@@ -270,6 +274,22 @@ fn objects(reader: &mut Reader<'_>) -> Option<ObjectSettings> {
             }
             None
         }
+    }
+}
+
+fn proxies(reader: &mut Reader<'_>) -> Proxies {
+    let blocks = reader.text("TRUSTED_PROXIES").unwrap_or_default();
+    let blocks = blocks.split(',').filter(|block| !block.trim().is_empty());
+    let trusted = blocks.map(str::parse).collect::<Result<Vec<_>, _>>();
+    let headers = ForwardedHeader::ALL.map(|header| (header.as_str(), header));
+    let header = reader.choice("PROXY_HEADER", "x-forwarded-for", &headers);
+    Proxies {
+        trusted: trusted.unwrap_or_else(|error| {
+            let rule = format!("must be addresses or blocks separated by commas; one is {error}");
+            reader.wrong("TRUSTED_PROXIES", rule);
+            Vec::new()
+        }),
+        header: header.unwrap_or_default(),
     }
 }
 

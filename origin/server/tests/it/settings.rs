@@ -19,6 +19,24 @@ fn nothing_needs_to_be_set() {
 }
 
 #[test]
+fn proxies_are_addresses_and_blocks() {
+    let given = [
+        ("TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
+        ("PROXY_HEADER", "forwarded"),
+    ];
+    let proxies = parse(&given).expect("is right").proxies;
+    assert_eq!(proxies.trusted.len(), 2);
+    assert_eq!(proxies.header.as_str(), "forwarded");
+    for wrong in [
+        ("TRUSTED_PROXIES", "10.0.0.0/8,all"),
+        ("PROXY_HEADER", "via"),
+    ] {
+        let refused = parse(&[wrong]).expect_err("must be refused");
+        assert_eq!(refused.0.first().map(|wrong| wrong.name), Some(wrong.0));
+    }
+}
+
+#[test]
 fn limits_are_the_contracts_and_can_only_be_lowered() {
     let defaults = parse(&[]).expect("defaults are right").limits;
     assert_eq!(defaults, Limits::default());

@@ -10,7 +10,7 @@ use sluicegate_core::account::{NewAccount, check_password, parse_display_name, p
 use sluicegate_core::ports::CreateAccountError;
 
 use crate::attempts;
-use crate::auth::session;
+use crate::auth::session::{self, DeviceToken};
 use crate::error::ApiError;
 use crate::http::client::ClientAddress;
 use crate::http::extract;
@@ -49,13 +49,14 @@ pub(crate) async fn handler(
         password_hash,
         created_at: app.env.now(),
     };
-    let (first, refresh) = session::new(&app.env, id);
+    let device = DeviceToken::new(&app.env);
+    let (first, refresh) = session::new(&app.env, id, &device);
     let account = app
         .accounts
         .create(&account, &first)
         .await
         .map_err(refused)?;
-    let session = session::grant(&app, account, first.id, refresh).await?;
+    let session = session::begin(&app, account, first.id, refresh, device).await?;
     Ok((StatusCode::CREATED, Json(session)))
 }
 

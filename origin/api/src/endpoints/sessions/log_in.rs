@@ -9,7 +9,7 @@ use sluicegate_contract::problem::ProblemType;
 use sluicegate_core::account::parse_handle;
 
 use crate::attempts;
-use crate::auth::session;
+use crate::auth::session::{self, DeviceToken};
 use crate::error::ApiError;
 use crate::http::client::ClientAddress;
 use crate::http::extract;
@@ -38,7 +38,8 @@ pub(crate) async fn handler(
         return Err(wrong());
     }
     let handle = parse_handle(&request.handle).ok();
-    attempts::log_in(&app, &client, handle.as_deref()).await?;
+    let device = request.device_token.and_then(DeviceToken::presented);
+    let attempt = attempts::log_in(&app, &client, handle.as_deref(), device.as_ref()).await?;
     let credentials = match &handle {
         Some(handle) => app.accounts.credentials(handle).await?,
         None => None,
@@ -48,14 +49,15 @@ pub(crate) async fn handler(
         .unzip();
     let right = app.passwords.verify(hash, request.password.0).await?;
     let account = account.filter(|_| right).ok_or_else(wrong)?;
-    if let Some(handle) = &handle {
-        attempts::forget_log_ins(&app, &client, handle).await;
-    }
+    attempts::forget(&app, &attempt).await;
 
     let account = app.accounts.account(account).await?.ok_or_else(wrong)?;
-    let (new, refresh) = session::new(&app.env, account.id);
+    let device = device
+        .filter(|_| attempt.is_known_device)
+        .unwrap_or_else(|| DeviceToken::new(&app.env));
+    let (new, refresh) = session::new(&app.env, account.id, &device);
     app.sessions.start(&new).await?;
-    let session = session::grant(&app, account, new.id, refresh).await?;
+    let session = session::begin(&app, account, new.id, refresh, device).await?;
     Ok((StatusCode::CREATED, Json(session)))
 }
 

@@ -1,14 +1,17 @@
 mod attempts;
 mod pictures;
+mod roles;
 mod row;
 
 use async_trait::async_trait;
 use sluicegate_contract::ids::{AccountId, UploadId};
 use sluicegate_contract::time::Timestamp;
+use sluicegate_contract::token::Role;
 use sluicegate_core::account::{Account, NewAccount, PictureSlot};
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{AccountStore, CreateAccountError, Credentials, SetPictureError};
 use sluicegate_core::session::NewSession;
+use uuid::Uuid;
 
 use crate::database::Database;
 use row::{AccountRow, account_query};
@@ -85,6 +88,17 @@ impl AccountStore for PgAccounts {
         self.one(pictures::clear(&self.0.pool, id, slot)).await
     }
 
+    async fn set_role(
+        &self,
+        handle: &str,
+        role: Role,
+        record: Uuid,
+        now: Timestamp,
+    ) -> Result<Option<Role>, PortError> {
+        let changed = roles::set(&self.0.pool, handle, role, record, now);
+        self.0.run(changed).await
+    }
+
     async fn count_attempt(
         &self,
         key: &str,
@@ -134,7 +148,10 @@ impl PgAccounts {
                 returning id
             ), t as (
                 insert into refresh_tokens (hash, session_id, created_at)
-                select $9, s.id, $7 from s",
+                select $9, s.id, $7 from s
+            ), d as (
+                insert into devices (hash, account_id, last_used_at) select $10, a.id, $7 from a
+                on conflict do nothing",
             account.id.0,
             account.handle,
             account.display_name,
@@ -144,6 +161,7 @@ impl PgAccounts {
             session.created_at.into_inner(),
             session.expires_at.into_inner(),
             session.refresh.as_slice(),
+            session.device.as_slice(),
         )
         .fetch_optional(&self.0.pool)
         .await?

@@ -228,6 +228,7 @@ impl World {
             id: SessionId(self.env.new_id()),
             account: id,
             refresh: self.env.random(),
+            device: self.env.random(),
             created_at: now,
             expires_at: now.plus(Duration::from_hours(1)),
         };
