@@ -88,20 +88,48 @@ pub async fn prunes_sessions_and_used_tokens(stores: &Stores) {
     prune(stores, Prunable::RefreshTokens, 10, 1_000).await;
     let used = rotate(session.refresh, hash(), 20).await;
     assert!(matches!(used, Rotation::Unknown), "{used:?}");
-    assert!(stores.sessions.is_live(session.id, at(20)).await.unwrap());
+    assert!(
+        stores
+            .sessions
+            .live(session.id, at(20))
+            .await
+            .unwrap()
+            .is_some()
+    );
 
     prune(stores, Prunable::Sessions, 20, 1_000).await;
-    assert!(stores.sessions.is_live(session.id, at(20)).await.unwrap());
+    assert!(
+        stores
+            .sessions
+            .live(session.id, at(20))
+            .await
+            .unwrap()
+            .is_some()
+    );
     stores.sessions.end(session.id, at(30)).await.unwrap();
     prune(stores, Prunable::Sessions, 30, 1_000).await;
     let gone = rotate(new, hash(), 31).await;
     assert!(matches!(gone, Rotation::Unknown), "{gone:?}");
     // It can be started anew: nothing of it is left.
     stores.sessions.start(&session).await.unwrap();
-    assert!(stores.sessions.is_live(session.id, at(40)).await.unwrap());
+    assert!(
+        stores
+            .sessions
+            .live(session.id, at(40))
+            .await
+            .unwrap()
+            .is_some()
+    );
     let past = until.since(at(0)).as_secs();
     prune(stores, Prunable::Sessions, past.try_into().unwrap(), 1_000).await;
-    assert!(!stores.sessions.is_live(session.id, at(40)).await.unwrap());
+    assert!(
+        !stores
+            .sessions
+            .live(session.id, at(40))
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 /// A row goes only after its objects were deleted for the second time, by then.
