@@ -75,6 +75,9 @@ problems! {
     BadGateway => 502, "bad-gateway", "A service behind the gateway failed";
     /// A needed service is down or busy; member `retry_after` in seconds.
     Unavailable => 503, "unavailable", "The service is not available right now";
+    /// There is no room for another upload before pictures are made of those that are there; member `retry_after` in
+    /// seconds.
+    StorageFull => 503, "storage-full", "There is no room for uploads right now";
     /// A peer behind the edge did not answer in time.
     GatewayTimeout => 504, "gateway-timeout", "A service behind the gateway was too slow";
 }

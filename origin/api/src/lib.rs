@@ -14,6 +14,7 @@ mod gate;
 mod http;
 mod live;
 mod paging;
+mod staging;
 mod state;
 mod views;
 mod waiters;

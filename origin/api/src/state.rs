@@ -25,6 +25,7 @@ use crate::auth::passwords::Passwords;
 use crate::auth::tokens::Tokens;
 use crate::endpoints::openapi;
 use crate::gate::Gate;
+use crate::staging::Staging;
 use crate::views;
 use crate::waiters::Waiters;
 
@@ -96,6 +97,9 @@ pub struct ApiConfig {
     pub attempts: AttemptLimits,
     /// What the contract bounds, or less.
     pub limits: Limits,
+    /// Bytes that clients' files may take in the store before pictures are made of them; tickets beyond that are
+    /// refused.
+    pub staging_budget: u64,
 }
 
 impl Default for ApiConfig {
@@ -117,6 +121,7 @@ impl Default for ApiConfig {
             waiters_by_account: 8,
             attempts: AttemptLimits::default(),
             limits: Limits::default(),
+            staging_budget: 20 * 1024 * 1024 * 1024,
         }
     }
 }
@@ -209,6 +214,7 @@ pub(crate) struct App {
     pub(crate) tokens: Tokens,
     pub(crate) passwords: Passwords,
     pub(crate) judging: Gate,
+    pub(crate) staging: Staging,
     /// Long polls and event streams.
     pub(crate) waiters: Arc<Waiters>,
     /// The API's own description, as it is served.
@@ -236,6 +242,7 @@ impl App {
             tokens: Tokens::new(state.env.clone(), keyring, config),
             passwords: Passwords::new(state.env.clone(), hashing),
             judging: Gate::new(config.judged_completions, JUDGING_LINE, JUDGING_PATIENCE),
+            staging: Staging::new(config.staging_budget),
             waiters: Arc::new(Waiters::new(config.waiters, config.waiters_by_account)),
             openapi: openapi::text().into(),
             picture_waiters: Semaphore::new(config.waiters),

@@ -245,6 +245,18 @@ pub struct JobView {
     pub run_at: Timestamp,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
+    /// Ids only.
+    pub payload: Value,
+    /// For whom it is done; all zeros: for nobody.
+    pub owner: AccountId,
+    /// After so many failed attempts it is dead.
+    pub max_attempts: u32,
+    /// W3C Trace Context of the request that caused it.
+    pub traceparent: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub settled_at: Option<Timestamp>,
 }
 
 /// The lease was lost: another worker may have the job. Nothing of the effects was committed.

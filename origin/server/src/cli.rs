@@ -1,6 +1,7 @@
 //! The command line as it is typed.
 
 use clap::{Args, Parser, Subcommand};
+use sluicegate_contract::ids::{InvalidId, JobId};
 use sluicegate_contract::token::Role;
 use sluicegate_core::job::QUEUES;
 
@@ -40,6 +41,9 @@ pub enum Command {
     },
     /// Give an account a role, or take it back with `--role user`
     Grant(Grant),
+    /// Look at jobs that failed for good, try them again, or give them up
+    #[command(subcommand)]
+    Jobs(Jobs),
     /// Print the commented reference of all settings
     Settings,
 }
@@ -85,6 +89,48 @@ pub struct Work {
     /// Only these queues, separated by commas
     #[arg(long, value_delimiter = ',', default_values = QUEUES, value_parser = clap::builder::PossibleValuesParser::new(QUEUES))]
     pub queues: Vec<String>,
+}
+
+/// What can be done with jobs that failed for good.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Jobs {
+    /// List them, the oldest first
+    List {
+        /// Only of this queue
+        #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(QUEUES))]
+        queue: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// Show all that is known of one job, whatever its state
+    Show {
+        /// Its id
+        #[arg(value_parser = job_id)]
+        id: JobId,
+    },
+    /// Make them ready again, with all their attempts
+    Retry {
+        /// Which
+        #[arg(value_parser = job_id)]
+        ids: Vec<JobId>,
+        /// All there are
+        #[arg(long)]
+        all: bool,
+        /// With --all: only of this queue
+        #[arg(long, requires = "all", value_parser = clap::builder::PossibleValuesParser::new(QUEUES))]
+        queue: Option<String>,
+    },
+    /// Delete them; what they were about stays as it is
+    Discard {
+        /// Which
+        #[arg(required = true, value_parser = job_id)]
+        ids: Vec<JobId>,
+    },
+}
+
+fn job_id(text: &str) -> Result<JobId, InvalidId> {
+    text.parse()
 }
 
 #[cfg(test)]

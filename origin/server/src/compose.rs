@@ -184,6 +184,7 @@ fn api_config(settings: &Settings) -> Result<ApiConfig> {
         image_checks: settings.moderation.image_service.is_some(),
         content_sync: !settings.moderation.content_async,
         on_demand_cap: settings.work.pictures_on_demand,
+        staging_budget: settings.staging_budget,
         limits: settings.limits.clone(),
         ..ApiConfig::default()
     })

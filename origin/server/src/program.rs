@@ -89,6 +89,7 @@ async fn run(command: &Command, settings: &Settings) -> anyhow::Result<ExitCode>
         Command::Doctor => doctor::command(settings).await,
         Command::Keys { command } => commands::keys::command(settings, *command).await,
         Command::Grant(options) => commands::grant::command(settings, options).await,
+        Command::Jobs(what) => commands::jobs::command(settings, what).await,
         Command::Settings => Ok(ExitCode::SUCCESS),
     }
 }

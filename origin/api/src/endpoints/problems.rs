@@ -175,6 +175,7 @@ fn members(kind: ProblemType) -> &'static [(&'static str, &'static str)] {
             RETRY,
             ("quota", "Of uploads, the quota that is used up."),
         ],
+        P::StorageFull => &[RETRY],
         P::Unavailable => &[RETRY, UPLOAD],
         P::BadGateway | P::GatewayTimeout | P::Internal | P::Conflict | P::UploadExpired => {
             &[UPLOAD]
@@ -250,6 +251,10 @@ fn explanation(kind: ProblemType) -> &'static str {
         P::Unavailable => {
             "Something that is needed is down or busy. Nothing is lost; try again after as many seconds as \
              the Retry-After header says."
+        }
+        P::StorageFull => {
+            "The store holds as many files whose pictures are not made yet as it has room for. Nothing was \
+             stored; try again after the pause that the Retry-After header names."
         }
         P::GatewayTimeout => "A service behind the gateway did not answer in time. Try again.",
     }

@@ -21,6 +21,7 @@ mod profiles;
 mod quotas;
 mod replicas;
 mod sessions;
+mod staging;
 mod support;
 mod tokens;
 mod uploads;

@@ -111,6 +111,54 @@ pub async fn replays_dead_jobs(jobs: &Arc<dyn JobQueue>) {
     assert_eq!(state(jobs, job.id).await, JobState::Dead);
 }
 
+/// Dead jobs, and no others, page by page, of one queue or of all; each as it was added.
+pub async fn lists_dead_jobs(jobs: &Arc<dyn JobQueue>) {
+    let (queue, other) = ("lists_dead_jobs", "lists_dead_jobs/other");
+    let mut dead = Vec::new();
+    for of in [queue, queue, queue, other] {
+        let job = add(jobs, of).await;
+        let lease = claim_one(jobs, of, at(0)).await;
+        jobs.bury(&lease, "broken", at(1)).await.unwrap();
+        dead.push(job);
+    }
+    add(jobs, queue).await;
+    let mine = jobs.dead(Some(queue), None, 10).await.unwrap();
+    let ids: Vec<_> = dead.iter().map(|job| job.id).collect();
+    let listed: Vec<_> = mine.iter().map(|job| job.id).collect();
+    assert_eq!(listed, ids.get(..3).unwrap());
+    let (view, job) = (mine.first().unwrap(), dead.first().unwrap());
+    assert_eq!((&view.payload, view.owner), (&job.payload, job.owner));
+    assert_eq!((view.settled_at, view.attempts), (Some(at(1)), 1));
+    assert_eq!(view.max_attempts, job.max_attempts);
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = jobs.dead(None, after, 2).await.unwrap();
+        assert!(page.len() <= 2);
+        all.extend(page.iter().map(|job| job.id));
+        after = page.last().map(|job| job.id);
+        if after.is_none() {
+            break;
+        }
+    }
+    for id in ids {
+        assert_eq!(all.iter().filter(|listed| **listed == id).count(), 1);
+    }
+}
+
+/// A dead job, and no other, goes for good.
+pub async fn discards_dead_jobs(jobs: &Arc<dyn JobQueue>) {
+    let queue = "discards_dead_jobs";
+    let job = add(jobs, queue).await;
+    assert!(!jobs.discard(job.id).await.unwrap(), "it is ready");
+    let lease = claim_one(jobs, queue, at(0)).await;
+    assert!(!jobs.discard(job.id).await.unwrap(), "it is running");
+    jobs.bury(&lease, "broken", at(1)).await.unwrap();
+    assert!(jobs.discard(job.id).await.unwrap());
+    assert!(!jobs.discard(job.id).await.unwrap(), "it is gone");
+    assert_eq!(jobs.job(job.id).await.unwrap(), None);
+    assert!(!jobs.replay(job.id, at(2)).await.unwrap());
+}
+
 /// A job that is done stays done and is never given out again.
 pub async fn settles_once(jobs: &Arc<dyn JobQueue>) {
     let queue = "settles_once";

@@ -43,6 +43,8 @@ promises!(Arc<dyn JobQueue>:
     leases_for_burial_what_killed_its_last_worker,
     buries_at_once,
     replays_dead_jobs,
+    lists_dead_jobs,
+    discards_dead_jobs,
     releases_without_using_an_attempt,
     settles_once,
 );

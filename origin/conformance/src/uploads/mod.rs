@@ -28,6 +28,7 @@ promises!(Stores:
     counts_what_a_day_brought,
     counts_what_was_rejected,
     gives_shares_back,
+    counts_staged_bytes,
     completes_with_a_job,
     completes_once,
     completes_no_expired_ticket,

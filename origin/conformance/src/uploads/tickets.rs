@@ -43,6 +43,21 @@ pub async fn keeps_tickets(stores: &Stores) {
     assert_eq!(stores.uploads.upload(UploadId(id())).await.unwrap(), None);
 }
 
+/// Open tickets count, and what has arrived until its picture is made; what is over does not.
+pub async fn counts_staged_bytes(stores: &Stores) {
+    let owner = stores.account().await;
+    let before = stores.uploads.staged_bytes().await.unwrap();
+    let counted = || async { stores.uploads.staged_bytes().await.unwrap() - before };
+    let upload = stores.received(owner.id, Purpose::Avatar).await;
+    let length = upload.declared_length;
+    let ticket = stores.ticket(owner.id, Purpose::Avatar).await;
+    assert_eq!(counted().await, 2 * length);
+    stores.uploads.abandon(ticket.id).await.unwrap();
+    assert_eq!(counted().await, length);
+    stores.made(upload.id).await;
+    assert_eq!(counted().await, 0);
+}
+
 /// The upload is `received`, and its job is there.
 pub async fn completes_with_a_job(stores: &Stores) {
     let owner = stores.account().await;

@@ -101,6 +101,17 @@ pub trait JobQueue: Send + Sync {
     /// Makes a dead job ready again with all its attempts. `false` if there is no such dead job.
     async fn replay(&self, id: JobId, now: Timestamp) -> Result<bool, PortError>;
 
+    /// Dead jobs of one queue, or of all, that sort after `after` by their ids; at most `limit`.
+    async fn dead(
+        &self,
+        queue: Option<&str>,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobView>, PortError>;
+
+    /// Deletes a dead job for good. `false` if there is no such dead job.
+    async fn discard(&self, id: JobId) -> Result<bool, PortError>;
+
     /// The job.
     async fn job(&self, id: JobId) -> Result<Option<JobView>, PortError>;
 

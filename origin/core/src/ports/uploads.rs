@@ -50,6 +50,10 @@ pub trait UploadStore: Send + Sync {
     /// The upload.
     async fn upload(&self, id: UploadId) -> Result<Option<Upload>, PortError>;
 
+    /// Bytes that clients' files may take in the store: those of open tickets, and those of uploads whose picture is not
+    /// made, with the lengths that their tickets allow.
+    async fn staged_bytes(&self) -> Result<u64, PortError>;
+
     /// Notes that the file has arrived, and commits its job with it. Only the first call on a
     /// `ticketed`, unexpired upload changes anything.
     async fn complete(

@@ -1,6 +1,7 @@
 //! Commands that change something in the database, and end.
 
 pub mod grant;
+pub mod jobs;
 pub mod keys;
 
 use anyhow::Result;

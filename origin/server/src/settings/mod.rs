@@ -59,6 +59,8 @@ pub struct Settings {
     pub work: WorkSettings,
     /// What clients may do.
     pub limits: Limits,
+    /// Bytes that clients' files may take in the store before pictures are made of them.
+    pub staging_budget: u64,
     /// How long requests and jobs may go on after the signal to stop.
     pub drain: Duration,
     /// How logs look.
@@ -188,6 +190,7 @@ impl Settings {
             moderation,
             work: work(&mut reader),
             limits: limits::limits(&mut reader),
+            staging_budget: staging_budget(&mut reader),
             drain: Duration::from_secs(reader.number("DRAIN_SECONDS", "25", 1..=3_600).into()),
             log: log_format(&mut reader),
             log_filter: log_filter(&mut reader),
@@ -379,6 +382,12 @@ fn work(reader: &mut Reader<'_>) -> WorkSettings {
         pictures_on_demand: reader.number("PICTURES_ON_DEMAND", "8", 1..=1_024),
         connections: reader.number("CONNECTIONS", "4096", 1..=1_000_000),
     }
+}
+
+/// Room for at least one picture, or no upload could ever begin.
+fn staging_budget(reader: &mut Reader<'_>) -> u64 {
+    let least = sluicegate_contract::limits::PICTURE_BYTES;
+    reader.bytes("STAGING_BUDGET_BYTES", "21474836480", least)
 }
 
 fn log_format(reader: &mut Reader<'_>) -> LogFormat {

@@ -219,6 +219,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    pub(super) fn bytes(&mut self, name: &'static str, default: &'static str, least: u64) -> u64 {
+        let rule = format!("must be a whole number of bytes, at least {least}");
+        match self.parsed::<u64>(name, default, &rule) {
+            Some(bytes) if bytes >= least => bytes,
+            Some(_) => {
+                self.wrong(name, rule);
+                least
+            }
+            None => least,
+        }
+    }
+
     pub(super) fn choice<T: Copy>(
         &mut self,
         name: &'static str,

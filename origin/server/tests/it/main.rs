@@ -5,5 +5,6 @@
 mod doctor;
 mod drain;
 mod embedded;
+mod jobs;
 mod settings;
 mod two_origins;

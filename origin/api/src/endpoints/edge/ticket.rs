@@ -34,6 +34,9 @@ pub(crate) async fn handler(
     let limits = &app.config.limits;
     check_length(request.content_length, limits.picture_bytes)?;
     let sha256 = request.sha256.as_deref().map(parse_sha256).transpose()?;
+    app.staging
+        .admit(&*app.uploads, request.content_length)
+        .await?;
     let now = app.env.now();
     let id = UploadId(app.env.new_id());
     let upload = NewUpload {

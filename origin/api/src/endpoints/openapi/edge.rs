@@ -34,7 +34,7 @@ struct Bytes(Vec<u8>);
     )),
     extensions(("x-problems" = json!([
         "forbidden", "not-found", "conflict", "upload-expired", "length-required", "picture-refused",
-        "content-refused", "too-many-requests",
+        "content-refused", "too-many-requests", "storage-full",
     ])))
 )]
 fn upload() {}

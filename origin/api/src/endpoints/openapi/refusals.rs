@@ -158,7 +158,7 @@ fn response(slugs: &BTreeSet<&'static str>) -> Response {
 fn waits(kind: ProblemType) -> bool {
     matches!(
         kind,
-        ProblemType::TooManyRequests | ProblemType::Unavailable
+        ProblemType::TooManyRequests | ProblemType::Unavailable | ProblemType::StorageFull
     )
 }
 

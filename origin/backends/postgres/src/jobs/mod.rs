@@ -76,6 +76,21 @@ impl JobQueue for PgJobs {
         self.0.run(settle::replay(&self.0.pool, id, now)).await
     }
 
+    async fn dead(
+        &self,
+        queue: Option<&str>,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobView>, PortError> {
+        self.0
+            .run(view::dead(&self.0.pool, queue, after, limit))
+            .await
+    }
+
+    async fn discard(&self, id: JobId) -> Result<bool, PortError> {
+        self.0.run(view::discard(&self.0.pool, id)).await
+    }
+
     async fn job(&self, id: JobId) -> Result<Option<JobView>, PortError> {
         self.0.run(view::job(&self.0.pool, id)).await
     }

@@ -1,30 +1,90 @@
-use sluicegate_contract::ids::JobId;
+use serde_json::Value;
+use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::job::JobView;
 use sluicegate_core::ports::QueueStats;
 use sqlx::PgPool;
+use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::columns::{job_state, unsigned, unsigned_long};
 
+struct ViewRow {
+    id: Uuid,
+    queue: String,
+    name: String,
+    state: String,
+    attempt: i32,
+    run_at: OffsetDateTime,
+    last_error: Option<String>,
+    payload: Value,
+    owner_id: Uuid,
+    max_attempts: i32,
+    traceparent: Option<String>,
+    created_at: OffsetDateTime,
+    settled_at: Option<OffsetDateTime>,
+}
+
+impl ViewRow {
+    fn read(self) -> sqlx::Result<JobView> {
+        Ok(JobView {
+            id: JobId(self.id),
+            queue: self.queue,
+            name: self.name,
+            state: job_state(&self.state)?,
+            attempts: unsigned(self.attempt)?,
+            run_at: self.run_at.into(),
+            last_error: self.last_error,
+            payload: self.payload,
+            owner: AccountId(self.owner_id),
+            max_attempts: unsigned(self.max_attempts)?,
+            traceparent: self.traceparent,
+            created_at: self.created_at.into(),
+            settled_at: self.settled_at.map(Into::into),
+        })
+    }
+}
+
 pub(super) async fn job(pool: &PgPool, id: JobId) -> sqlx::Result<Option<JobView>> {
-    let row = sqlx::query!(
-        "select queue, name, state, attempt, run_at, last_error from jobs where id = $1",
+    sqlx::query_as!(
+        ViewRow,
+        "select id, queue, name, state, attempt, run_at, last_error, payload, owner_id,
+            max_attempts, traceparent, created_at, settled_at
+        from jobs where id = $1",
         id.0,
     )
     .fetch_optional(pool)
-    .await?;
-    row.map(|row| {
-        Ok(JobView {
-            id,
-            queue: row.queue,
-            name: row.name,
-            state: job_state(&row.state)?,
-            attempts: unsigned(row.attempt)?,
-            run_at: row.run_at.into(),
-            last_error: row.last_error,
-        })
-    })
+    .await?
+    .map(ViewRow::read)
     .transpose()
+}
+
+pub(super) async fn dead(
+    pool: &PgPool,
+    queue: Option<&str>,
+    after: Option<JobId>,
+    limit: u32,
+) -> sqlx::Result<Vec<JobView>> {
+    let rows = sqlx::query_as!(
+        ViewRow,
+        "select id, queue, name, state, attempt, run_at, last_error, payload, owner_id,
+            max_attempts, traceparent, created_at, settled_at
+        from jobs where state = 'dead' and ($1::text is null or queue = $1) and id > $2
+        order by id limit $3",
+        queue,
+        after.map_or(Uuid::nil(), |id| id.0),
+        i64::from(limit),
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(ViewRow::read).collect()
+}
+
+pub(super) async fn discard(pool: &PgPool, id: JobId) -> sqlx::Result<bool> {
+    let deleted = sqlx::query!("delete from jobs where id = $1 and state = 'dead'", id.0)
+        .execute(pool)
+        .await?;
+    Ok(deleted.rows_affected() > 0)
 }
 
 /// One index a number, so that settled jobs cost nothing. The job of a lost worker could run since its

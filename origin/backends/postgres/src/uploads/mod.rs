@@ -17,6 +17,7 @@ use sluicegate_core::quota::{Quota, Usage};
 use sluicegate_core::upload::{Completion, Derivative, Maker, MakingClaim, NewUpload, Upload};
 use sqlx::PgPool;
 
+use crate::columns::unsigned_long;
 use crate::database::Database;
 use crate::records;
 use row::{UploadRow, upload_query};
@@ -39,6 +40,16 @@ impl UploadStore for PgUploads {
 
     async fn upload(&self, id: UploadId) -> Result<Option<Upload>, PortError> {
         self.0.run(find(&self.0.pool, id)).await
+    }
+
+    async fn staged_bytes(&self) -> Result<u64, PortError> {
+        let query = sqlx::query_scalar!(
+            r#"select coalesce(sum(declared_length), 0)::bigint as "bytes!" from uploads
+            where state in ('ticketed', 'received', 'processing', 'failed')"#
+        );
+        self.0
+            .run(async { unsigned_long(query.fetch_one(&self.0.pool).await?) })
+            .await
     }
 
     async fn complete(

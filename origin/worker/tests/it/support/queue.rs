@@ -92,6 +92,19 @@ impl JobQueue for FlakyQueue {
         self.inner()?.replay(id, now).await
     }
 
+    async fn dead(
+        &self,
+        queue: Option<&str>,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobView>, PortError> {
+        self.inner()?.dead(queue, after, limit).await
+    }
+
+    async fn discard(&self, id: JobId) -> Result<bool, PortError> {
+        self.inner()?.discard(id).await
+    }
+
     async fn job(&self, id: JobId) -> Result<Option<JobView>, PortError> {
         self.inner()?.job(id).await
     }
