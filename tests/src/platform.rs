@@ -30,6 +30,8 @@ pub struct Options {
     pub settings: Vec<(String, String)>,
     /// Variables of the edge beyond the defaults, without their prefix.
     pub edge_variables: Vec<(String, String)>,
+    /// Flags of the edge beyond the defaults.
+    pub edge_arguments: Vec<String>,
     /// Everything runs as this user instead of ours; only root can do that.
     pub user: Option<u32>,
     /// `serve --no-workers`.
@@ -112,6 +114,18 @@ impl Platform {
             listen: ANY_PORT,
         };
         start_edge(self.data.path(), &self.options, &place).await
+    }
+
+    /// Starts the edge again, at the address that it had, after it was killed.
+    pub async fn restart_edge(&mut self) -> Result<()> {
+        let place = EdgePlace {
+            origin_url: &self.origin_url,
+            store_url: &self.store_url,
+            listen: self.edge_url.trim_start_matches("http://"),
+        };
+        let (edge, _) = start_edge(self.data.path(), &self.options, &place).await?;
+        self.edge = edge;
+        Ok(())
     }
 
     /// A client of the edge.
@@ -232,16 +246,17 @@ pub(crate) async fn start_origin(
 }
 
 /// Where an edge stands.
-pub(crate) struct EdgePlace<'a> {
+pub struct EdgePlace<'a> {
     /// The origin behind it.
-    pub(crate) origin_url: &'a str,
+    pub origin_url: &'a str,
     /// The store behind it.
-    pub(crate) store_url: &'a str,
+    pub store_url: &'a str,
     /// Address and port.
-    pub(crate) listen: &'a str,
+    pub listen: &'a str,
 }
 
-pub(crate) async fn start_edge(
+/// Starts an edge alone.
+pub async fn start_edge(
     data: &Path,
     options: &Options,
     place: &EdgePlace<'_>,
@@ -271,16 +286,11 @@ pub(crate) async fn start_edge(
     // Compiled components are kept beside the programs, so that only the first start compiles them.
     let edge = program("sluicegate-edge")?;
     let cache = edge.with_file_name("edge-cache");
-    let arguments = [
-        "--app",
-        &app.to_string_lossy(),
-        "--listen",
-        place.listen,
-        "--check-path",
-        "/healthz",
-        "--cache-dir",
-        &cache.to_string_lossy(),
-    ];
+    let (app, cache) = (app.to_string_lossy(), cache.to_string_lossy());
+    let mut arguments = vec!["--app", &app, "--listen", place.listen];
+    arguments.extend(["--metrics-listen", ANY_PORT]);
+    arguments.extend(["--check-path", "/healthz", "--cache-dir", &cache]);
+    arguments.extend(options.edge_arguments.iter().map(String::as_str));
     let mut edge = Program::start_as(options.user, &edge, &arguments, &environment)?;
     let url = edge.wait_for_line("listening on ", START_LIMIT).await?;
     Ok((edge, url))

@@ -12,6 +12,8 @@ mod browser;
 mod crashes;
 mod demo;
 mod drain;
+mod edge_killed;
+mod load;
 mod media;
 mod moderation;
 mod plain_user;
