@@ -10,6 +10,10 @@ pub const PICTURE_SIDE: u32 = 12_000;
 pub const PICTURE_PIXELS: u64 = 50_000_000;
 /// How much of an upload is looked at before it is let through, in bytes.
 pub const INSPECTED_HEAD: usize = 64 * 1024;
+/// The most form fields before the file of a `multipart/form-data` upload.
+pub const FORM_FIELDS: usize = 16;
+/// The most bytes before the file of a `multipart/form-data` upload: fields and the headers of all parts.
+pub const FORM_OPENING: usize = 32 * 1024;
 /// The largest JSON body, in bytes.
 pub const JSON_BODY: usize = 1024 * 1024;
 /// The longest post, in characters (Unicode scalar values).

@@ -7,9 +7,13 @@ use sluicegate_contract::problem::ProblemType;
 use sluicegate_contract::uploads::Purpose;
 
 use crate::headers::{HeaderList, single, values};
+use crate::multipart::Boundary;
 use crate::path::query_values;
 use crate::refusal::Refusal;
 use crate::trace::hex;
+
+/// How much longer than its file a form may be at most: the opening, and the closing delimiter.
+const FORM_AROUND: u64 = limits::FORM_OPENING as u64 + 128;
 
 /// What an inspector said of the first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,67 +35,122 @@ pub enum Seen {
     Broken,
 }
 
-/// Reads `purpose` of the query: exactly one, of those there are.
-pub fn purpose(query: Option<&str>) -> Result<Purpose, Refusal> {
+/// Reads `purpose` of the query: at most one, of those there are.
+pub fn purpose(query: Option<&str>) -> Result<Option<Purpose>, Refusal> {
     let mut named = query_values(query, "purpose");
-    let purpose = named
-        .next()
-        .and_then(Purpose::parse)
-        .filter(|_| named.next().is_none());
-    purpose.ok_or_else(|| {
-        let all: Vec<&str> = Purpose::ALL
-            .iter()
-            .map(|purpose| purpose.as_str())
-            .collect();
-        Refusal::new(
-            ProblemType::InvalidRequest,
-            &format!("Name one purpose: ?purpose= and one of {}.", all.join(", ")),
-        )
-    })
+    match (named.next(), named.next()) {
+        (None, _) => Ok(None),
+        (Some(name), None) => Purpose::parse(name).map(Some).ok_or_else(no_purpose),
+        (Some(_), Some(_)) => Err(no_purpose()),
+    }
 }
 
-/// Refuses bodies that are no bare picture. What type a picture declares does not matter.
-pub fn media_type(headers: &HeaderList) -> Result<(), Refusal> {
-    let declared = single(headers, "content-type").unwrap_or_default();
-    let essence = declared.split(';').next().unwrap_or_default().trim();
-    if essence.to_ascii_lowercase().starts_with("multipart/") {
-        return Err(Refusal::new(
-            ProblemType::UnsupportedMediaType,
-            "Send the picture itself as the body: multipart bodies are not read.",
-        ));
+/// The one purpose: of the query, or of a form's field. Both may name it if they agree.
+pub fn one_purpose(query: Option<Purpose>, field: Option<Purpose>) -> Result<Purpose, Refusal> {
+    match (query, field) {
+        (Some(query), Some(field)) if query != field => Err(Refusal::new(
+            ProblemType::InvalidRequest,
+            "Address and form name different purposes.",
+        )),
+        (query, field) => query.or(field).ok_or_else(no_purpose),
     }
+}
+
+fn no_purpose() -> Refusal {
+    let all: Vec<&str> = Purpose::ALL
+        .iter()
+        .map(|purpose| purpose.as_str())
+        .collect();
+    Refusal::new(
+        ProblemType::InvalidRequest,
+        &format!("Name one purpose: ?purpose= and one of {}.", all.join(", ")),
+    )
+}
+
+/// What the body of an upload is.
+#[derive(Debug, Clone)]
+pub enum Shape {
+    /// The picture itself.
+    Raw,
+    /// A form with the picture in it.
+    Form(Boundary),
+}
+
+/// Reads what the body is. What type a picture declares does not matter.
+pub fn shape(headers: &HeaderList) -> Result<Shape, Refusal> {
     if values(headers, "content-encoding").any(|coding| coding != b"identity") {
         return Err(Refusal::new(
             ProblemType::UnsupportedMediaType,
             "Send the picture without a content encoding.",
         ));
     }
-    Ok(())
+    let declared = single(headers, "content-type").unwrap_or_default();
+    let essence = declared.split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    if essence == "multipart/form-data" {
+        return Ok(Shape::Form(Boundary::of(declared)?));
+    }
+    if essence.starts_with("multipart/") {
+        return Err(Refusal::new(
+            ProblemType::UnsupportedMediaType,
+            "Send the picture itself, or multipart/form-data with it.",
+        ));
+    }
+    Ok(Shape::Raw)
 }
 
-/// The body's length in bytes: declared, not zero, within the limit.
-pub fn length(headers: &HeaderList) -> Result<u64, Refusal> {
+/// The body's length in bytes: declared, not zero, and of a file within the limit; a form may be longer by
+/// what stands around its file.
+pub fn body_length(headers: &HeaderList, shape: &Shape) -> Result<u64, Refusal> {
     let declared = single(headers, "content-length")
         .filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()))
         .map(|text| text.parse::<u64>().unwrap_or(u64::MAX));
-    match declared {
-        None => Err(Refusal::new(
+    let Some(length) = declared else {
+        return Err(Refusal::new(
             ProblemType::LengthRequired,
             "An upload needs a Content-Length header.",
+        ));
+    };
+    match shape {
+        Shape::Raw => file_length(length)?,
+        Shape::Form(_) if length > limits::PICTURE_BYTES + FORM_AROUND => return Err(too_large()),
+        Shape::Form(_) => {}
+    }
+    Ok(length)
+}
+
+/// Refuses files that are empty or too large.
+pub fn file_length(length: u64) -> Result<(), Refusal> {
+    match length {
+        0 => Err(refused("broken", "The file is empty.")),
+        _ if length > limits::PICTURE_BYTES => Err(too_large()),
+        _ => Ok(()),
+    }
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(
+        ProblemType::TooLarge,
+        &format!("A picture may have {} bytes.", limits::PICTURE_BYTES),
+    )
+    .with("limit", limits::PICTURE_BYTES)
+}
+
+/// The digest that came with an upload; none may come with a form.
+pub fn file_digest(headers: &HeaderList, shape: &Shape) -> Result<Option<String>, Refusal> {
+    match shape {
+        Shape::Raw => digest(headers),
+        Shape::Form(_) if values(headers, "repr-digest").next().is_some() => Err(Refusal::new(
+            ProblemType::InvalidRequest,
+            "Repr-Digest would be that of the form, not of the file: send the picture itself.",
         )),
-        Some(0) => Err(refused("broken", "The body is empty.")),
-        Some(length) if length > limits::PICTURE_BYTES => Err(Refusal::new(
-            ProblemType::TooLarge,
-            &format!("A picture may have {} bytes.", limits::PICTURE_BYTES),
-        )
-        .with("limit", limits::PICTURE_BYTES)),
-        Some(length) => Ok(length),
+        Shape::Form(_) => Ok(None),
     }
 }
 
 /// The SHA-256 of a `Repr-Digest` header (RFC 9530) in lower-case hex. Other algorithms are passed
 /// over, as the standard has it; a malformed header is refused.
-pub fn digest(headers: &HeaderList) -> Result<Option<String>, Refusal> {
+fn digest(headers: &HeaderList) -> Result<Option<String>, Refusal> {
     let refusal = || {
         Refusal::new(
             ProblemType::InvalidRequest,
@@ -155,138 +214,4 @@ fn refused(reason: &str, detail: &str) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn header(name: &str, value: &str) -> HeaderList {
-        vec![(name.into(), value.into())]
-    }
-
-    fn reason(result: Result<(), Refusal>) -> (u16, Option<String>) {
-        let refusal = result.expect_err("refused");
-        let reason = refusal
-            .problem()
-            .members
-            .get("reason")
-            .and_then(|r| r.as_str());
-        (refusal.status(), reason.map(str::to_owned))
-    }
-
-    #[test]
-    fn the_length_is_checked_first() {
-        let status = |value| length(&header("content-length", value)).map_err(|r| r.status());
-        assert_eq!(length(&Vec::new()).map_err(|r| r.status()), Err(411));
-        assert_eq!(status("x"), Err(411));
-        assert_eq!(status("-1"), Err(411));
-        assert_eq!(status("0"), Err(422));
-        assert_eq!(status("1"), Ok(1));
-        assert_eq!(status("10485760"), Ok(10_485_760));
-        assert_eq!(status("10485761"), Err(413));
-        assert_eq!(status("99999999999999999999999"), Err(413));
-        let refusal = length(&header("content-length", "10485761")).expect_err("too large");
-        assert_eq!(refusal.problem().members["limit"], 10_485_760);
-    }
-
-    #[test]
-    fn the_purpose_is_one_of_three() {
-        assert_eq!(purpose(Some("purpose=avatar")), Ok(Purpose::Avatar));
-        assert_eq!(
-            purpose(Some("x=1&purpose=post_header")),
-            Ok(Purpose::PostHeader)
-        );
-        for query in [
-            None,
-            Some(""),
-            Some("purpose="),
-            Some("purpose=Avatar"),
-            Some("purpose=avatar&purpose=avatar"),
-        ] {
-            assert_eq!(
-                purpose(query).map_err(|r| r.status()),
-                Err(400),
-                "{query:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_was_seen_decides() {
-        let picture = |width, height, animated| Seen::Picture {
-            width,
-            height,
-            animated,
-        };
-        assert_eq!(inspected(picture(4_000, 3_000, false)), Ok(()));
-        assert_eq!(inspected(picture(0, 0, false)), Ok(()));
-        assert_eq!(inspected(picture(12_000, 4_000, false)), Ok(()));
-        assert_eq!(reason(inspected(Seen::Unsupported)), (415, None));
-        assert_eq!(
-            reason(inspected(Seen::Broken)),
-            (422, Some("broken".into()))
-        );
-        assert_eq!(
-            reason(inspected(Seen::NeedMore)),
-            (422, Some("broken".into()))
-        );
-        assert_eq!(
-            reason(inspected(picture(9, 9, true))),
-            (422, Some("animated".into()))
-        );
-        for (width, height) in [
-            (12_001, 1),
-            (1, 12_001),
-            (12_000, 4_167),
-            (u32::MAX, u32::MAX),
-        ] {
-            let (status, reason) = reason(inspected(picture(width, height, false)));
-            assert_eq!((status, reason.as_deref()), (422, Some("too_many_pixels")));
-        }
-    }
-
-    #[test]
-    fn multipart_and_encodings_wait_outside() {
-        let status = |name, value| media_type(&header(name, value)).map_err(|r| r.status());
-        assert_eq!(
-            status("content-type", "Multipart/Form-Data; boundary=x"),
-            Err(415)
-        );
-        assert_eq!(status("content-encoding", "gzip"), Err(415));
-        assert_eq!(status("content-type", "text/plain"), Ok(()));
-        assert_eq!(media_type(&Vec::new()), Ok(()));
-    }
-
-    #[test]
-    fn the_digest_becomes_hex() {
-        let empty = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
-        let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(digest(&header("repr-digest", empty)), Ok(Some(hex.into())));
-        let more = format!("sha-512=:AA==:, {empty}");
-        assert_eq!(digest(&header("repr-digest", &more)), Ok(Some(hex.into())));
-        assert_eq!(digest(&header("repr-digest", "sha-512=:AA==:")), Ok(None));
-        assert_eq!(digest(&Vec::new()), Ok(None));
-        for value in [
-            "sha-256=:AA==:",
-            "sha-256=x",
-            "x",
-            "",
-            &format!("{empty},{empty}"),
-        ] {
-            assert_eq!(
-                digest(&header("repr-digest", value)).map_err(|r| r.status()),
-                Err(400)
-            );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_header_is_read_without_panic(value in prop::collection::vec(any::<u8>(), 0..80)) {
-            for name in ["content-length", "content-type", "repr-digest"] {
-                let headers = vec![(name.to_owned(), value.clone())];
-                let _ = (length(&headers), media_type(&headers), digest(&headers));
-            }
-        }
-    }
-}
+mod tests;

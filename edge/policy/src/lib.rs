@@ -18,6 +18,7 @@ pub mod cors;
 pub mod headers;
 pub mod jwks;
 pub mod media;
+pub mod multipart;
 pub mod path;
 pub mod peer;
 pub mod range;

@@ -6,6 +6,7 @@
 
 mod inspect;
 mod origin;
+mod payload;
 mod progress;
 mod pump;
 mod store;

@@ -7,7 +7,6 @@ use futures_util::future::{Either, select};
 use sluicegate_contract::limits;
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_contract::uploads::PresignedPut;
-use sluicegate_guest::Body;
 use sluicegate_guest::origin::CONNECT_TIME;
 use sluicegate_guest::wasi::{Limits, Outgoing, OutgoingBody, Reply, pipe, send};
 use sluicegate_policy::headers::HeaderList;
@@ -15,19 +14,19 @@ use sluicegate_policy::peer::{Failure, Peer, failed, stored};
 use sluicegate_policy::refusal::Refusal;
 use sluicegate_policy::url::HttpUrl;
 
+use crate::payload::{Cut, Payload};
 use crate::progress::{Progress, Waiting};
-use crate::pump::{Cut, pump};
-use crate::upload::cut_short;
+use crate::pump::pump;
 
 /// Two minutes less than the host gives the request, so that `complete` still fits.
 const PUT_TIME: Duration = limits::UPLOAD_REQUEST_TIME.saturating_sub(Duration::from_mins(2));
 
-/// Streams `head` and `body` to a presigned address. `Ok` means that the store has all of it; after
+/// Streams `head` and the rest of `file` to a presigned address. `Ok` means that the store has all of it; after
 /// anything else it has nothing.
 pub(crate) async fn put(
     put: &PresignedPut,
     head: Vec<u8>,
-    body: &mut Body,
+    file: &mut Payload<'_>,
     total: u64,
     digest: bool,
 ) -> Result<(), Refusal> {
@@ -51,7 +50,7 @@ pub(crate) async fn put(
             head: PUT_TIME,
         },
     });
-    let pumping = pump(sink, head, body, total, &progress);
+    let pumping = pump(sink, head, file, total, &progress);
     let exchange = exchange(sending, pumping, digest);
     match select(pin!(exchange), pin!(progress.stalled())).await {
         Either::Left((done, _)) => done,
@@ -69,7 +68,9 @@ async fn exchange(
     digest: bool,
 ) -> Result<(), Refusal> {
     let (reply, pumped) = match select(pin!(sending), pin!(pumping)).await {
-        Either::Right((Err(cut @ (Cut::Short | Cut::Long)), _)) => return Err(refuse(cut)),
+        Either::Right((Err(cut @ (Cut::Short | Cut::Long | Cut::Form(_))), _)) => {
+            return Err(cut.into());
+        }
         // The store closed its ears; what it says, if anything, tells why.
         Either::Right((pumped, sending)) => (sending.await, pumped),
         Either::Left((Ok(reply), pumping)) if stored(reply.status, digest).is_ok() => {
@@ -79,16 +80,22 @@ async fn exchange(
     };
     let reply = reply.map_err(|failure| failed(Peer::Store, failure))?;
     stored(reply.status, digest)?;
-    pumped.map_err(refuse)
+    pumped.map_err(Refusal::from)
 }
 
-fn refuse(cut: Cut) -> Refusal {
-    match cut {
-        Cut::Short => cut_short(),
-        Cut::Long => Refusal::new(
-            ProblemType::InvalidRequest,
-            "The body went on beyond its declared length.",
-        ),
-        Cut::Refused => failed(Peer::Store, Failure::Broken),
+impl From<Cut> for Refusal {
+    fn from(cut: Cut) -> Self {
+        match cut {
+            Cut::Short => Self::new(
+                ProblemType::InvalidRequest,
+                "The body ended before its declared length.",
+            ),
+            Cut::Long => Self::new(
+                ProblemType::InvalidRequest,
+                "The body went on beyond its declared length.",
+            ),
+            Cut::Form(error) => error.into(),
+            Cut::Refused => failed(Peer::Store, Failure::Broken),
+        }
     }
 }

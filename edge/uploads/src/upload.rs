@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use sluicegate_contract::limits;
 use sluicegate_contract::problem::ProblemType;
-use sluicegate_contract::uploads::TicketRequest;
+use sluicegate_contract::uploads::{Purpose, TicketRequest};
 use sluicegate_guest::wasi::time_limit;
 use sluicegate_guest::{Admission, Answer, Body, Drain, Incoming, Instance, authenticate};
-use sluicegate_policy::admission;
+use sluicegate_policy::admission::{self, Shape};
+use sluicegate_policy::multipart::Form;
 use sluicegate_policy::path::Target;
 use sluicegate_policy::refusal::Refusal;
 
 use crate::inspect::inspect;
 use crate::origin::{Client, complete, give_back, ticket};
+use crate::payload::{Cut, Payload};
 use crate::store::put;
 
 /// How long the first 64 KiB may take.
@@ -67,13 +69,18 @@ async fn run(
     target: &str,
     body: &mut Body,
 ) -> Result<Answer, Stop> {
-    let wanted = admit(client, method, target).await?;
-    let total = wanted.content_length;
-    let digest = wanted.sha256.is_some();
-    let head = head(body, total).await?;
-    admission::inspected(inspect(&head, total))?;
+    let admitted = admit(client, method, target).await?;
+    let mut file = Payload::new(body, admitted.form, admitted.body_length);
+    let (head, total) = head(&mut file).await?;
+    let wanted = TicketRequest {
+        purpose: admission::one_purpose(admitted.purpose, file.form().and_then(Form::purpose))?,
+        content_length: total,
+        sha256: admitted.sha256,
+    };
+    admission::inspected(inspect(inspected(&head), total))?;
     let (ticket, quotas) = ticket(client, &wanted).await?;
-    if let Err(refusal) = put(&ticket.put, head, body, total, digest).await {
+    let digest = wanted.sha256.is_some();
+    if let Err(refusal) = put(&ticket.put, head, &mut file, total, digest).await {
         give_back(client, ticket.id).await;
         return Err(refusal.into());
     }
@@ -82,8 +89,16 @@ async fn run(
     Ok(answer)
 }
 
+/// What is known of an upload before its body is read.
+struct Admitted {
+    purpose: Option<Purpose>,
+    form: Option<Form>,
+    body_length: u64,
+    sha256: Option<String>,
+}
+
 /// All that can be said without reading the body.
-async fn admit(client: &Client<'_>, method: &str, target: &str) -> Result<TicketRequest, Refusal> {
+async fn admit(client: &Client<'_>, method: &str, target: &str) -> Result<Admitted, Refusal> {
     let Ok(Target {
         path: "/v1/uploads",
         query,
@@ -99,38 +114,52 @@ async fn admit(client: &Client<'_>, method: &str, target: &str) -> Result<Ticket
         Admission::Anonymous => return Err(Refusal::token_missing()),
     }
     let purpose = admission::purpose(query)?;
-    admission::media_type(client.headers)?;
-    let content_length = admission::length(client.headers)?;
-    let sha256 = admission::digest(client.headers)?;
-    Ok(TicketRequest {
+    let shape = admission::shape(client.headers)?;
+    if let Shape::Raw = shape {
+        admission::one_purpose(purpose, None)?;
+    }
+    let body_length = admission::body_length(client.headers, &shape)?;
+    let sha256 = admission::file_digest(client.headers, &shape)?;
+    let form = match shape {
+        Shape::Raw => None,
+        Shape::Form(boundary) => Some(Form::new(boundary, body_length)),
+    };
+    Ok(Admitted {
         purpose,
-        content_length,
+        form,
+        body_length,
         sha256,
     })
 }
 
-/// The first bytes: as many as are inspected, or the whole body.
-async fn head(body: &mut Body, total: u64) -> Result<Vec<u8>, Refusal> {
-    let wanted = usize::try_from(total)
-        .unwrap_or(usize::MAX)
-        .min(limits::INSPECTED_HEAD);
-    let head = time_limit(HEAD_TIME, body.head(wanted))
+/// The beginning of the file, as much as is inspected or all of it, and the file's length.
+async fn head(file: &mut Payload<'_>) -> Result<(Vec<u8>, u64), Refusal> {
+    let limit = match file.file_length() {
+        Some(total) => inspected_length(total),
+        None => limits::INSPECTED_HEAD,
+    };
+    let head = time_limit(HEAD_TIME, file.head(limit))
         .await
         .map_err(|_| {
             Refusal::new(
                 ProblemType::RequestTimeout,
                 "The beginning of the body took too long.",
             )
-        })?;
-    if head.len() < wanted {
-        return Err(cut_short());
+        })??;
+    let total = file.file_length().ok_or(Cut::Short)?;
+    admission::file_length(total)?;
+    if head.len() < inspected_length(total) {
+        return Err(Cut::Short.into());
     }
-    Ok(head)
+    Ok((head, total))
 }
 
-pub(crate) fn cut_short() -> Refusal {
-    Refusal::new(
-        ProblemType::InvalidRequest,
-        "The body ended before its declared length.",
-    )
+fn inspected_length(total: u64) -> usize {
+    usize::try_from(total)
+        .unwrap_or(usize::MAX)
+        .min(limits::INSPECTED_HEAD)
+}
+
+fn inspected(head: &[u8]) -> &[u8] {
+    head.get(..limits::INSPECTED_HEAD).unwrap_or(head)
 }

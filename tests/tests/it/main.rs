@@ -14,6 +14,7 @@ mod demo;
 mod drain;
 mod edge_killed;
 mod load;
+mod forms;
 mod media;
 mod moderation;
 mod plain_user;
