@@ -1,5 +1,7 @@
 //! Names of headers beyond the standard ones, and which ones cross the edge.
 
+use crate::limits;
+
 /// Which version of this contract the sender speaks.
 pub const CONTRACT: &str = "sluicegate-contract";
 /// The version of this contract.
@@ -16,6 +18,8 @@ pub const TRACEPARENT: &str = "traceparent";
 pub const RATE_LIMIT: &str = "ratelimit";
 /// The quotas themselves (the same draft).
 pub const RATE_LIMIT_POLICY: &str = "ratelimit-policy";
+/// What a client chooses to name an upload by, so that a repeat is the same upload.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The content type of errors (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -29,7 +33,7 @@ pub const INWARD: &[&str] = &[
     "if-none-match",
     "if-match",
     "range",
-    "idempotency-key",
+    IDEMPOTENCY_KEY,
     "repr-digest",
     "last-event-id",
     "user-agent",
@@ -37,3 +41,28 @@ pub const INWARD: &[&str] = &[
     "tracestate",
     REQUEST_ID,
 ];
+
+/// Whether a client may name an upload so: 1 to [`limits::IDEMPOTENCY_KEY_BYTES`] bytes of visible ASCII.
+pub fn is_idempotency_key(text: &str) -> bool {
+    let fits = (1..=limits::IDEMPOTENCY_KEY_BYTES).contains(&text.len());
+    fits && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_short_and_visible() {
+        for good in [
+            "k",
+            "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"",
+            &"k".repeat(255),
+        ] {
+            assert!(is_idempotency_key(good), "{good}");
+        }
+        for bad in ["", "a b", "\u{e4}", "a\t", &"k".repeat(256)] {
+            assert!(!is_idempotency_key(bad), "{bad:?}");
+        }
+    }
+}

@@ -36,6 +36,10 @@ pub const PICTURES_A_DAY: u32 = 200;
 pub const BYTES_A_DAY: u64 = 500 * 1024 * 1024;
 /// The time that [`PICTURES_A_DAY`] and [`BYTES_A_DAY`] are about: the last 24 hours, whatever the time of day.
 pub const QUOTA_WINDOW: Duration = Duration::from_hours(24);
+/// The longest `Idempotency-Key`, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES: usize = 255;
+/// How long an `Idempotency-Key` is remembered.
+pub const IDEMPOTENCY_KEY_LIFETIME: Duration = Duration::from_hours(24);
 /// The longest access token, in bytes.
 pub const TOKEN_BYTES: usize = 4 * 1024;
 /// The longest cursor, in bytes.

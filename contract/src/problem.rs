@@ -36,6 +36,8 @@ problems! {
     Forbidden => 403, "forbidden", "This is not allowed";
     /// There is no such thing, or the caller may not know of it.
     NotFound => 404, "not-found", "There is no such resource";
+    /// Clients cannot reach the store of this installation: `S3_PUBLIC_ENDPOINT` is not set.
+    DirectUploadsOff => 404, "direct-uploads-off", "Direct uploads are not offered here";
     /// The resource does not know this method.
     MethodNotAllowed => 405, "method-not-allowed", "The method is not allowed here";
     /// The client was too slow.
@@ -64,6 +66,8 @@ problems! {
     ContentRefused => 422, "content-refused", "The content was refused by moderation";
     /// An upload that is not the caller's, or of another purpose, was named.
     UnsuitableUpload => 422, "unsuitable-upload", "The upload cannot be used for this";
+    /// The `Idempotency-Key` stands for an upload of another length, purpose or digest.
+    IdempotencyKeyReused => 422, "idempotency-key-reused", "The idempotency key stands for another upload";
     /// Too many attempts or requests; member `retry_after` in seconds. Of uploads also `quota`, the name
     /// of the quota that is used up, and `limit`, its size.
     TooManyRequests => 429, "too-many-requests", "Too many requests";

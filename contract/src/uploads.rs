@@ -136,7 +136,7 @@ impl Moderation {
     }
 }
 
-/// `POST /edge/v1/upload-tickets`
+/// `POST /edge/v1/upload-tickets`, `POST /v1/upload-tickets`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TicketRequest {
@@ -160,6 +160,14 @@ pub struct Ticket {
     pub url: String,
     /// The request by which the file is stored.
     pub put: PresignedPut,
+}
+
+/// The answer 200 to an edge's ticket request whose `Idempotency-Key` stands for an upload that is stored:
+/// nothing is to be sent, `complete` has the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredUpload {
+    /// The upload.
+    pub id: UploadId,
 }
 
 /// A presigned PUT. Each header is signed: another value, or none, is refused by the store.

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sluicegate_contract::headers::{IDEMPOTENCY_KEY, is_idempotency_key};
 use sluicegate_contract::limits;
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_contract::uploads::Purpose;
@@ -179,6 +180,20 @@ fn digest(headers: &HeaderList) -> Result<Option<String>, Refusal> {
         sha256 = Some(hex(&bytes));
     }
     Ok(sha256)
+}
+
+/// The name that the client gives the upload, so that a repeat is the same upload.
+pub fn idempotency_key(headers: &HeaderList) -> Result<Option<&str>, Refusal> {
+    if values(headers, IDEMPOTENCY_KEY).next().is_none() {
+        return Ok(None);
+    }
+    match single(headers, IDEMPOTENCY_KEY).filter(|text| is_idempotency_key(text)) {
+        Some(key) => Ok(Some(key)),
+        None => Err(Refusal::new(
+            ProblemType::InvalidRequest,
+            "Idempotency-Key must be one, of 1 to 255 visible ASCII characters.",
+        )),
+    }
 }
 
 /// Decides on what the inspector saw.

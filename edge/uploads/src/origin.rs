@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use sluicegate_contract::headers::IDEMPOTENCY_KEY;
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::limits;
 use sluicegate_contract::problem::ProblemType;
-use sluicegate_contract::uploads::{Ticket, TicketRequest};
+use sluicegate_contract::uploads::{StoredUpload, Ticket, TicketRequest};
 use sluicegate_guest::origin::{Call, Called, call};
 use sluicegate_guest::wasi::pause;
 use sluicegate_guest::{Answer, Instance, log};
-use sluicegate_policy::headers::{HeaderList, quotas, values};
+use sluicegate_policy::headers::{HeaderList, quotas, set, values};
 use sluicegate_policy::refusal::Refusal;
 use sluicegate_policy::trace::Trace;
 
@@ -30,6 +31,14 @@ pub(crate) struct Client<'a> {
     pub(crate) address: Option<String>,
 }
 
+/// Leave to store one object.
+pub(crate) enum Leave {
+    /// And what is left of the client's quotas with it.
+    Given(Box<Ticket>, HeaderList),
+    /// The client's key stands for this upload, whose file is stored.
+    StoredBefore(UploadId),
+}
+
 impl Client<'_> {
     async fn ask(
         &self,
@@ -38,8 +47,10 @@ impl Client<'_> {
         body: Option<Vec<u8>>,
         time: Duration,
     ) -> Result<Called, Refusal> {
-        let headers = values(self.headers, "authorization")
-            .map(|value| ("authorization".to_owned(), value.to_vec()))
+        let headers = ["authorization", IDEMPOTENCY_KEY]
+            .into_iter()
+            .flat_map(|name| values(self.headers, name).map(move |value| (name, value)))
+            .map(|(name, value)| (name.to_owned(), value.to_vec()))
             .collect();
         let ask = Call {
             method,
@@ -53,11 +64,8 @@ impl Client<'_> {
     }
 }
 
-/// Asks for leave to store one object. Also answers what is left of the client's quotas.
-pub(crate) async fn ticket(
-    client: &Client<'_>,
-    wanted: &TicketRequest,
-) -> Result<(Ticket, HeaderList), Stop> {
+/// Asks for leave to store one object.
+pub(crate) async fn ticket(client: &Client<'_>, wanted: &TicketRequest) -> Result<Leave, Stop> {
     let unreadable = |error: serde_json::Error| {
         log(
             &client.trace.request_id,
@@ -69,11 +77,17 @@ pub(crate) async fn ticket(
     let called = client
         .ask("POST", "/edge/v1/upload-tickets", Some(body), TICKET_TIME)
         .await?;
-    if called.status != 201 {
-        return Err(Stop::Answered(called.hand_on(&client.trace.request_id)));
+    match called.status {
+        201 => {
+            let ticket = serde_json::from_slice(&called.body).map_err(unreadable)?;
+            Ok(Leave::Given(ticket, quotas(&called.headers)))
+        }
+        200 => {
+            let stored: StoredUpload = serde_json::from_slice(&called.body).map_err(unreadable)?;
+            Ok(Leave::StoredBefore(stored.id))
+        }
+        _ => Err(Stop::Answered(called.hand_on(&client.trace.request_id))),
     }
-    let ticket = serde_json::from_slice(&called.body).map_err(unreadable)?;
-    Ok((ticket, quotas(&called.headers)))
 }
 
 /// Tells the origin that nothing will come of a ticket, so that it no longer counts. If that fails, the
@@ -109,4 +123,14 @@ pub(crate) async fn complete(client: &Client<'_>, id: UploadId) -> Result<Answer
             }
         }
     }
+}
+
+/// The answer to an upload that is repeated and was stored before: what the first one got, or would have got.
+pub(crate) async fn complete_again(client: &Client<'_>, id: UploadId) -> Result<Answer, Stop> {
+    let mut answer = complete(client, id).await?;
+    if answer.status == 200 {
+        answer.status = 201;
+        set(&mut answer.headers, "location", format!("/v1/uploads/{id}"));
+    }
+    Ok(answer)
 }

@@ -14,7 +14,7 @@ use sluicegate_policy::path::Target;
 use sluicegate_policy::refusal::Refusal;
 
 use crate::inspect::inspect;
-use crate::origin::{Client, complete, give_back, ticket};
+use crate::origin::{Client, Leave, complete, complete_again, give_back, ticket};
 use crate::payload::{Cut, Payload};
 use crate::store::put;
 
@@ -78,7 +78,11 @@ async fn run(
         sha256: admitted.sha256,
     };
     admission::inspected(inspect(inspected(&head), total))?;
-    let (ticket, quotas) = ticket(client, &wanted).await?;
+    let (ticket, quotas) = match ticket(client, &wanted).await? {
+        Leave::Given(ticket, quotas) => (ticket, quotas),
+        // As the body is not read: to be drained, as after a refusal.
+        Leave::StoredBefore(id) => return Err(Stop::Answered(complete_again(client, id).await?)),
+    };
     let digest = wanted.sha256.is_some();
     if let Err(refusal) = put(&ticket.put, head, &mut file, total, digest).await {
         give_back(client, ticket.id).await;
@@ -113,6 +117,8 @@ async fn admit(client: &Client<'_>, method: &str, target: &str) -> Result<Admitt
         Admission::Caller(_) => {}
         Admission::Anonymous => return Err(Refusal::token_missing()),
     }
+    // It goes on as it came, in the request for the ticket.
+    admission::idempotency_key(client.headers)?;
     let purpose = admission::purpose(query)?;
     let shape = admission::shape(client.headers)?;
     if let Shape::Raw = shape {

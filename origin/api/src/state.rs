@@ -80,6 +80,8 @@ pub struct ApiConfig {
     pub image_checks: bool,
     /// `MODERATION_CONTENT_ASYNC=false`: rules and duplicates may refuse a post before it is written.
     pub content_sync: bool,
+    /// Whether clients can reach the store: they may ask for tickets of their own then.
+    pub direct_uploads: bool,
     /// How many pictures all replicas together make at once because somebody asked for one.
     pub on_demand_cap: u32,
     /// How long a request for a picture that somebody else is making waits for it.
@@ -113,6 +115,7 @@ impl Default for ApiConfig {
             image_sync: true,
             image_checks: false,
             content_sync: true,
+            direct_uploads: false,
             on_demand_cap: 4,
             on_demand_wait: Duration::from_secs(10),
             password_hashes: std::thread::available_parallelism().map_or(2, usize::from),

@@ -110,6 +110,8 @@ pub fn new_upload(owner: AccountId, purpose: Purpose) -> NewUpload {
         owner,
         purpose,
         length: 1_234,
+        sha256: None,
+        key: None,
         created_at: at(0),
         expires_at: at(0).plus(TICKET),
     }

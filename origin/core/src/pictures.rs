@@ -150,14 +150,23 @@ impl Pictures {
         })
     }
 
-    /// Decodes the staged file, only while it is the one that `complete` looked at.
+    /// Decodes the staged file, only while it is the one that `complete` looked at. What was read must have the
+    /// SHA-256 that the client declared, whether the store has checked that or not.
     pub async fn make_staged(
         &self,
         upload: &Upload,
         etag: Option<&str>,
     ) -> Result<MadePicture, MakePictureError> {
         match self.objects.read(&upload.staged_object(), etag).await? {
-            Some(source) => self.maker.make(source, upload.purpose).await,
+            Some(source) => {
+                let picture = self.maker.make(source, upload.purpose).await?;
+                match &upload.declared_sha256 {
+                    Some(declared) if *declared != picture.source_sha256 => {
+                        Err(MakePictureError::Refused("digest"))
+                    }
+                    _ => Ok(picture),
+                }
+            }
             None => Err(MakePictureError::Refused("missing")),
         }
     }

@@ -23,6 +23,8 @@ pub struct Upload {
     pub reason: Option<String>,
     /// The size that the ticket allows, in bytes.
     pub declared_length: u64,
+    /// The SHA-256 that the client declared, in hex; a file that has another is refused.
+    pub declared_sha256: Option<String>,
     /// The staged object's entity tag as it was when `complete` looked at it.
     pub staged_etag: Option<String>,
     /// The picture, once made.
@@ -109,9 +111,22 @@ pub struct NewUpload {
     pub purpose: Purpose,
     /// Exact size in bytes.
     pub length: u64,
+    /// SHA-256, if the client declared one.
+    pub sha256: Option<[u8; 32]>,
+    /// What the client names it by.
+    pub key: Option<UploadKey>,
     /// When.
     pub created_at: Timestamp,
     /// When the ticket runs out.
+    pub expires_at: Timestamp,
+}
+
+/// A name that an owner gives an upload, so that a repeated request is not a second upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadKey {
+    /// The client's `Idempotency-Key`.
+    pub key: String,
+    /// Until then it stands for this upload.
     pub expires_at: Timestamp,
 }
 

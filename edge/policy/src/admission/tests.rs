@@ -165,6 +165,27 @@ fn a_digest_is_of_the_file_alone() {
 }
 
 #[test]
+fn an_upload_has_one_name_or_none() {
+    let key = |value: &str| {
+        let headers = header("Idempotency-Key", value);
+        idempotency_key(&headers)
+            .map(|key| key.map(str::to_owned))
+            .map_err(|refusal| refusal.status())
+    };
+    assert_eq!(key("k-1"), Ok(Some("k-1".to_owned())));
+    assert_eq!(idempotency_key(&Vec::new()), Ok(None));
+    for bad in ["", "a b", "\u{e4}", &"k".repeat(256)] {
+        assert_eq!(key(bad), Err(400), "{bad:?}");
+    }
+    let two = [
+        header("idempotency-key", "a"),
+        header("idempotency-key", "a"),
+    ]
+    .concat();
+    assert_eq!(idempotency_key(&two).map_err(|r| r.status()), Err(400));
+}
+
+#[test]
 fn the_digest_becomes_hex() {
     let empty = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
     let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

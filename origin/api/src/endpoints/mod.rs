@@ -58,6 +58,7 @@ fn quick() -> Router<Arc<App>> {
             "/v1/posts/{id}",
             get(posts::get::handler).delete(posts::delete::handler),
         )
+        .route("/v1/upload-tickets", post(uploads::ticket::handler))
         .route("/edge/v1/upload-tickets", post(edge::ticket::handler))
         .route("/.well-known/jwks.json", get(jwks::handler))
         .route("/problems", get(problems::index))

@@ -204,6 +204,9 @@ fn explanation(kind: ProblemType) -> &'static str {
         P::NotFound => {
             "Nothing is here, it was deleted, or it is somebody else's and not to be seen by you."
         }
+        P::DirectUploadsOff => {
+            "Clients cannot reach the store of this installation. Send the file to POST /v1/uploads instead."
+        }
         P::MethodNotAllowed => {
             "The address is right, the method is not. The Allow header names those that are."
         }
@@ -235,6 +238,10 @@ fn explanation(kind: ProblemType) -> &'static str {
              The member reason says which."
         }
         P::ContentRefused => "Moderation refused this content. The member reason says why.",
+        P::IdempotencyKeyReused => {
+            "An upload of another length, purpose or digest was begun with this Idempotency-Key within a day. \
+             Use a new key for each upload, and the same one only to repeat it."
+        }
         P::UnsuitableUpload => {
             "The upload that was named is not yours, was made for another purpose, has not arrived, or was \
              removed."

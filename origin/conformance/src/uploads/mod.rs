@@ -6,6 +6,7 @@
     reason = "that is how a promise is found broken"
 )]
 
+mod keys;
 mod making;
 mod quotas;
 mod tickets;
@@ -14,6 +15,7 @@ mod verdicts;
 use crate::promises::promises;
 use crate::stores::Stores;
 
+pub use keys::*;
 pub use making::*;
 pub use quotas::*;
 pub use tickets::*;
@@ -23,6 +25,10 @@ promises!(Stores:
     keeps_tickets,
     limits_open_tickets,
     gives_tickets_up,
+    gives_one_ticket_for_a_key,
+    gives_one_ticket_for_a_key_at_once,
+    forgets_keys_of_uploads_that_came_to_nothing,
+    keeps_declared_hashes,
     limits_open_tickets_that_come_at_once,
     limits_a_day_of_those_that_come_at_once,
     counts_what_a_day_brought,

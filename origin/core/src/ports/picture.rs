@@ -28,7 +28,7 @@ pub struct MadePicture {
 #[derive(Debug, thiserror::Error)]
 pub enum MakePictureError {
     /// The file is at fault; a stable word says how: `broken`, `truncated`, `unsupported`, `animated`,
-    /// `too_large`, `too_many_pixels`, `too_much_memory`, `too_slow`, `crashed`.
+    /// `too_large`, `too_many_pixels`, `digest`, `too_much_memory`, `too_slow`, `crashed`.
     #[error("the picture was refused: {0}")]
     Refused(&'static str),
     /// Reading the file or running the child failed; the file may be fine.

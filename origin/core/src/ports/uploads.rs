@@ -17,6 +17,9 @@ pub enum CreateTicketError {
     /// The owner has used up a quota.
     #[error("the quota {} is used up", .0.bound.as_str())]
     QuotaReached(QuotaReached),
+    /// The owner has named an upload so before. It is not over for want of a file, nor is the name expired.
+    #[error("the key stands for upload {}", .0.id)]
+    Repeated(Box<Upload>),
     /// The database could not do it.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -41,6 +44,9 @@ pub trait UploadStore: Send + Sync {
     /// Counted is what the rows of the last [`WINDOW`](crate::quota::WINDOW) say, and so a row that is
     /// younger must not be deleted. An open ticket counts with the length that it allows; one that was given
     /// up or ran out does not count: of it nothing has arrived.
+    ///
+    /// A key stands for one upload until it expires, or until the upload's ticket has been given up or has run
+    /// out; however many ask with it at once, one gets a ticket. It is looked at before the quota.
     async fn create_ticket(
         &self,
         upload: &NewUpload,

@@ -4,6 +4,8 @@ pub(crate) mod events;
 mod judged;
 mod staged;
 pub(crate) mod status;
+pub(crate) mod ticket;
+pub(crate) mod tickets;
 
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::problem::ProblemType;
@@ -48,6 +50,7 @@ fn picture_refused(reason: &str) -> ApiError {
         "unsupported" => "The file is not a JPEG, PNG or WebP picture.",
         "animated" => "Animated pictures are not taken.",
         "too_many_pixels" => "The picture has too many pixels.",
+        "digest" => "The file does not have the SHA-256 that it was declared with.",
         "length" => "What was stored is not as long as the ticket said.",
         _ => "The file starts like a picture, but cannot be read as one.",
     };

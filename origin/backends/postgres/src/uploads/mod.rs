@@ -21,6 +21,7 @@ use crate::columns::unsigned_long;
 use crate::database::Database;
 use crate::records;
 use row::{UploadRow, upload_query};
+use ticket::Given;
 
 pub(crate) struct PgUploads(pub(crate) Database);
 
@@ -31,11 +32,15 @@ impl UploadStore for PgUploads {
         upload: &NewUpload,
         quota: &Quota,
     ) -> Result<(Upload, Usage), CreateTicketError> {
-        let created = self
+        let given = self
             .0
             .run(ticket::create(&self.0.pool, upload, quota))
             .await?;
-        created.map_err(CreateTicketError::QuotaReached)
+        match given {
+            Given::New(upload, usage) => Ok((upload, usage)),
+            Given::Earlier(upload) => Err(CreateTicketError::Repeated(Box::new(upload))),
+            Given::Reached(reached) => Err(CreateTicketError::QuotaReached(reached)),
+        }
     }
 
     async fn upload(&self, id: UploadId) -> Result<Option<Upload>, PortError> {

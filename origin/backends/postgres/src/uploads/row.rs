@@ -13,7 +13,7 @@ macro_rules! upload_query {
             "with u as (" $(+ $source)+ + ")
             select id as \"id!\", owner_id as \"owner_id!\", purpose as \"purpose!\",
                 state as \"state!\", moderation as \"moderation!\", reason,
-                declared_length as \"declared_length!\", staged_etag,
+                declared_length as \"declared_length!\", declared_sha256, staged_etag,
                 sha256, length, width, height, blurhash, perceptual_hash, source_sha256,
                 revision as \"revision!\", created_at as \"created_at!\",
                 expires_at as \"expires_at!\", received_at, ready_at, moderated_at
@@ -32,6 +32,7 @@ pub(super) struct UploadRow {
     pub moderation: String,
     pub reason: Option<String>,
     pub declared_length: i64,
+    pub declared_sha256: Option<Vec<u8>>,
     pub staged_etag: Option<String>,
     pub sha256: Option<Vec<u8>>,
     pub length: Option<i64>,
@@ -57,6 +58,7 @@ impl UploadRow {
             state: columns::upload_state(&self.state)?,
             moderation: columns::moderation(&self.moderation)?,
             declared_length: unsigned_long(self.declared_length)?,
+            declared_sha256: self.declared_sha256.take().map(hex::encode),
             derivative: self.take_derivative()?,
             reason: self.reason,
             staged_etag: self.staged_etag,

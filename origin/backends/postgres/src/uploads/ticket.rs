@@ -8,13 +8,21 @@ use sqlx::{PgConnection, PgPool};
 use super::row::{UploadRow, upload_query};
 use crate::columns::{bigint, unsigned, unsigned_long};
 
+/// What came of a request for a ticket.
+pub(super) enum Given {
+    New(Upload, Usage),
+    /// The key stands for this one.
+    Earlier(Upload),
+    Reached(QuotaReached),
+}
+
 /// Tickets of one owner are given one after the other: the row of the account is locked first, and the
-/// statement that counts begins after that.
+/// statements that look for the key and count begin after that.
 pub(super) async fn create(
     pool: &PgPool,
     upload: &NewUpload,
     quota: &Quota,
-) -> sqlx::Result<Result<(Upload, Usage), QuotaReached>> {
+) -> sqlx::Result<Given> {
     let mut transaction = pool.begin().await?;
     sqlx::query!(
         "select id from accounts where id = $1 for no key update",
@@ -22,25 +30,53 @@ pub(super) async fn create(
     )
     .fetch_one(&mut *transaction)
     .await?;
+    if let Some(key) = &upload.key
+        && let Some(earlier) = earlier(&mut transaction, upload, &key.key).await?
+    {
+        transaction.rollback().await?;
+        return Ok(Given::Earlier(earlier));
+    }
     let usage = insert(&mut transaction, upload, quota).await?;
     if let Some(bound) = quota.reached(&usage, upload.length) {
         let retry_at = retry_at(&mut transaction, upload, quota, &usage).await?;
-        return Ok(Err(QuotaReached {
+        transaction.rollback().await?;
+        return Ok(Given::Reached(QuotaReached {
             bound,
             usage,
             retry_at,
         }));
     }
     transaction.commit().await?;
-    Ok(Ok((given(upload), usage.with(upload.length))))
+    Ok(Given::New(given(upload), usage.with(upload.length)))
 }
 
-/// Counts what is used, and adds the ticket if that leaves room for it.
+/// The upload that the key stands for, unless nothing can come of it any more.
+async fn earlier(
+    connection: &mut PgConnection,
+    upload: &NewUpload,
+    key: &str,
+) -> sqlx::Result<Option<Upload>> {
+    upload_query!(
+        "select u.* from upload_keys k join uploads u on u.id = k.upload_id
+        where k.owner_id = $1 and k.key = $2 and k.expires_at > $3
+            and u.state <> 'expired' and not (u.state = 'ticketed' and u.expires_at <= $3)",
+        upload.owner.0,
+        key,
+        upload.created_at.into_inner(),
+    )
+    .fetch_optional(connection)
+    .await?
+    .map(UploadRow::read)
+    .transpose()
+}
+
+/// Counts what is used, and adds the ticket with its key if that leaves room for it.
 async fn insert(
     connection: &mut PgConnection,
     upload: &NewUpload,
     quota: &Quota,
 ) -> sqlx::Result<Usage> {
+    let key = upload.key.as_ref();
     let row = sqlx::query!(
         r#"with used as (
             select count(*) filter (where state = 'ticketed') as open_tickets,
@@ -49,9 +85,16 @@ async fn insert(
             where owner_id = $2 and created_at > $7 and state <> 'expired'
                 and (state <> 'ticketed' or expires_at > $5)
         ), given as (
-            insert into uploads (id, owner_id, purpose, state, declared_length, created_at, expires_at)
-            select $1, $2, $3, 'ticketed', $4, $5, $6 from used
+            insert into uploads (id, owner_id, purpose, state, declared_length, created_at, expires_at,
+                declared_sha256)
+            select $1, $2, $3, 'ticketed', $4, $5, $6, $11 from used
             where open_tickets < $8 and pictures < $9 and bytes + $4 <= $10
+            returning id, owner_id
+        ), named as (
+            insert into upload_keys (owner_id, key, upload_id, expires_at)
+            select owner_id, $12, id, $13 from given where $12::text is not null
+            on conflict (owner_id, key) do update
+                set upload_id = excluded.upload_id, expires_at = excluded.expires_at
         )
         select open_tickets::int as "open_tickets!", pictures::int as "pictures!", bytes as "bytes!"
         from used"#,
@@ -65,6 +108,9 @@ async fn insert(
         i64::from(quota.open_tickets),
         i64::from(quota.pictures),
         bigint(quota.bytes)?,
+        upload.sha256.as_ref().map(<[u8; 32]>::as_slice),
+        key.map(|key| key.key.as_str()),
+        key.map(|key| key.expires_at.into_inner()),
     )
     .fetch_one(connection)
     .await?;
@@ -126,6 +172,7 @@ fn given(new: &NewUpload) -> Upload {
         moderation: Moderation::Unreviewed,
         reason: None,
         declared_length: new.length,
+        declared_sha256: new.sha256.map(hex::encode),
         staged_etag: None,
         derivative: None,
         revision: 1,

@@ -253,6 +253,8 @@ impl World {
             owner,
             purpose: Purpose::Avatar,
             length: 10,
+            sha256: None,
+            key: None,
             created_at: now,
             expires_at: now.plus(Duration::from_hours(1)),
         };

@@ -1,0 +1,48 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::{HeaderMap, StatusCode};
+use sluicegate_contract::problem::ProblemType;
+use sluicegate_contract::uploads::{Ticket, TicketRequest};
+use sluicegate_core::ports::Reach;
+use sluicegate_core::upload::Upload;
+
+use super::tickets::{Given, IdempotencyKey, again, give};
+use crate::auth::caller::Caller;
+use crate::error::ApiError;
+use crate::http::extract;
+use crate::state::App;
+
+/// `POST /v1/upload-tickets`
+///
+/// For clients that send the file to the store themselves and call `complete` then. Repeated with the same
+/// `Idempotency-Key`, the same ticket.
+pub(crate) async fn handler(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    key: IdempotencyKey,
+    extract::Json(request): extract::Json<TicketRequest>,
+) -> Result<(StatusCode, HeaderMap, Json<Ticket>), ApiError> {
+    if !app.config.direct_uploads {
+        return Err(ApiError::new(ProblemType::DirectUploadsOff));
+    }
+    let (ticket, quotas) = match give(&app, &caller, &request, key, Reach::Public).await? {
+        Given::Ticket(ticket, quotas) => (ticket, quotas),
+        Given::Open(upload) => {
+            let again = again(&app, &request, &upload, Reach::Public).await?;
+            let late = || over(&upload, "The time to send the file is over.");
+            (again.ok_or_else(late)?, HeaderMap::new())
+        }
+        Given::Stored(upload) => {
+            return Err(over(&upload, "The file is stored: complete the upload."));
+        }
+    };
+    Ok((StatusCode::CREATED, quotas, Json(ticket)))
+}
+
+fn over(upload: &Upload, detail: &'static str) -> ApiError {
+    ApiError::new(ProblemType::Conflict)
+        .detail(detail)
+        .with("upload_id", upload.id.to_string())
+}

@@ -1,0 +1,249 @@
+//! Tickets, whoever will use them: what is asked for, and what an `Idempotency-Key` stands for.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use http::HeaderMap;
+use http::request::Parts;
+use sluicegate_contract::headers::{IDEMPOTENCY_KEY, is_idempotency_key};
+use sluicegate_contract::ids::UploadId;
+use sluicegate_contract::limits;
+use sluicegate_contract::problem::ProblemType;
+use sluicegate_contract::time::Timestamp;
+use sluicegate_contract::uploads::{PresignedPut, Ticket, TicketRequest, UploadState};
+use sluicegate_core::ports::{CreateTicketError, PutGrant, Reach};
+use sluicegate_core::quota::{Bound, Quota, QuotaReached};
+use sluicegate_core::upload::{NewUpload, Upload, UploadKey};
+
+use crate::auth::caller::Caller;
+use crate::error::ApiError;
+use crate::http::rate_limit;
+use crate::state::App;
+
+/// How long after the last moment at which the URL works `complete` is still taken: as long as a
+/// transfer that began in that moment may last.
+const GRACE: Duration = limits::UPLOAD_REQUEST_TIME;
+/// What they are told to wait while the upload that they repeat is under way, in seconds.
+const RUNNING_RETRY: u32 = 5;
+
+/// The `Idempotency-Key` of a request, unread.
+pub(crate) struct IdempotencyKey(Option<Result<String, ()>>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let key = values.next().map(|value| {
+            let text = value.to_str().ok().filter(|text| is_idempotency_key(text));
+            match (text, values.next()) {
+                (Some(text), None) => Ok(text.to_owned()),
+                _ => Err(()),
+            }
+        });
+        Ok(Self(key))
+    }
+}
+
+impl IdempotencyKey {
+    fn read(self, now: Timestamp) -> Result<Option<UploadKey>, ApiError> {
+        let key = self.0.transpose().map_err(|()| {
+            ApiError::invalid("Idempotency-Key must be one, of 1 to 255 visible ASCII characters.")
+        })?;
+        Ok(key.map(|key| UploadKey {
+            key,
+            expires_at: now.plus(limits::IDEMPOTENCY_KEY_LIFETIME),
+        }))
+    }
+}
+
+/// What a request for a ticket comes to.
+pub(crate) enum Given {
+    /// A new upload, and what is left of the quotas with it.
+    Ticket(Ticket, HeaderMap),
+    /// The key stands for an upload whose file is not stored yet.
+    Open(Upload),
+    /// The key stands for an upload whose file is stored.
+    Stored(Upload),
+}
+
+pub(crate) async fn give(
+    app: &App,
+    caller: &Caller,
+    request: &TicketRequest,
+    key: IdempotencyKey,
+    reach: Reach,
+) -> Result<Given, ApiError> {
+    let limits = &app.config.limits;
+    check_length(request.content_length, limits.picture_bytes)?;
+    app.staging
+        .admit(&*app.uploads, request.content_length)
+        .await?;
+    let now = app.env.now();
+    let new = NewUpload {
+        id: UploadId(app.env.new_id()),
+        owner: caller.account,
+        purpose: request.purpose,
+        length: request.content_length,
+        sha256: request.sha256.as_deref().map(parse_sha256).transpose()?,
+        key: key.read(now)?,
+        created_at: now,
+        expires_at: now.plus(limits.ticket_lifetime).plus(GRACE),
+    };
+    match app.uploads.create_ticket(&new, &limits.quota).await {
+        Ok((upload, usage)) => {
+            let ticket = ticket(app, &upload, new.sha256, limits.ticket_lifetime, reach).await?;
+            let quotas = rate_limit::headers(&limits.quota, &usage, None);
+            Ok(Given::Ticket(ticket, quotas))
+        }
+        Err(CreateTicketError::Repeated(upload)) => repeated(app, request, *upload).await,
+        Err(CreateTicketError::QuotaReached(reached)) => Err(used_up(&limits.quota, &reached, now)),
+        Err(CreateTicketError::Port(error)) => Err(error.into()),
+    }
+}
+
+async fn repeated(app: &App, request: &TicketRequest, upload: Upload) -> Result<Given, ApiError> {
+    let same = upload.purpose == request.purpose
+        && upload.declared_length == request.content_length
+        && upload.declared_sha256 == request.sha256;
+    if !same {
+        return Err(ApiError::new(ProblemType::IdempotencyKeyReused)
+            .detail("Length, purpose and digest must be those of the first request.")
+            .with("upload_id", upload.id.to_string()));
+    }
+    if upload.state != UploadState::Ticketed {
+        return Ok(Given::Stored(upload));
+    }
+    let stored = app.objects.head(&upload.staged_object()).await?.is_some();
+    Ok(if stored {
+        Given::Stored(upload)
+    } else {
+        Given::Open(upload)
+    })
+}
+
+/// The same ticket once more, with what is left of its time; `None` if its URL works no more.
+pub(crate) async fn again(
+    app: &App,
+    request: &TicketRequest,
+    upload: &Upload,
+    reach: Reach,
+) -> Result<Option<Ticket>, ApiError> {
+    let lifetime = app.config.limits.ticket_lifetime;
+    let ends = upload.created_at.plus(lifetime).unix_ms();
+    let left = u64::try_from(ends - app.env.now().unix_ms()).unwrap_or(0) / 1_000;
+    if left == 0 {
+        return Ok(None);
+    }
+    let sha256 = request.sha256.as_deref().map(parse_sha256).transpose()?;
+    let lifetime = Duration::from_secs(left);
+    ticket(app, upload, sha256, lifetime, reach).await.map(Some)
+}
+
+/// The repeated request came while the first one is being answered.
+pub(crate) fn running(upload: &Upload) -> ApiError {
+    ApiError::new(ProblemType::Conflict)
+        .detail(
+            "An upload with this Idempotency-Key is under way. If it is not, delete it to begin anew.",
+        )
+        .with("upload_id", upload.id.to_string())
+        .retry_after(RUNNING_RETRY)
+}
+
+async fn ticket(
+    app: &App,
+    upload: &Upload,
+    sha256: Option<[u8; 32]>,
+    lifetime: Duration,
+    reach: Reach,
+) -> Result<Ticket, ApiError> {
+    let grant = PutGrant {
+        key: &upload.staged_object(),
+        length: upload.declared_length,
+        sha256,
+        lifetime,
+        reach,
+    };
+    let put = app.objects.presign_put(&grant, app.env.now()).await?;
+    let key = upload.key();
+    Ok(Ticket {
+        id: upload.id,
+        key,
+        url: key.url(),
+        put: PresignedPut {
+            url: put.url,
+            headers: put.headers,
+            expires_at: put.expires_at,
+        },
+    })
+}
+
+fn check_length(length: u64, limit: u64) -> Result<(), ApiError> {
+    if length == 0 {
+        return Err(
+            ApiError::invalid("content_length must be at least 1.").with("field", "content_length")
+        );
+    }
+    if length > limit {
+        return Err(ApiError::new(ProblemType::TooLarge).with("limit", limit));
+    }
+    Ok(())
+}
+
+fn parse_sha256(text: &str) -> Result<[u8; 32], ApiError> {
+    let mut hash = [0; 32];
+    let lower = !text.bytes().any(|b| b.is_ascii_uppercase());
+    match hex::decode_to_slice(text, &mut hash) {
+        Ok(()) if lower => Ok(hash),
+        _ => Err(
+            ApiError::invalid("sha256 must be 64 lower-case hexadecimal digits.")
+                .with("field", "sha256"),
+        ),
+    }
+}
+
+/// 429. Members and header name the quota, and when the same ticket can be had at the soonest.
+fn used_up(quota: &Quota, reached: &QuotaReached, now: Timestamp) -> ApiError {
+    let detail = match reached.bound {
+        Bound::OpenTickets => "Too many uploads were begun and not completed.",
+        Bound::Pictures => "As many pictures as allowed were sent in the last 24 hours.",
+        Bound::Bytes => "As many bytes as allowed were sent in the last 24 hours.",
+    };
+    let ms = reached.retry_at.since(now).as_millis();
+    let seconds = u32::try_from(ms.div_ceil(1_000)).unwrap_or(u32::MAX).max(1);
+    let headers = rate_limit::headers(quota, &reached.usage, Some((reached.bound, seconds)));
+    ApiError::new(ProblemType::TooManyRequests)
+        .detail(detail)
+        .with("quota", reached.bound.as_str())
+        .with("limit", quota.size(reached.bound))
+        .retry_after(seconds)
+        .headers(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_have_one_spelling() {
+        assert_eq!(parse_sha256(&"0a".repeat(32)).expect("a hash"), [10; 32]);
+        for bad in [
+            "",
+            "0a",
+            &"0A".repeat(32),
+            &"0a".repeat(33),
+            &"zz".repeat(32),
+        ] {
+            assert!(parse_sha256(bad).is_err(), "{bad:?} must be refused");
+        }
+    }
+
+    #[test]
+    fn lengths_are_1_to_the_limit() {
+        assert!(check_length(0, 10).is_err());
+        assert!(check_length(1, 10).is_ok());
+        assert!(check_length(10, 10).is_ok());
+        assert!(check_length(11, 10).is_err());
+    }
+}
