@@ -138,6 +138,7 @@ impl Moderation {
 
 /// `POST /edge/v1/upload-tickets`, `POST /v1/upload-tickets`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TicketRequest {
     /// What the picture is for.
@@ -151,6 +152,7 @@ pub struct TicketRequest {
 
 /// Leave to store one object once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Ticket {
     /// The upload.
     pub id: UploadId,
@@ -172,6 +174,7 @@ pub struct StoredUpload {
 
 /// A presigned PUT. Each header is signed: another value, or none, is refused by the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PresignedPut {
     /// Where to send the file. A secret for as long as it lives: never log it.
     pub url: String,

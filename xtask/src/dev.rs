@@ -18,11 +18,13 @@ const EDGE_METRICS_PORT: u16 = 9100;
 /// A first start makes a database, and compiles components.
 const START: Duration = Duration::from_mins(2);
 /// Settings that would lead away from the embedded services.
-const NOT_HERE: [&str; 6] = [
+const NOT_HERE: [&str; 8] = [
     "DATABASE_URL",
     "DATABASE_DIRECT_URL",
     "S3_ENDPOINT",
     "S3_EDGE_ENDPOINT",
+    "S3_PUBLIC_ENDPOINT",
+    "S3_CORS_ORIGINS",
     "S3_ACCESS_KEY_ID",
     "S3_SECRET_ACCESS_KEY",
 ];
@@ -106,6 +108,8 @@ fn watch(stop: &Stop, platform: &mut Platform) -> Result<()> {
 
 fn start(stop: &Stop, data: &Path, postgres: &Path) -> Result<Platform> {
     let origin_port = net::port_near(ORIGIN_PORT)?;
+    let edge_port = net::port_near(EDGE_PORT)?;
+    let pages = format!("http://127.0.0.1:{edge_port},http://localhost:{edge_port}");
     let edge_key = edge_key()?;
     let mut command = program("sluicegate-origin");
     command
@@ -113,13 +117,14 @@ fn start(stop: &Stop, data: &Path, postgres: &Path) -> Result<Platform> {
         .env("SLUICEGATE_DATA", data)
         .env("SLUICEGATE_POSTGRES_BIN", postgres)
         .env("EDGE_KEY", &edge_key)
+        .env("S3_PUBLIC_ENDPOINT", "same")
+        .env("S3_CORS_ORIGINS", pages)
         .env("SLUICEGATE_LISTEN", format!("127.0.0.1:{origin_port}"));
     let mut origin = Service::start("origin", &command)?;
     origin.wait_for_line(stop, "listening on ", START)?;
     net::wait_for_ok(stop, &mut origin, origin_port, "/readyz", START)?;
     let store = store_url(stop, &mut origin, data)?;
 
-    let edge_port = net::port_near(EDGE_PORT)?;
     let edge_metrics_port = net::port_near(EDGE_METRICS_PORT)?;
     let mut command = program("sluicegate-edge");
     command

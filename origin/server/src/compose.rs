@@ -183,6 +183,7 @@ fn api_config(settings: &Settings) -> Result<ApiConfig> {
         image_sync: !settings.moderation.image_async,
         image_checks: settings.moderation.image_service.is_some(),
         content_sync: !settings.moderation.content_async,
+        direct_uploads: settings.public_store.is_some(),
         on_demand_cap: settings.work.pictures_on_demand,
         staging_budget: settings.staging_budget,
         limits: settings.limits.clone(),

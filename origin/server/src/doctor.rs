@@ -171,7 +171,7 @@ async fn objects(settings: &Settings) -> Finding {
             state,
         };
     };
-    let store = S3ObjectStore::new(&configured(chosen, &settings.bucket));
+    let store = S3ObjectStore::new(&configured(chosen, settings));
     let state = match store.ping().await {
         Ok(()) => State::Ok("ok"),
         Err(error) => State::Wrong(

@@ -11,7 +11,7 @@ use sluicegate_embedded::services::{
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::settings::{ObjectSettings, Secret, Settings, without_password};
+use crate::settings::{ObjectSettings, PublicStore, Secret, Settings, without_password};
 
 /// `initdb` and a recovery on a slow disk.
 const START: Duration = Duration::from_mins(1);
@@ -82,15 +82,12 @@ impl Places {
             (None, None) => anyhow::bail!("no database"),
         };
         let (objects, store) = match (&settings.objects, &services) {
-            (Some(chosen), _) => (
-                configured(chosen, &settings.bucket),
-                chosen.endpoint.clone(),
-            ),
+            (Some(chosen), _) => (configured(chosen, settings), chosen.endpoint.clone()),
             (None, Some(services)) => {
                 let objects = sluicegate_s3::Settings {
                     endpoint: services.s3_endpoint.clone(),
                     edge_endpoint: services.s3_endpoint.clone(),
-                    public_endpoint: None,
+                    public_endpoint: public_endpoint(settings, &services.s3_endpoint),
                     region: services.s3_region.clone(),
                     bucket: settings.bucket.clone(),
                     access_key_id: services.s3_access_key_id.clone(),
@@ -166,14 +163,21 @@ impl Embedded {
 }
 
 /// The settings of a store that is configured.
-pub(crate) fn configured(chosen: &ObjectSettings, bucket: &str) -> sluicegate_s3::Settings {
+pub(crate) fn configured(chosen: &ObjectSettings, settings: &Settings) -> sluicegate_s3::Settings {
     sluicegate_s3::Settings {
         endpoint: chosen.endpoint.clone(),
         edge_endpoint: chosen.edge_endpoint.clone(),
-        public_endpoint: None,
+        public_endpoint: public_endpoint(settings, &chosen.endpoint),
         region: chosen.region.clone(),
-        bucket: bucket.to_owned(),
+        bucket: settings.bucket.clone(),
         access_key_id: chosen.access_key_id.clone(),
         secret_access_key: chosen.secret_access_key.expose().to_owned(),
     }
+}
+
+fn public_endpoint(settings: &Settings, own: &str) -> Option<String> {
+    settings.public_store.as_ref().map(|public| match public {
+        PublicStore::Same => own.to_owned(),
+        PublicStore::At(url) => url.clone(),
+    })
 }

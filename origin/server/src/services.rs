@@ -23,6 +23,7 @@ pub async fn command(settings: &Settings, with_parent: bool) -> Result<ExitCode>
     let options = RunOptions {
         data_directory: places::data_folder(settings)?,
         postgres: places::postgres_search(settings),
+        cors_origins: settings.cors_origins.clone(),
         guard: Guard::Program(program::own_file()?),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: system_env().now().into_inner(),

@@ -12,13 +12,17 @@ mod access;
 mod attributes;
 mod body;
 mod copy;
+mod cors;
 mod list;
 mod names;
 mod operations;
+mod options;
+mod patient;
 mod read;
 mod receive;
 mod server;
 mod store;
 
 pub use access::Credentials;
+pub use options::{ServerLimits, ServerOptions};
 pub use server::{ServeError, serve};

@@ -1,21 +1,17 @@
 //! The body of a PUT: to the disk, in constant memory, and checked against all that was promised.
 
-use std::time::Duration;
-
 use futures_util::StreamExt;
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
 use s3s::dto::{Checksum, PutObjectInput, StreamingBlob};
 use s3s::{S3Result, TrailingHeaders, s3_error};
 use tokio::io::AsyncWriteExt;
-use tokio::time::timeout;
 
-use super::store::internal;
+use super::body::Silent;
+use super::store::disk;
 
 /// S3's own limit of one PUT.
 const OBJECT_BYTES: u64 = 5 * 1024 * 1024 * 1024;
-/// How long a client may send nothing.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// What a client says of the bytes it sends.
 #[derive(Debug, Default)]
@@ -153,11 +149,14 @@ pub(super) async fn receive(
     let mut md5 = Md5::new();
     let mut length = 0_u64;
     if let Some(mut body) = body {
-        while let Some(piece) = timeout(SILENCE, body.next())
-            .await
-            .map_err(|_| s3_error!(RequestTimeout, "the body stopped coming"))?
-        {
-            let piece = piece.map_err(|error| s3_error!(IncompleteBody, "{error}"))?;
+        while let Some(piece) = body.next().await {
+            let piece = piece.map_err(|error| {
+                if is_silence(error.as_ref()) {
+                    s3_error!(RequestTimeout, "the body stopped coming")
+                } else {
+                    s3_error!(IncompleteBody, "{error}")
+                }
+            })?;
             length = length.saturating_add(piece.len() as u64);
             if length > promise.length {
                 return Err(s3_error!(
@@ -167,10 +166,10 @@ pub(super) async fn receive(
             }
             md5.update(&piece);
             hasher.update(&piece);
-            file.write_all(&piece).await.map_err(internal)?;
+            file.write_all(&piece).await.map_err(disk)?;
         }
     }
-    file.flush().await.map_err(internal)?;
+    file.flush().await.map_err(disk)?;
     let digest = md5.finalize();
     let received = Received {
         length,
@@ -180,6 +179,11 @@ pub(super) async fn receive(
     let trailer = trailing.and_then(TrailingHeaders::take);
     promise.check(&received, &base64(&digest), trailer.as_ref())?;
     Ok(received)
+}
+
+/// The library may have wrapped it.
+fn is_silence(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<Silent>())
 }
 
 fn base64(bytes: &[u8]) -> String {

@@ -19,16 +19,17 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, HttpResponse};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::access::{Credentials, SignedOnly};
 use super::body::SharedBody;
+use super::cors::{Cors, share};
 use super::operations::Operations;
+use super::options::{ServerLimits, ServerOptions};
+use super::patient::Patient;
 use super::store::Store;
 use crate::files::FileError;
 
-const CONNECTIONS: usize = 512;
-/// How long a request's head may take, the pause between two requests included.
-const HEAD_TIME: Duration = Duration::from_mins(1);
 /// How long requests may still take when we are to stop.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
@@ -43,16 +44,20 @@ pub enum ServeError {
     Accept(#[from] std::io::Error),
 }
 
-/// Serves the objects below `root` to whoever signs with `credentials`, until `shutdown` ends; then
+/// Serves the objects below `root` to whoever signs with the credentials, until `shutdown` ends; then
 /// requests that run get 10 s to end.
 pub async fn serve(
     listener: TcpListener,
     root: &Path,
-    credentials: &Credentials,
+    options: &ServerOptions,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let service = service(Store::open(root)?, credentials);
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let server = Server {
+        service: service(Store::open(root)?, &options.credentials),
+        cors: Arc::new(Cors::new(options.cors_origins.clone())),
+        limits: options.limits,
+    };
+    let places = Arc::new(Semaphore::new(options.limits.connections));
     let graceful = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -61,17 +66,22 @@ pub async fn serve(
             accepted = accept(&listener, &places) => accepted?,
         };
         if let Some((stream, place)) = accepted {
-            connection(stream, place, service.clone(), &graceful);
+            connection(stream, place, server.clone(), &graceful);
         }
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN_TIME, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    if timeout(DRAIN_TIME, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests to the object store were cut at the end");
     }
     Ok(())
+}
+
+/// What all connections share.
+#[derive(Clone)]
+struct Server {
+    service: S3Service,
+    cors: Arc<Cors>,
+    limits: ServerLimits,
 }
 
 fn service(store: Store, credentials: &Credentials) -> S3Service {
@@ -107,17 +117,18 @@ async fn accept(
 fn connection(
     stream: TcpStream,
     place: OwnedSemaphorePermit,
-    service: S3Service,
+    server: Server,
     graceful: &GracefulShutdown,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let answer = service_fn(move |request| answer(service.clone(), request));
+    let ServerLimits { head, silence, .. } = server.limits;
+    let answer = service_fn(move |request| answer(server.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
-        .serve_connection(TokioIo::new(stream), answer);
+        .header_read_timeout(head)
+        .serve_connection(TokioIo::new(Patient::new(stream, silence)), answer);
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
         let _place = place;
@@ -127,22 +138,36 @@ fn connection(
     });
 }
 
-async fn answer(
-    service: S3Service,
-    request: Request<Incoming>,
-) -> Result<HttpResponse, Infallible> {
-    let waits = request.headers().contains_key(EXPECT);
+async fn answer(server: Server, request: Request<Incoming>) -> Result<HttpResponse, Infallible> {
+    let (method, headers) = (request.method(), request.headers());
+    if let Some(response) = server.cors.preflight(method, headers) {
+        return Ok(response);
+    }
+    let sharing = server.cors.sharing(method, headers);
+    let waits = headers.contains_key(EXPECT);
     let (head, body) = request.into_parts();
-    let body = SharedBody::new(body);
+    let body = SharedBody::new(body, server.limits.silence);
     let request = Request::from_parts(head, Body::http_body_unsync(body.clone()));
-    let response = service.call(request).await.unwrap_or_else(|error| {
-        tracing::error!(?error, "the object store cannot answer");
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        response
-    });
+    let mut response = called(&server, request).await;
     if !waits && (response.status().is_client_error() || response.status().is_server_error()) {
         body.drain().await;
     }
+    if let Some(origin) = sharing {
+        share(&mut response, origin);
+    }
     Ok(response)
+}
+
+async fn called(server: &Server, request: Request<Body>) -> HttpResponse {
+    let status = match timeout(server.limits.request, server.service.call(request)).await {
+        Ok(Ok(response)) => return response,
+        Ok(Err(error)) => {
+            tracing::error!(?error, "the object store cannot answer");
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+        Err(_) => StatusCode::REQUEST_TIMEOUT,
+    };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
 }

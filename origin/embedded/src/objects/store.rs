@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use s3s::{S3Error, S3Result, s3_error};
+use hyper::StatusCode;
+use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 use tokio::task::spawn_blocking;
 
 use super::attributes::{Attributes, Opened, open};
@@ -95,7 +96,7 @@ pub(super) struct Temporary {
 impl Temporary {
     pub(super) fn create(folder: &Path) -> S3Result<(Self, File)> {
         let path = folder.join(format!("{TEMPORARY}{}", secret(12).map_err(internal)?));
-        let file = File::create_new(&path).map_err(internal)?;
+        let file = File::create_new(&path).map_err(disk)?;
         Ok((
             Self {
                 folder: folder.to_owned(),
@@ -118,14 +119,14 @@ impl Temporary {
         let tail = attributes.to_tail().map_err(internal)?;
         file.write_all(&tail)
             .and_then(|()| file.sync_all())
-            .map_err(internal)?;
+            .map_err(disk)?;
         let placed = match existing {
             Existing::Replace => fs::rename(&self.path, &target),
             Existing::Keep => fs::hard_link(&self.path, &target),
         };
         match placed.and_then(|()| sync_folder(&self.folder)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists()),
-            Err(error) => Err(internal(error)),
+            Err(error) => Err(disk(error)),
             Ok(()) => Ok(()),
         }
     }
@@ -144,6 +145,20 @@ pub(super) fn exists() -> S3Error {
 
 pub(super) fn internal(error: impl std::error::Error + Send + Sync + 'static) -> S3Error {
     s3_error!(error, InternalError)
+}
+
+/// What the disk refused. That it is full is said in a way of its own: nothing is wrong with the request, and
+/// there may be room later. S3 has no code for that; status and name are `MinIO`'s.
+pub(super) fn disk(error: io::Error) -> S3Error {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    if !matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
+        return internal(error);
+    }
+    tracing::error!(%error, "the disk of the object store is full");
+    let code = S3ErrorCode::Custom("XMinioStorageFull".into());
+    let mut full = S3Error::with_message(code, "there is no room for the object");
+    full.set_status_code(StatusCode::INSUFFICIENT_STORAGE);
+    full
 }
 
 /// Runs what waits for the disk on a thread that may wait.

@@ -11,7 +11,7 @@ use super::identity::Identity;
 use super::prepare_data_directory;
 use crate::files::FileError;
 use crate::guard::Guard;
-use crate::objects::{ServeError, serve};
+use crate::objects::{ServeError, ServerOptions, serve};
 use crate::postgres::{BinarySearch, Durability, Options, Postgres, PostgresError, find_binaries};
 
 /// The database that the services are for.
@@ -27,6 +27,8 @@ pub struct RunOptions {
     pub data_directory: PathBuf,
     /// Where to look for a Postgres.
     pub postgres: BinarySearch,
+    /// Sites whose pages may send objects to presigned URLs, as `scheme://host:port`.
+    pub cors_origins: Vec<String>,
     /// What stops Postgres when we die: this program, if it calls [`guard::main`](crate::guard::main).
     pub guard: Guard,
     /// For the file.
@@ -75,11 +77,12 @@ pub async fn run(
     let (identity, listener) = Identity::establish(&folder.join("objects.json")).await?;
     let stop = CancellationToken::new();
     let mut objects = {
-        let (root, credentials, stopped) =
-            (folder.join("objects"), identity.credentials(), stop.clone());
-        tokio::spawn(async move {
-            serve(listener, &root, &credentials, stopped.cancelled_owned()).await
-        })
+        let (root, stopped) = (folder.join("objects"), stop.clone());
+        let how = ServerOptions {
+            cors_origins: options.cors_origins.clone(),
+            ..ServerOptions::new(identity.credentials())
+        };
+        tokio::spawn(async move { serve(listener, &root, &how, stopped.cancelled_owned()).await })
     };
     let ran = async {
         let mut postgres = start_postgres(options, folder).await?;

@@ -2,6 +2,7 @@
 
 mod guard;
 mod objects;
+mod objects_limits;
 mod postgres;
 mod services;
 mod waiting;

@@ -8,14 +8,14 @@ use aws_sdk_s3::config::{BehaviorVersion, Credentials as Keys, Region};
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, Delete, ObjectIdentifier};
-use sluicegate_embedded::objects::{Credentials, serve};
+use sluicegate_embedded::objects::{Credentials, ServerOptions, serve};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-struct Server {
-    root: PathBuf,
-    address: std::net::SocketAddr,
-    client: Client,
+pub(crate) struct Server {
+    pub(crate) root: PathBuf,
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) client: Client,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -36,20 +36,23 @@ impl Server {
     }
 
     async fn start_on(root: PathBuf) -> Self {
+        Self::start_with(root, |_| ()).await
+    }
+
+    pub(crate) async fn start_with(root: PathBuf, set: impl FnOnce(&mut ServerOptions)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let endpoint = format!("http://{address}");
-        let credentials = Credentials {
+        let mut options = ServerOptions::new(Credentials {
             access_key: "me".to_owned(),
             secret_key: "secret".to_owned(),
-        };
+        });
+        set(&mut options);
         let (stop, stopped) = oneshot::channel();
         let folder = root.clone();
         let task = tokio::spawn(async move {
             let shutdown = async { stopped.await.unwrap_or_default() };
-            serve(listener, &folder, &credentials, shutdown)
-                .await
-                .unwrap();
+            serve(listener, &folder, &options, shutdown).await.unwrap();
         });
         // The SDK's own defaults: checksums with every request.
         let config = aws_sdk_s3::Config::builder()
@@ -97,13 +100,13 @@ impl Server {
         String::from_utf8(content.to_vec()).unwrap()
     }
 
-    async fn halt(self) -> PathBuf {
+    pub(crate) async fn halt(self) -> PathBuf {
         self.stop.send(()).unwrap();
         self.task.await.unwrap();
         self.root
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         std::fs::remove_dir_all(self.halt().await).unwrap();
     }
 }

@@ -30,6 +30,7 @@ fn run_options(folder: &Path) -> RunOptions {
             chosen: std::env::var_os("SLUICEGATE_POSTGRES_BIN").map(PathBuf::from),
             ..BinarySearch::default()
         },
+        cors_origins: Vec::new(),
         guard: Guard::Shell,
         version: "1.2.3".to_owned(),
         started_at: datetime!(2026-11-24 12:00 UTC),

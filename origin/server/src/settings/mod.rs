@@ -5,6 +5,7 @@
 mod limits;
 mod reader;
 mod secret;
+mod stores;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,10 @@ pub struct Settings {
     pub objects: Option<ObjectSettings>,
     /// The bucket, in either store.
     pub bucket: String,
+    /// The store as clients reach it; `None`: they do not.
+    pub public_store: Option<PublicStore>,
+    /// Other sites whose pages may send files to the embedded store.
+    pub cors_origins: Vec<String>,
     /// Access tokens.
     pub tokens: TokenSettings,
     /// What edges show to prove that they are ours.
@@ -69,6 +74,15 @@ pub struct Settings {
     pub log_filter: String,
     /// Every variable, for `doctor`.
     pub shown: Vec<Shown>,
+}
+
+/// Where clients reach the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublicStore {
+    /// Where the origin does.
+    Same,
+    /// At this URL.
+    At(String),
 }
 
 /// An S3-compatible store.
@@ -178,8 +192,10 @@ impl Settings {
             database: reader.postgres_url("DATABASE_URL"),
             database_direct: reader.postgres_url("DATABASE_DIRECT_URL"),
             database_pool: reader.number("DATABASE_POOL", "16", 2..=1_000),
-            objects: objects(&mut reader),
-            bucket: bucket(&mut reader),
+            objects: stores::objects(&mut reader),
+            bucket: stores::bucket(&mut reader),
+            public_store: stores::public(&mut reader),
+            cors_origins: stores::cors_origins(&mut reader),
             tokens: TokenSettings {
                 secret: reader.long_secret("JWT_SECRET", JWT_SECRET_BYTES),
                 issuer: reader.text_or("JWT_ISSUER", "sluicegate"),
@@ -215,7 +231,7 @@ impl Settings {
 
 /// Variables of the wider design that this version cannot honour. Ignoring them would look like obeying.
 fn refuse_unsupported(reader: &mut Reader<'_>) {
-    const UNSUPPORTED: [(&str, &str); 6] = [
+    const UNSUPPORTED: [(&str, &str); 5] = [
         (
             "REDIS_URL",
             "is not supported by this version: jobs are kept in Postgres; unset it",
@@ -233,50 +249,12 @@ fn refuse_unsupported(reader: &mut Reader<'_>) {
             "is not supported by this version: there is no graph yet",
         ),
         (
-            "S3_PUBLIC_ENDPOINT",
-            "is not supported by this version: clients upload through the edge",
-        ),
-        (
             "MODERATION_IMAGE_GATE",
             "is not supported by this version: pictures are visible until removed",
         ),
     ];
     for (name, rule) in UNSUPPORTED {
         reader.refuse(name, rule);
-    }
-}
-
-/// All of it or none of it: half a store is a mistake.
-fn objects(reader: &mut Reader<'_>) -> Option<ObjectSettings> {
-    let endpoint = reader.http_url("S3_ENDPOINT");
-    let edge_endpoint = reader.http_url("S3_EDGE_ENDPOINT");
-    let region = reader.text_or("S3_REGION", "us-east-1");
-    let access_key_id = reader.text("S3_ACCESS_KEY_ID");
-    let secret_access_key = reader.secret("S3_SECRET_ACCESS_KEY");
-    match (endpoint, access_key_id, secret_access_key) {
-        (Some(endpoint), Some(access_key_id), Some(secret_access_key)) => Some(ObjectSettings {
-            edge_endpoint: edge_endpoint.unwrap_or_else(|| endpoint.clone()),
-            endpoint,
-            region,
-            access_key_id,
-            secret_access_key,
-        }),
-        (endpoint, id, secret) => {
-            let all =
-                "is missing: S3_ENDPOINT, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY go together";
-            let some =
-                endpoint.is_some() || id.is_some() || secret.is_some() || edge_endpoint.is_some();
-            for (name, have) in [
-                ("S3_ENDPOINT", endpoint.is_some()),
-                ("S3_ACCESS_KEY_ID", id.is_some()),
-                ("S3_SECRET_ACCESS_KEY", secret.is_some()),
-            ] {
-                if some && !have {
-                    reader.wrong(name, all);
-                }
-            }
-            None
-        }
     }
 }
 
@@ -294,21 +272,6 @@ fn proxies(reader: &mut Reader<'_>) -> Proxies {
         }),
         header: header.unwrap_or_default(),
     }
-}
-
-fn bucket(reader: &mut Reader<'_>) -> String {
-    let name = reader.text_or("S3_BUCKET", "sluicegate");
-    let fits = (3..=63).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
-    if !fits {
-        reader.wrong(
-            "S3_BUCKET",
-            "must be 3 to 63 lower-case letters, digits, dots or hyphens",
-        );
-    }
-    name
 }
 
 fn moderation(reader: &mut Reader<'_>) -> ModerationSettings {

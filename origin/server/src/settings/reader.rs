@@ -117,6 +117,11 @@ impl<'a> Reader<'a> {
         (!text.is_empty()).then_some(text)
     }
 
+    /// Whether that is what was given. Does not count as asking.
+    pub(super) fn is(&self, name: &str, text: &str) -> bool {
+        self.given(name).as_deref() == Some(text)
+    }
+
     pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
         self.raw(name, "", Shows::Plain)
     }

@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use sluicegate_core::limits::Limits;
-use sluicegate_origin::settings::{LogFormat, ModelApi, REFERENCE, Settings, WrongSettings};
+use sluicegate_origin::settings::{
+    LogFormat, ModelApi, PublicStore, REFERENCE, Settings, WrongSettings,
+};
 
 fn parse(given: &[(&str, &str)]) -> Result<Settings, WrongSettings> {
     let map: BTreeMap<_, _> = given.iter().copied().collect();
@@ -109,6 +111,29 @@ fn what_is_empty_counts_as_not_set() {
         .map(|(name, _)| (name, " "))
         .collect();
     assert!(parse(&all).is_ok());
+}
+
+#[test]
+fn clients_reach_the_store_where_that_is_said() {
+    assert_eq!(parse(&[]).expect("defaults are right").public_store, None);
+    let public = |text| parse(&[("S3_PUBLIC_ENDPOINT", text)]).map(|it| it.public_store);
+    assert_eq!(public("same").expect("right"), Some(PublicStore::Same));
+    let url = PublicStore::At("https://store.example".to_owned());
+    assert_eq!(public("https://store.example/").expect("right"), Some(url));
+    assert!(public("store").is_err());
+
+    let sites = |text| parse(&[("S3_CORS_ORIGINS", text)]).map(|it| it.cors_origins);
+    let two = sites("https://a.example, http://127.0.0.1:3000").expect("right");
+    assert_eq!(two, ["https://a.example", "http://127.0.0.1:3000"]);
+    for wrong in [
+        "a.example",
+        "https://a.example/",
+        "https://A.example",
+        "*",
+        "https://a@b",
+    ] {
+        assert!(sites(wrong).is_err(), "{wrong}");
+    }
 }
 
 const WRONG: [(&str, &str); 9] = [

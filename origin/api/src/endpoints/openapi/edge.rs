@@ -10,6 +10,15 @@ use utoipa::ToSchema;
 #[schema(value_type = String, format = Binary)]
 struct Bytes(Vec<u8>);
 
+/// The file is the last part. Other fields before it are passed over.
+#[derive(ToSchema)]
+struct UploadForm {
+    /// What the picture is for, if the address does not say so
+    purpose: Option<Purpose>,
+    /// The picture
+    file: Bytes,
+}
+
 /// The picture is the body. Content decides: name and declared type are advisory. The first 64 KiB are
 /// inspected before anything is stored, and the answer names the picture's address, which never changes.
 #[utoipa::path(
@@ -18,13 +27,18 @@ struct Bytes(Vec<u8>);
     tag = "uploads",
     operation_id = "upload",
     summary = "Upload a picture",
-    description = "The picture is the body, at most 10 MiB of JPEG, PNG or WebP. What it is decides its content: \
-        name and declared type are advisory. The answer names the picture's address, which never changes.",
+    description = "The picture is the body, or the last part of a form: at most 10 MiB of JPEG, PNG or WebP. What it \
+        is decides its content: name and declared type are advisory. The answer names the picture's address, \
+        which never changes.",
     params(
-        ("purpose" = Purpose, Query, description = "What the picture is for"),
-        ("repr-digest" = Option<String>, Header, description = "`sha-256=:<base64>:` of the picture (RFC 9530)"),
+        ("purpose" = Option<Purpose>, Query, description = "What the picture is for; a form may say so in a field"),
+        ("repr-digest" = Option<String>, Header, description = "`sha-256=:<base64>:` of the picture (RFC 9530); not of a form"),
+        ("idempotency-key" = Option<String>, Header, description = "Names the upload for 24 hours: a repeat with the same key is answered as the first one was"),
     ),
-    request_body(content = Bytes, content_type = "application/octet-stream"),
+    request_body(content(
+        (Bytes = "application/octet-stream"),
+        (UploadForm = "multipart/form-data"),
+    )),
     security(("token" = [])),
     responses((
         status = 201,
@@ -34,7 +48,7 @@ struct Bytes(Vec<u8>);
     )),
     extensions(("x-problems" = json!([
         "forbidden", "not-found", "conflict", "upload-expired", "length-required", "picture-refused",
-        "content-refused", "too-many-requests", "storage-full",
+        "content-refused", "idempotency-key-reused", "too-many-requests", "storage-full",
     ])))
 )]
 fn upload() {}

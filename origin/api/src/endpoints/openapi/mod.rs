@@ -58,6 +58,7 @@ use crate::state::App;
         posts::list::handler,
         posts::get::handler,
         posts::delete::handler,
+        uploads::ticket::handler,
         uploads::complete::handler,
         uploads::status::handler,
         uploads::abandon::handler,

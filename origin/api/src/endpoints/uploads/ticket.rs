@@ -18,6 +18,20 @@ use crate::state::App;
 ///
 /// For clients that send the file to the store themselves and call `complete` then. Repeated with the same
 /// `Idempotency-Key`, the same ticket.
+#[utoipa::path(
+    post,
+    path = "/v1/upload-tickets",
+    tag = "uploads",
+    operation_id = "create_upload_ticket",
+    summary = "Begin an upload straight to the store",
+    description = "Send the file to `put.url` by PUT with the headers of `put.headers`, then complete the upload. \
+        Offered only where clients can reach the store.",
+    params(("idempotency-key" = Option<String>, Header, description = "Names the upload for 24 hours: a repeat with the same key gets the same ticket")),
+    request_body = TicketRequest,
+    security(("token" = [])),
+    responses((status = 201, description = "Leave to store one file once", body = Ticket)),
+    extensions(("x-problems" = json!(["direct-uploads-off", "conflict", "idempotency-key-reused", "too-many-requests"]))),
+)]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use sluicegate_contract::time::Timestamp;
-use sluicegate_embedded::objects::{Credentials, serve};
+use sluicegate_embedded::objects::{Credentials, ServerOptions, serve};
 use sluicegate_s3::Settings;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -24,17 +24,15 @@ impl Server {
             std::env::temp_dir().join(format!("sluicegate-s3-{}-{name}", std::process::id()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let credentials = Credentials {
+        let options = ServerOptions::new(Credentials {
             access_key: "somebody".to_owned(),
             secret_key: "secret".to_owned(),
-        };
+        });
         let (stop, stopped) = oneshot::channel();
         let folder = root.clone();
         let task = tokio::spawn(async move {
             let shutdown = async { stopped.await.unwrap_or_default() };
-            serve(listener, &folder, &credentials, shutdown)
-                .await
-                .unwrap();
+            serve(listener, &folder, &options, shutdown).await.unwrap();
         });
         let settings = Settings {
             edge_endpoint: endpoint.replace("127.0.0.1", "localhost"),
