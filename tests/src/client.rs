@@ -186,6 +186,16 @@ impl Client {
         Answer::read(request.send().await?).await
     }
 
+    /// Sends a file under a name by which it may be repeated.
+    pub async fn upload_as(&self, key: &str, file: Vec<u8>) -> Result<Answer> {
+        let request = self
+            .request(Method::POST, "/v1/uploads?purpose=avatar")
+            .header("content-type", "application/octet-stream")
+            .header("idempotency-key", key)
+            .body(file);
+        Answer::read(request.send().await?).await
+    }
+
     /// Sends a file that must be taken.
     pub async fn upload_ok(&self, purpose: &str, file: Vec<u8>) -> Result<Upload> {
         self.upload(purpose, file).await?.expect(201)

@@ -128,6 +128,11 @@ impl Platform {
         Ok(())
     }
 
+    /// The data directory of the services.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
     /// A client of the edge.
     pub fn client(&self) -> Result<Client> {
         Client::new(&self.edge_url)

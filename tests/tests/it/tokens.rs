@@ -18,6 +18,8 @@ struct Forged {
     issuer: &'static str,
     valid_for: Duration,
     age: Duration,
+    /// How far the clock of whoever signed it is ahead.
+    ahead: Duration,
 }
 
 impl Default for Forged {
@@ -27,6 +29,7 @@ impl Default for Forged {
             issuer: "sluicegate",
             valid_for: Duration::from_mins(15),
             age: Duration::from_secs(0),
+            ahead: Duration::from_secs(0),
         }
     }
 }
@@ -47,7 +50,7 @@ impl Forged {
             &mut claims.expires_at,
             &mut claims.invalid_before,
         ] {
-            *time = time.map(|at| at - self.age);
+            *time = time.map(|at| at + self.ahead - self.age);
         }
         HS256Key::from_bytes(self.secret.as_bytes())
             .authenticate(claims)
@@ -137,6 +140,31 @@ async fn only_tokens_of_ours_are_taken() {
     for (name, token) in cases {
         let statuses = statuses(&platform, token.as_deref()).await;
         assert_eq!(statuses, [401, 401, 401], "token: {name}");
+    }
+}
+
+#[tokio::test]
+async fn clocks_that_differ_by_two_minutes_lock_nobody_out() {
+    let platform = shared::platform().await.unwrap();
+    let (_, session) = platform
+        .client()
+        .unwrap()
+        .sign_up("token_skewed")
+        .await
+        .unwrap();
+    let two = Duration::from_mins(2);
+    // As an edge sees a fresh token whose clock is behind the origin's, and one whose clock is ahead.
+    let behind = Forged {
+        ahead: two,
+        ..Forged::default()
+    };
+    let ahead = Forged {
+        age: two,
+        ..Forged::default()
+    };
+    for (name, forged) in [("behind", behind), ("ahead", ahead)] {
+        let statuses = statuses(&platform, Some(&forged.token(&session))).await;
+        assert_eq!(statuses, [200, 201, 200], "an edge that is {name}");
     }
 }
 

@@ -25,5 +25,7 @@ mod staging;
 mod support;
 mod tokens;
 mod uploads;
+mod uploads_direct;
 mod uploads_judged;
+mod uploads_repeated;
 mod waiting;

@@ -108,6 +108,18 @@ async fn tokens_expire_after_15_minutes_and_a_minute_of_skew() {
 }
 
 #[tokio::test]
+async fn a_token_of_an_origin_whose_clock_is_ahead_passes() {
+    let world = with_secret().await;
+    let ada = world.sign_up("ada").await;
+    let mut claims = claims_of(&ada);
+    let ahead = |time: UnixTimeStamp| time + jwt_simple::prelude::Duration::from_mins(2);
+    claims.issued_at = claims.issued_at.map(ahead);
+    claims.expires_at = claims.expires_at.map(ahead);
+    let key = HS256Key::from_bytes(SECRET.as_bytes());
+    accepted(&world, &key.authenticate(claims).unwrap()).await;
+}
+
+#[tokio::test]
 async fn alg_none_and_a_changed_algorithm_are_refused() {
     let world = with_secret().await;
     let ada = world.sign_up("ada").await;

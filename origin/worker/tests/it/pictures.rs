@@ -39,6 +39,34 @@ async fn a_safe_picture_is_made_and_passes() {
 }
 
 #[tokio::test]
+async fn a_file_must_have_the_hash_that_was_declared_whatever_the_store_checked() {
+    let world = World::new().await;
+    let owner = world.account("ada").await;
+    let running = world.work();
+    // What the stand-in says of each file.
+    let (right, right_job) = world.upload_declared(owner, "cat", [0xab; 32]).await;
+    let (wrong, wrong_job) = world.upload_declared(owner, "dog", [0xac; 32]).await;
+    world.until_job(right_job, JobState::Done).await;
+    world.until_job(wrong_job, JobState::Done).await;
+    running.stop().await;
+
+    assert_eq!(world.see_upload(right).await.state, UploadState::Ready);
+    let upload = world.see_upload(wrong).await;
+    assert_eq!(upload.state, UploadState::Rejected);
+    assert_eq!(upload.reason.as_deref(), Some("digest"));
+    assert!(!world.objects.has(&media_object(wrong)) && !world.objects.has(&staged_object(wrong)));
+    assert!(
+        world
+            .context
+            .uploads
+            .records(wrong)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
 async fn an_unsafe_picture_goes_and_so_does_its_key_where_it_is_still_that_key() {
     let world = World::new().await;
     world.detector.set(Mood::Unsafe);

@@ -89,7 +89,6 @@ impl ObjectStore for Memory {
         grant: &PutGrant<'_>,
         now: Timestamp,
     ) -> Result<PresignedPut, PortError> {
-        assert_eq!(grant.reach, Reach::Edge);
         let mut headers = std::collections::BTreeMap::from([(
             "content-length".to_owned(),
             grant.length.to_string(),
@@ -97,7 +96,11 @@ impl ObjectStore for Memory {
         if let Some(sha256) = grant.sha256 {
             headers.insert("x-sha256".to_owned(), hex::encode(sha256));
         }
-        let url = format!("http://store.test/{}", grant.key);
+        let host = match grant.reach {
+            Reach::Edge => "store.test",
+            Reach::Public => "public.test",
+        };
+        let url = format!("http://{host}/{}", grant.key);
         Ok(PresignedPut {
             url,
             headers,

@@ -241,10 +241,30 @@ impl World {
         self.upload_with_attempts(owner, content, 100).await
     }
 
+    /// One whose client said what its file's hash is.
+    pub(crate) async fn upload_declared(
+        &self,
+        owner: AccountId,
+        content: &str,
+        sha256: [u8; 32],
+    ) -> (UploadId, JobId) {
+        self.arrived(owner, content, Some(sha256), 100).await
+    }
+
     pub(crate) async fn upload_with_attempts(
         &self,
         owner: AccountId,
         content: &str,
+        max_attempts: u32,
+    ) -> (UploadId, JobId) {
+        self.arrived(owner, content, None, max_attempts).await
+    }
+
+    async fn arrived(
+        &self,
+        owner: AccountId,
+        content: &str,
+        sha256: Option<[u8; 32]>,
         max_attempts: u32,
     ) -> (UploadId, JobId) {
         let (id, now) = (UploadId(self.env.new_id()), self.env.now());
@@ -253,7 +273,7 @@ impl World {
             owner,
             purpose: Purpose::Avatar,
             length: 10,
-            sha256: None,
+            sha256,
             key: None,
             created_at: now,
             expires_at: now.plus(Duration::from_hours(1)),

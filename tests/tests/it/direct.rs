@@ -1,0 +1,187 @@
+//! Clients that send the file to the store themselves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use sluicegate_contract::uploads::{Ticket, Upload};
+use sluicegate_tests::client::{Answer, Client};
+use sluicegate_tests::fixtures;
+use sluicegate_tests::platform::Platform;
+
+use crate::shared;
+
+const SITE: &str = "https://page.example";
+
+/// A platform whose store clients can reach.
+struct Direct {
+    front: Platform,
+    client: Client,
+    /// Sends to the store; has no token.
+    store: Client,
+    _platform: Arc<Platform>,
+}
+
+async fn direct(handle: &str) -> Direct {
+    let platform = shared::platform().await.unwrap();
+    let options = shared::options().setting("S3_PUBLIC_ENDPOINT", "same");
+    let front = platform
+        .start_second(options, &platform.store_url)
+        .await
+        .unwrap();
+    let client = front.client().unwrap().sign_up(handle).await.unwrap().0;
+    Direct {
+        front,
+        client,
+        store: Client::new("").unwrap(),
+        _platform: platform,
+    }
+}
+
+async fn ask(client: &Client, request: &Value) -> Answer {
+    client
+        .send(Method::POST, "/v1/upload-tickets", request)
+        .await
+        .unwrap()
+}
+
+impl Direct {
+    async fn ticket(&self, request: &Value) -> Ticket {
+        ask(&self.client, request).await.expect(201).unwrap()
+    }
+
+    async fn put(&self, ticket: &Ticket, changed: &[(&str, &str)], body: &[u8]) -> StatusCode {
+        let mut headers: BTreeMap<String, String> = ticket.put.headers.clone();
+        // The HTTP client counts for itself.
+        headers.remove("content-length");
+        for (name, value) in changed {
+            headers.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let mut request = self.store.request(Method::PUT, &ticket.put.url);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.body(body.to_vec()).send().await.unwrap().status()
+    }
+
+    async fn complete(&self, ticket: &Ticket) -> Answer {
+        let path = format!("/v1/uploads/{}/complete", ticket.id);
+        self.client.call(Method::POST, &path).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_file_sent_to_the_store_becomes_a_picture() {
+    let direct = direct("direct_sender").await;
+    let photo = fixtures::read("photo.jpg").unwrap();
+    let sha256: String = Sha256::digest(&photo)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let request = json!({
+        "purpose": "avatar", "content_length": photo.len(), "sha256": sha256,
+    });
+    let ticket = direct.ticket(&request).await;
+    direct
+        .complete(&ticket)
+        .await
+        .expect_problem(409, "conflict")
+        .unwrap();
+    assert_eq!(direct.put(&ticket, &[], &photo).await, 200);
+    let upload: Upload = direct.complete(&ticket).await.expect(201).unwrap();
+    assert_eq!((upload.id, &upload.url), (ticket.id, &ticket.url));
+    direct.complete(&ticket).await.expect_status(200).unwrap();
+    direct.client.wait_until_ready(ticket.id).await.unwrap();
+    let picture = direct.client.get(&ticket.url).await.unwrap();
+    picture.expect_status(200).unwrap();
+    direct.front.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_ticket_is_for_one_file_as_agreed() {
+    let direct = direct("direct_strict").await;
+    let photo = fixtures::read("photo.png").unwrap();
+    let request = json!({ "purpose": "avatar", "content_length": photo.len() });
+    let ticket = direct.ticket(&request).await;
+
+    assert_eq!(direct.put(&ticket, &[], &photo[1..]).await, 403, "shorter");
+    let longer = [photo.as_slice(), b"x"].concat();
+    assert_eq!(direct.put(&ticket, &[], &longer).await, 403, "longer");
+    let html = direct
+        .put(&ticket, &[("content-type", "text/html")], &photo)
+        .await;
+    assert_eq!(html, 403, "another type");
+    let again = direct.put(&ticket, &[("if-none-match", "x")], &photo).await;
+    assert!(
+        matches!(again.as_u16(), 400 | 403),
+        "without the condition: {again}"
+    );
+    direct
+        .complete(&ticket)
+        .await
+        .expect_problem(409, "conflict")
+        .unwrap();
+    assert_eq!(direct.put(&ticket, &[], &photo).await, 200);
+    assert_eq!(direct.put(&ticket, &[], &photo).await, 412, "a second time");
+    direct.complete(&ticket).await.expect_status(201).unwrap();
+
+    let request = json!({
+        "purpose": "avatar", "content_length": photo.len(), "sha256": "0a".repeat(32),
+    });
+    let wrong = direct.ticket(&request).await;
+    assert_eq!(direct.put(&wrong, &[], &photo).await, 400, "another digest");
+    direct
+        .complete(&wrong)
+        .await
+        .expect_problem(409, "conflict")
+        .unwrap();
+    direct.front.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_sent_is_looked_at_as_if_it_came_through_the_edge() {
+    let direct = direct("direct_refused").await;
+    for (file, status, slug) in [
+        ("text-named.jpg", 415, "unsupported-media-type"),
+        ("animated.webp", 422, "picture-refused"),
+    ] {
+        let file = fixtures::read(file).unwrap();
+        let request = json!({ "purpose": "avatar", "content_length": file.len() });
+        let ticket = direct.ticket(&request).await;
+        assert_eq!(direct.put(&ticket, &[], &file).await, 200);
+        let refused = direct.complete(&ticket).await;
+        refused.expect_problem(status, slug).unwrap();
+    }
+    let stranger = direct.client.with_token(None);
+    ask(
+        &stranger,
+        &json!({ "purpose": "avatar", "content_length": 9 }),
+    )
+    .await
+    .expect_problem(401, "unauthorized")
+    .unwrap();
+    direct.front.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_public_store_there_are_no_tickets_and_no_pages_of_others() {
+    let platform = shared::platform().await.unwrap();
+    let client = shared::somebody(&platform, "direct_off").await.unwrap();
+    ask(
+        &client,
+        &json!({ "purpose": "avatar", "content_length": 9 }),
+    )
+    .await
+    .expect_problem(404, "direct-uploads-off")
+    .unwrap();
+    let preflight = Client::new(&platform.store_url)
+        .unwrap()
+        .request(Method::OPTIONS, "/sluicegate/staging/x")
+        .header("origin", SITE)
+        .header("access-control-request-method", "PUT");
+    let refused = Answer::read(preflight.send().await.unwrap()).await.unwrap();
+    refused.expect_status(403).unwrap();
+    assert_eq!(refused.header("access-control-allow-origin"), "");
+}
