@@ -1,6 +1,6 @@
 //! The object store: as we reach it, and as others do.
 
-use http::Uri;
+use axum::http::Uri;
 
 use super::reader::Reader;
 use super::{ObjectSettings, PublicStore};
