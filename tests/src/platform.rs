@@ -1,15 +1,19 @@
 //! A whole platform of real programs on free ports, in a data directory of its own.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use reqwest::Method;
 use serde_json::Value;
+use sluicegate_contract::accounts::Session;
+use sluicegate_contract::headers;
 use tempfile::TempDir;
 
-use crate::client::Client;
+use crate::client::{Answer, Client};
 use crate::process::{Program, program};
 
 /// Time for a database to be made and components to be compiled on a loaded machine.
@@ -138,6 +142,19 @@ impl Platform {
         Client::new(&self.edge_url)
     }
 
+    /// Somebody new, from an address of their own: of one address only so many may sign up.
+    pub async fn sign_up(&self, handle: &str) -> Result<Client> {
+        let body = serde_json::json!({"handle": handle, "password": "correct horse battery"});
+        let request = self
+            .origin_client()?
+            .request(Method::POST, "/v1/accounts")
+            .header(headers::EDGE_KEY, EDGE_KEY)
+            .header(headers::CLIENT_ADDRESS, address_of(handle))
+            .json(&body);
+        let session: Session = Answer::read(request.send().await?).await?.expect(201)?;
+        Ok(self.client()?.with_token(Some(&session.access_token)))
+    }
+
     /// A client that goes around the edge.
     pub fn origin_client(&self) -> Result<Client> {
         Client::new(&self.origin_url)
@@ -177,6 +194,14 @@ impl Platform {
             None => Ok(()),
         }
     }
+}
+
+/// An address for each handle.
+fn address_of(handle: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    handle.hash(&mut hasher);
+    let [a, b, c, ..] = hasher.finish().to_be_bytes();
+    format!("10.{a}.{b}.{c}")
 }
 
 /// A directory that goes when it is dropped, and that the user of the database may pass through.

@@ -31,7 +31,7 @@ async fn direct(handle: &str) -> Direct {
         .start_second(options, &platform.store_url)
         .await
         .unwrap();
-    let client = front.client().unwrap().sign_up(handle).await.unwrap().0;
+    let client = front.sign_up(handle).await.unwrap();
     Direct {
         front,
         client,

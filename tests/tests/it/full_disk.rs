@@ -69,6 +69,7 @@ async fn a_full_disk_is_a_clear_refusal_and_leaves_nothing() {
     let ballast = bucket.join(".ballast");
     let mut filling = std::fs::File::create(&ballast).unwrap();
     while filling.write_all(&[0; 4_096]).is_ok() {}
+    drop(filling);
     let full = client.upload("avatar", photo.clone()).await.unwrap();
     full.expect_problem(503, "unavailable").unwrap();
     assert!(!full.header("retry-after").is_empty());

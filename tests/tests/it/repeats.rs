@@ -30,7 +30,7 @@ async fn line(handle: &str) -> Line {
     let front = platform.start_second(options, &store.url).await.unwrap();
     let origin = Proxy::start(&front.origin_url).await.unwrap();
     let (edge, url) = front.start_another_edge(&origin.url).await.unwrap();
-    let client = Client::new(&url).unwrap().sign_up(handle).await.unwrap().0;
+    let client = front.sign_up(handle).await.unwrap().at(&url);
     Line {
         store,
         origin,

@@ -30,7 +30,7 @@ async fn line(handle: &str) -> Line {
     let mut options = shared::options().setting("S3_EDGE_ENDPOINT", &proxy.url);
     options.settings.extend(platform.store_settings().unwrap());
     let front = platform.start_second(options, &proxy.url).await.unwrap();
-    let client = front.client().unwrap().sign_up(handle).await.unwrap().0;
+    let client = front.sign_up(handle).await.unwrap();
     Line {
         proxy,
         client,
