@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use sluicegate_contract::uploads::{Ticket, Upload};
 use sluicegate_tests::client::{Answer, Client};
 use sluicegate_tests::fixtures;
 use sluicegate_tests::platform::Platform;
+use sluicegate_tests::wait::wait_for;
 
 use crate::shared;
 
@@ -25,8 +27,14 @@ struct Direct {
 }
 
 async fn direct(handle: &str) -> Direct {
+    direct_with(handle, "600").await
+}
+
+async fn direct_with(handle: &str, ticket_seconds: &str) -> Direct {
     let platform = shared::platform().await.unwrap();
-    let options = shared::options().setting("S3_PUBLIC_ENDPOINT", "same");
+    let options = shared::options()
+        .setting("S3_PUBLIC_ENDPOINT", "same")
+        .setting("LIMIT_TICKET_SECONDS", ticket_seconds);
     let front = platform
         .start_second(options, &platform.store_url)
         .await
@@ -137,6 +145,30 @@ async fn a_ticket_is_for_one_file_as_agreed() {
         .await
         .expect_problem(409, "conflict")
         .unwrap();
+    direct.front.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_url_that_expired_stores_nothing() {
+    // As short as a ticket may live.
+    let direct = direct_with("direct_late", "10").await;
+    let photo = fixtures::read("photo.png").unwrap();
+    let request = json!({ "purpose": "avatar", "content_length": photo.len() });
+    let ticket = direct.ticket(&request).await;
+    wait_for(
+        "the ticket to expire",
+        Duration::from_secs(30),
+        async || {
+            let now = UNIX_EPOCH.elapsed()?.as_millis();
+            let ends = u128::try_from(ticket.put.expires_at.unix_ms())?;
+            Ok((now > ends + 1_000).then_some(()))
+        },
+    )
+    .await
+    .unwrap();
+    assert_eq!(direct.put(&ticket, &[], &photo).await, 403);
+    let answer = direct.complete(&ticket).await;
+    answer.expect_problem(409, "conflict").unwrap();
     direct.front.stop().await.unwrap();
 }
 

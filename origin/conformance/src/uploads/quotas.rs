@@ -25,7 +25,7 @@ async fn ask(
     match stores.uploads.create_ticket(&new, quota).await {
         Ok(given) => Ok(given),
         Err(CreateTicketError::QuotaReached(reached)) => Err(reached),
-        Err(CreateTicketError::Port(error)) => panic!("{error}"),
+        Err(error) => panic!("{error}"),
     }
 }
 
