@@ -30,5 +30,6 @@ promises!(Stores:
     prunes_jobs,
     prunes_attempts,
     prunes_sessions_and_used_tokens,
+    prunes_upload_keys,
     prunes_uploads_that_were_swept_for_good,
 );

@@ -4,10 +4,11 @@ use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::Purpose;
 use sluicegate_core::job::NewJob;
-use sluicegate_core::ports::{ClaimRequest, Prunable};
+use sluicegate_core::ports::{ClaimRequest, CreateTicketError, Prunable};
 use sluicegate_core::session::Rotation;
+use sluicegate_core::upload::UploadKey;
 
-use crate::stores::{Stores, at, hash, image_job, new_session};
+use crate::stores::{Stores, at, hash, image_job, new_session, new_upload, open_tickets};
 
 async fn prune(stores: &Stores, what: Prunable, until: i64, limit: u32) -> u64 {
     stores.sweep.prune(what, at(until), limit).await.unwrap()
@@ -68,6 +69,23 @@ pub async fn prunes_attempts(stores: &Stores) {
     prune(stores, Prunable::Attempts, 10, 1_000).await;
     assert_eq!(count("sweep/old", at(30)).await.unwrap(), 1, "forgotten");
     assert_eq!(count("sweep/new", at(30)).await.unwrap(), 2);
+}
+
+/// Names that have expired, and only those.
+pub async fn prunes_upload_keys(stores: &Stores) {
+    let owner = stores.account().await;
+    let ask = || {
+        let mut new = new_upload(owner.id, Purpose::Avatar);
+        let (key, expires_at) = ("k".to_owned(), at(50));
+        new.key = Some(UploadKey { key, expires_at });
+        async move { stores.uploads.create_ticket(&new, &open_tickets(20)).await }
+    };
+    ask().await.unwrap();
+    prune(stores, Prunable::UploadKeys, 49, 1_000).await;
+    let repeated = ask().await;
+    assert!(matches!(repeated, Err(CreateTicketError::Repeated(_))));
+    prune(stores, Prunable::UploadKeys, 50, 1_000).await;
+    ask().await.unwrap();
 }
 
 /// Used tokens go, and their session lives on; sessions go when they ended or ran out.

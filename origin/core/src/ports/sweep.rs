@@ -33,18 +33,21 @@ pub enum Prunable {
     RefreshTokens,
     /// Sessions that ended or ran out, with what is left of their tokens.
     Sessions,
+    /// Names of uploads (`Idempotency-Key`) that stand for nothing any more.
+    UploadKeys,
     /// Uploads that are over, and whose objects were deleted for good.
     Uploads,
 }
 
 impl Prunable {
     /// All of them, in the order in which they are pruned: tokens before their sessions.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::DoneJobs,
         Self::DeadJobs,
         Self::Attempts,
         Self::RefreshTokens,
         Self::Sessions,
+        Self::UploadKeys,
         Self::Uploads,
     ];
 
@@ -54,6 +57,7 @@ impl Prunable {
             Self::DoneJobs => 7 * DAY,
             Self::DeadJobs => 90 * DAY,
             Self::Attempts => DAY,
+            Self::UploadKeys => Duration::ZERO,
             Self::RefreshTokens | Self::Sessions | Self::Uploads => 30 * DAY,
         }
     }
@@ -66,6 +70,7 @@ impl Prunable {
             Self::Attempts => "attempts",
             Self::RefreshTokens => "refresh tokens",
             Self::Sessions => "sessions",
+            Self::UploadKeys => "upload keys",
             Self::Uploads => "uploads",
         }
     }

@@ -61,6 +61,9 @@ pub(super) async fn prune(
             "least(ended_at, expires_at)",
             "true"
         )?,
+        Prunable::UploadKeys => {
+            delete_oldest!(pool, until, limit, "upload_keys", "expires_at", "true")?
+        }
         // Nothing shows an upload that is over. Should something all the same, the row stays.
         Prunable::Uploads => delete_oldest!(
             pool,
