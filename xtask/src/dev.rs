@@ -15,6 +15,7 @@ use crate::{components, net, postgres};
 const EDGE_PORT: u16 = 3000;
 const ORIGIN_PORT: u16 = 8080;
 const EDGE_METRICS_PORT: u16 = 9100;
+const ORIGIN_METRICS_PORT: u16 = 9180;
 /// A first start makes a database, and compiles components.
 const START: Duration = Duration::from_mins(2);
 /// Settings that would lead away from the embedded services.
@@ -56,8 +57,9 @@ pub(crate) fn main(stop: &Stop, options: &Options) -> Result<()> {
     println!();
     println!("Open http://127.0.0.1:{}", platform.edge_port);
     println!(
-        "(the origin's API is at http://127.0.0.1:{}; Ctrl-C stops everything)",
-        platform.origin_port
+        "(the origin's API is at http://127.0.0.1:{}, its metrics at http://127.0.0.1:{}/metrics; \
+         Ctrl-C stops everything)",
+        platform.origin_port, platform.origin_metrics_port
     );
     println!(
         "(the edge's metrics are at http://127.0.0.1:{}/metrics)",
@@ -85,6 +87,7 @@ struct Platform {
     edge_port: u16,
     edge_metrics_port: u16,
     origin_port: u16,
+    origin_metrics_port: u16,
 }
 
 impl Platform {
@@ -110,6 +113,7 @@ fn start(stop: &Stop, data: &Path, postgres: &Path) -> Result<Platform> {
     let origin_port = net::port_near(ORIGIN_PORT)?;
     let edge_port = net::port_near(EDGE_PORT)?;
     let pages = format!("http://127.0.0.1:{edge_port},http://localhost:{edge_port}");
+    let origin_metrics_port = net::port_near(ORIGIN_METRICS_PORT)?;
     let edge_key = edge_key()?;
     let mut command = program("sluicegate-origin");
     command
@@ -119,7 +123,8 @@ fn start(stop: &Stop, data: &Path, postgres: &Path) -> Result<Platform> {
         .env("EDGE_KEY", &edge_key)
         .env("S3_PUBLIC_ENDPOINT", "same")
         .env("S3_CORS_ORIGINS", pages)
-        .env("SLUICEGATE_LISTEN", format!("127.0.0.1:{origin_port}"));
+        .env("SLUICEGATE_LISTEN", format!("127.0.0.1:{origin_port}"))
+        .env("METRICS_LISTEN", format!("127.0.0.1:{origin_metrics_port}"));
     let mut origin = Service::start("origin", &command)?;
     origin.wait_for_line(stop, "listening on ", START)?;
     net::wait_for_ok(stop, &mut origin, origin_port, "/readyz", START)?;
@@ -159,6 +164,7 @@ fn start(stop: &Stop, data: &Path, postgres: &Path) -> Result<Platform> {
         edge_port,
         edge_metrics_port,
         origin_port,
+        origin_metrics_port,
     })
 }
 

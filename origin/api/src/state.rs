@@ -10,6 +10,7 @@ use sluicegate_contract::proxies::Proxies;
 use sluicegate_contract::uploads as wire_uploads;
 use sluicegate_core::env::Env;
 use sluicegate_core::limits::Limits;
+use sluicegate_core::observe::Observer;
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{
     AccountStore, Detector, ObjectStore, PostStore, SessionStore, SigningKeyStore, UploadStore,
@@ -54,6 +55,8 @@ pub struct ApiState {
     pub text_policy: Arc<TextPolicy>,
     /// Tells workers and waiting clients what changed; the same one that `pictures` and the workers have.
     pub waker: Waker,
+    /// Counts verdicts.
+    pub observer: Arc<dyn Observer>,
     /// Ends long polls and event streams: clients come back, to another replica.
     pub shutdown: CancellationToken,
     /// Settings.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use axum::middleware::from_fn_with_state;
 use sluicegate_api::{ApiConfig, ApiState, EdgeKey, JwtSecret};
 use sluicegate_core::env::Env;
 use sluicegate_core::job::{IMAGE_QUEUE, MAINTENANCE_QUEUE, POST_QUEUE};
@@ -22,6 +23,10 @@ use sluicegate_s3::S3ObjectStore;
 use sluicegate_worker::{QueueSettings, Runner, RunnerSettings, WorkerContext, registry};
 use tokio_util::sync::CancellationToken;
 
+use crate::measured::{
+    MeasuredDetector, MeasuredJob, MeasuredMaker, MeasuredModel, MeasuredObjects,
+};
+use crate::metrics::{Metrics, requests};
 use crate::places::Places;
 use crate::settings::{ModelApi, ModelSettings, ModerationSettings, Settings};
 
@@ -46,6 +51,8 @@ pub struct Ports {
     pub pictures: Pictures,
     /// What tells workers of new jobs.
     pub waker: Waker,
+    /// What all of them count.
+    pub metrics: Metrics,
 }
 
 /// Chooses adapters. `program` is this program's file: it is started again as the decoder.
@@ -53,23 +60,32 @@ pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Resu
     let env = system_env();
     let waker = Waker::new();
     let database = database(settings, places).await?;
-    let objects: Arc<dyn ObjectStore> = Arc::new(S3ObjectStore::new(&places.objects));
+    let metrics = Metrics::new(&env, &database);
+    let objects = Arc::new(S3ObjectStore::new(&places.objects));
+    let objects: Arc<dyn ObjectStore> = Arc::new(MeasuredObjects::new(objects, metrics.clone()));
+    let maker = MeasuredMaker::new(picture_maker(settings, program), metrics.clone());
     let pictures = Pictures {
         env: env.clone(),
         uploads: database.uploads(),
         objects: Arc::clone(&objects),
-        maker: picture_maker(settings, program),
+        maker: Arc::new(maker),
         waker: waker.clone(),
     };
+    let moderation = &settings.moderation;
+    metrics.judge_configured("picture", moderation.image_service.is_some());
+    metrics.judge_configured("text", moderation.model.is_some());
+    let detector = MeasuredDetector::new(detector(moderation, &env)?, metrics.clone());
+    let text_model = MeasuredModel::new(text_model(moderation, &env)?, metrics.clone());
     Ok(Ports {
-        detector: detector(&settings.moderation, &env)?,
-        text_model: text_model(&settings.moderation, &env)?,
-        policy: policy(&settings.moderation)?,
+        detector: Arc::new(detector),
+        text_model: Arc::new(text_model),
+        policy: policy(moderation)?,
         env,
         database,
         objects,
         pictures,
         waker,
+        metrics,
     })
 }
 
@@ -148,7 +164,7 @@ pub fn api(
     ports: &Ports,
     shutdown: &CancellationToken,
 ) -> Result<axum::Router> {
-    Ok(sluicegate_api::router(ApiState {
+    let router = sluicegate_api::router(ApiState {
         env: ports.env.clone(),
         accounts: ports.database.accounts(),
         sessions: ports.database.sessions(),
@@ -160,9 +176,11 @@ pub fn api(
         detector: Arc::clone(&ports.detector),
         text_policy: Arc::clone(&ports.policy),
         waker: ports.waker.clone(),
+        observer: Arc::new(ports.metrics.clone()),
         shutdown: shutdown.clone(),
         config: api_config(settings)?,
-    }))
+    });
+    Ok(router.layer(from_fn_with_state(ports.metrics.clone(), requests::measure)))
 }
 
 fn api_config(settings: &Settings) -> Result<ApiConfig> {
@@ -210,7 +228,9 @@ pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
             rules: SweepRules::default(),
         },
         waker: ports.waker.clone(),
+        observer: Arc::new(ports.metrics.clone()),
     };
+    let jobs = registry(&context).map(|job| Arc::new(MeasuredJob::new(job, ports.metrics.clone())));
     let all = [
         (IMAGE_QUEUE, settings.work.image_jobs),
         (POST_QUEUE, settings.work.post_jobs),
@@ -226,7 +246,7 @@ pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
     how.drain = settings.drain;
     Runner::new(
         ports.database.jobs(),
-        registry(&context),
+        jobs,
         ports.env.clone(),
         ports.waker.clone(),
         how,

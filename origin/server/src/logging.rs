@@ -3,24 +3,42 @@
 use std::fmt::Write;
 use std::io::IsTerminal;
 
+use sluicegate_local::system_env;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::FilterFn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::settings::{LogFormat, Settings};
+use crate::traces::{self, Pending};
 
-/// Writes logs to stderr from now on; stdout is for what scripts read. A process does this once.
-pub fn start(settings: &Settings) -> anyhow::Result<()> {
+/// Writes logs to stderr from now on; stdout is for what scripts read. A process does this once. Answers what sends
+/// traces if a collector is configured.
+pub fn start(settings: &Settings) -> anyhow::Result<Option<Pending>> {
     let filter = EnvFilter::builder().parse(bounded(&settings.log_filter))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    let started = match settings.log {
-        LogFormat::Pretty => builder
-            .with_ansi(std::io::stderr().is_terminal())
-            .try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match settings.log {
+        LogFormat::Pretty => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    started.map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))
+    let traces = settings.traces.as_ref();
+    let (spans, pending) = traces
+        .map(|traces| traces::prepare(traces, system_env()))
+        .unzip();
+    let ours = FilterFn::new(is_ours).with_max_level_hint(LevelFilter::INFO);
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(spans.map(|spans| spans.with_filter(ours)))
+        .try_init()
+        .map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))?;
+    Ok(pending)
+}
+
+/// Traces hold our own spans, whatever is logged.
+fn is_ours(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("sluicegate") && *metadata.level() <= Level::INFO
 }
 
 /// Libraries that log whole requests, presigned URLs included, or drown everything else, and how much

@@ -8,6 +8,7 @@ use sluicegate_picture::{CHILD_COMMAND, child_main};
 
 use crate::cli::{Cli, Command};
 use crate::settings::{REFERENCE, Settings};
+use crate::traces::Pending;
 use crate::{commands, doctor, logging, schema, serve, services};
 
 /// A setting is wrong (`EX_USAGE` of sysexits).
@@ -54,12 +55,19 @@ pub fn own_file() -> anyhow::Result<PathBuf> {
 fn start(command: &Command, settings: &Settings) -> ExitCode {
     // Fails only if somebody has chosen before us, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let ran = logging::start(settings).and_then(|()| {
+    let ran = logging::start(settings).and_then(|traces| {
         raise_file_limit();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
-        runtime.block_on(run(command, settings))
+        runtime.block_on(async {
+            let traces = traces.map(Pending::start).transpose()?;
+            let ran = run(command, settings).await;
+            if let Some(traces) = traces {
+                traces.finish().await;
+            }
+            ran
+        })
     });
     ran.unwrap_or_else(|error| {
         tracing::error!("{error:#}");

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::compose::{self, Ports};
 use crate::http::{self, Bounds};
+use crate::metrics::{self, MetricsServer};
 use crate::places::Places;
 use crate::settings::Settings;
 use crate::{cli, program, schema, signals};
@@ -85,6 +86,7 @@ pub async fn work(settings: &Settings, options: &cli::Work) -> Result<ExitCode> 
 struct Started {
     places: Places,
     ports: Ports,
+    metrics: Option<MetricsServer>,
     background: tokio::sync::Mutex<JoinSet<()>>,
 }
 
@@ -118,6 +120,7 @@ impl Started {
             .await
             .context("cannot use the object store")?;
         announce(&places, &ports, queues);
+        let metrics = measure(settings, &ports).await?;
         let mut background = JoinSet::new();
         if !queues.is_empty() {
             let runner = compose::runner(settings, &ports, queues);
@@ -137,6 +140,7 @@ impl Started {
         Ok(Self {
             places,
             ports,
+            metrics,
             background: tokio::sync::Mutex::new(background),
         })
     }
@@ -154,11 +158,23 @@ impl Started {
         tokio::join!(watch, self.places.keep_up(shutdown));
     }
 
-    async fn leave(&self) {
+    async fn leave(self) {
+        if let Some(metrics) = self.metrics {
+            metrics.stop().await;
+        }
         self.ports.database.close().await;
         self.places.leave().await;
         tracing::info!("stopped");
     }
+}
+
+/// Serves what is counted, and says where.
+async fn measure(settings: &Settings, ports: &Ports) -> Result<Option<MetricsServer>> {
+    let Some(listener) = metrics::bind(settings.metrics).await? else {
+        return Ok(None);
+    };
+    println!("metrics at http://{}/metrics", listener.local_addr()?);
+    Ok(Some(MetricsServer::start(listener, ports)))
 }
 
 /// Which adapter each port has, a line each.

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use sluicegate_core::env::Env;
+use sluicegate_core::observe::Observer;
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{Detector, ObjectStore, PostStore, TextModel, UploadStore};
 use sluicegate_core::sweep::Sweep;
@@ -30,4 +31,6 @@ pub struct WorkerContext {
     pub sweep: Sweep,
     /// Who is told of changes.
     pub waker: Waker,
+    /// Who counts verdicts.
+    pub observer: Arc<dyn Observer>,
 }

@@ -30,6 +30,14 @@ impl Registry {
         Self { jobs }
     }
 
+    /// The same jobs, each within what `around` makes of it.
+    #[must_use]
+    pub fn map(self, around: impl FnMut(Arc<dyn Job>) -> Arc<dyn Job>) -> Self {
+        Self {
+            jobs: self.jobs.into_iter().map(around).collect(),
+        }
+    }
+
     pub(crate) fn find(&self, leased: &LeasedJob) -> Option<Arc<dyn Job>> {
         self.jobs
             .iter()

@@ -10,15 +10,22 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
 use sluicegate_contract::headers as names;
 use sluicegate_contract::problem::Problem;
+use sluicegate_core::trace::SpanContext;
 use tracing::Instrument;
 
-use super::trace::TraceParent;
+use super::trace::parent;
 use crate::state::App;
 
 const LONGEST_REQUEST_ID: usize = 64;
 
-pub(crate) async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(crate) async fn around(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = request_id(request.headers()).unwrap_or_else(|| app.env.new_id().to_string());
+    let parent = parent(request.headers());
+    let own = SpanContext::caused_by(parent.as_ref(), &app.env);
     let path = request
         .extensions()
         .get::<MatchedPath>()
@@ -28,19 +35,22 @@ pub(crate) async fn around(State(app): State<Arc<App>>, request: Request, next: 
         id,
         method = %request.method(),
         path,
-        trace = tracing::field::Empty,
+        trace_id = own.trace_id(),
+        span_id = own.span_id(),
+        parent_span_id = parent.map(|parent| parent.span_id()),
+        sampled = (!own.sampled).then_some(false),
         account = tracing::field::Empty,
         role = tracing::field::Empty,
+        status = tracing::field::Empty,
     );
-    if let Some(trace) = TraceParent::of(request.headers()) {
-        span.record("trace", trace.trace_id());
-    }
+    request.extensions_mut().insert(own);
     let began = Instant::now();
     let response = next.run(request).instrument(span.clone()).await;
     let response = finish(response, &id);
     let status = response.status().as_u16();
     let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     span.in_scope(|| tracing::info!(status, ms, "answered"));
+    span.record("status", status);
     response
 }
 

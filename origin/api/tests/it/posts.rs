@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 use sluicegate_core::job::POST_QUEUE;
+use sluicegate_core::trace::SpanContext;
 
 use crate::support::{Answer, Person, World, call};
 
@@ -75,7 +76,14 @@ async fn the_trace_of_the_request_goes_with_its_job() {
         .await
         .unwrap();
     assert_eq!(jobs.len(), 1);
-    assert_eq!(jobs[0].traceparent.as_deref(), Some(trace));
+    let carried = jobs[0].traceparent.as_deref().and_then(SpanContext::parse);
+    let (carried, sent) = (carried.unwrap(), SpanContext::parse(trace).unwrap());
+    assert_eq!(carried.trace_id(), sent.trace_id());
+    assert_ne!(
+        carried.span_id(),
+        sent.span_id(),
+        "it is the request's own span"
+    );
     assert_eq!(jobs[0].payload["userId"], ada.id.as_str());
 }
 

@@ -11,12 +11,14 @@ mod breaker;
 mod detector;
 mod finding;
 mod http_client;
+mod otlp;
 mod service;
 mod system;
 mod text_model;
 
 pub use detector::{HttpDetector, NoDetector};
 pub use http_client::{HttpClientError, http_client};
+pub use otlp::TraceCollector;
 pub use service::{InvalidAddress, ServiceLimits};
 pub use system::{SystemClock, SystemEntropy, system_env};
 pub use text_model::{ModelSettings, NoModel, OllamaModel, OpenAiModel};

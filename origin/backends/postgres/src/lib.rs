@@ -10,6 +10,7 @@
 #![deny(missing_docs)]
 
 mod accounts;
+mod census;
 mod columns;
 mod database;
 mod error;
@@ -26,6 +27,7 @@ mod sweep;
 mod uploads;
 mod wake;
 
+pub use census::{COUNT_LIMIT, Census, PoolState};
 pub use database::{Database, Options, check_url};
 pub use migrate::{SchemaState, migrate, schema_id};
 pub use pooler::{Pooling, probe_pooler};

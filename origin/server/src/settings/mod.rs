@@ -38,6 +38,8 @@ pub struct Settings {
     pub postgres_bin: Option<PathBuf>,
     /// Where the API listens.
     pub listen: SocketAddr,
+    /// Where metrics are served.
+    pub metrics: MetricsListen,
     /// The database; `None`: the embedded Postgres.
     pub database: Option<Secret>,
     /// Past a pooler in transaction mode, for migrations and wake-ups.
@@ -72,6 +74,8 @@ pub struct Settings {
     pub log: LogFormat,
     /// Which logs are written.
     pub log_filter: String,
+    /// Where traces go; `None`: nowhere.
+    pub traces: Option<TraceSettings>,
     /// Every variable, for `doctor`.
     pub shown: Vec<Shown>,
 }
@@ -83,6 +87,17 @@ pub enum PublicStore {
     Same,
     /// At this URL.
     At(String),
+}
+
+/// Where metrics are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsListen {
+    /// Nowhere.
+    Off,
+    /// There, and nowhere else.
+    Chosen(SocketAddr),
+    /// There if that is free: nobody chose it.
+    Default(SocketAddr),
 }
 
 /// An S3-compatible store.
@@ -165,6 +180,19 @@ pub struct WorkSettings {
     pub connections: u32,
 }
 
+/// Where traces go.
+#[derive(Debug, Clone)]
+pub struct TraceSettings {
+    /// The collector; `/v1/traces` is added.
+    pub endpoint: String,
+    /// Sent with each request.
+    pub headers: Vec<(String, Secret)>,
+    /// Under which name.
+    pub service: String,
+    /// How many of all traces, 0 to 1.
+    pub ratio: f64,
+}
+
 /// How logs look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -189,6 +217,7 @@ impl Settings {
             data: reader.path("SLUICEGATE_DATA"),
             postgres_bin: reader.path("SLUICEGATE_POSTGRES_BIN"),
             listen: reader.address("SLUICEGATE_LISTEN", "127.0.0.1:8080"),
+            metrics: reader.metrics_address("METRICS_LISTEN", "127.0.0.1:9180"),
             database: reader.postgres_url("DATABASE_URL"),
             database_direct: reader.postgres_url("DATABASE_DIRECT_URL"),
             database_pool: reader.number("DATABASE_POOL", "16", 2..=1_000),
@@ -210,6 +239,7 @@ impl Settings {
             drain: Duration::from_secs(reader.number("DRAIN_SECONDS", "25", 1..=3_600).into()),
             log: log_format(&mut reader),
             log_filter: log_filter(&mut reader),
+            traces: traces(&mut reader),
             shown: Vec::new(),
         };
         let (shown, mut wrong) = reader.finish();
@@ -351,6 +381,25 @@ fn work(reader: &mut Reader<'_>) -> WorkSettings {
 fn staging_budget(reader: &mut Reader<'_>) -> u64 {
     let least = sluicegate_contract::limits::PICTURE_BYTES;
     reader.bytes("STAGING_BUDGET_BYTES", "21474836480", least)
+}
+
+/// OpenTelemetry's own variables.
+fn traces(reader: &mut Reader<'_>) -> Option<TraceSettings> {
+    let endpoint = reader.http_url("OTEL_EXPORTER_OTLP_ENDPOINT");
+    reader.choice(
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "http/json",
+        &[("http/json", ())],
+    );
+    let headers = reader.headers("OTEL_EXPORTER_OTLP_HEADERS");
+    let service = reader.text_or("OTEL_SERVICE_NAME", "sluicegate-origin");
+    let ratio = reader.share("OTEL_TRACES_SAMPLER_ARG", "1");
+    Some(TraceSettings {
+        endpoint: endpoint?,
+        headers,
+        service,
+        ratio,
+    })
 }
 
 fn log_format(reader: &mut Reader<'_>) -> LogFormat {

@@ -4,8 +4,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use axum::http::Uri;
+use axum::http::{HeaderName, HeaderValue, Uri};
 
+use super::MetricsListen;
 use super::secret::{Secret, without_password};
 
 /// What `doctor` shows of a setting.
@@ -197,6 +198,25 @@ impl<'a> Reader<'a> {
         .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
+    /// An address, or `off`.
+    pub(super) fn metrics_address(
+        &mut self,
+        name: &'static str,
+        default: &'static str,
+    ) -> MetricsListen {
+        let given = self.given(name);
+        if given.as_deref() == Some("off") {
+            self.text_or(name, default);
+            return MetricsListen::Off;
+        }
+        let rule = "must be off, or an address and a port, such as 127.0.0.1:9180";
+        match self.parsed(name, default, rule) {
+            Some(address) if given.is_some() => MetricsListen::Chosen(address),
+            Some(address) => MetricsListen::Default(address),
+            None => MetricsListen::Off,
+        }
+    }
+
     pub(super) fn flag(&mut self, name: &'static str) -> bool {
         self.choice(name, "false", &[("false", false), ("true", true)])
             .unwrap_or_default()
@@ -234,6 +254,45 @@ impl<'a> Reader<'a> {
             }
             None => least,
         }
+    }
+
+    /// A number from 0 to 1.
+    pub(super) fn share(&mut self, name: &'static str, default: &'static str) -> f64 {
+        let rule = "must be a number from 0 to 1";
+        match self.parsed::<f64>(name, default, rule) {
+            Some(number) if (0.0..=1.0).contains(&number) => number,
+            Some(_) => {
+                self.wrong(name, rule);
+                0.0
+            }
+            None => 0.0,
+        }
+    }
+
+    /// `name=value` pairs, separated by commas; values are secrets.
+    pub(super) fn headers(&mut self, name: &'static str) -> Vec<(String, Secret)> {
+        let Some(all) = self.secret(name) else {
+            return Vec::new();
+        };
+        let mut headers = Vec::new();
+        for pair in all.expose().split(',') {
+            let pair = pair
+                .split_once('=')
+                .map(|(name, value)| (name.trim(), value.trim()));
+            match pair {
+                Some((header, value))
+                    if HeaderName::try_from(header).is_ok()
+                        && HeaderValue::try_from(value).is_ok() =>
+                {
+                    headers.push((header.to_owned(), Secret::new(value)));
+                }
+                _ => {
+                    self.wrong(name, "must be header=value, further ones after commas");
+                    break;
+                }
+            }
+        }
+        headers
     }
 
     pub(super) fn choice<T: Copy>(

@@ -6,5 +6,6 @@ mod doctor;
 mod drain;
 mod embedded;
 mod jobs;
+mod seeing;
 mod settings;
 mod two_origins;

@@ -88,13 +88,14 @@ impl ModerateImageJob {
             Judgement::Unjudged => Ok(Outcome::Done),
             Judgement::Safe(finding) => {
                 let record = self.record(upload, Verdict::Passed, finding);
-                let verdict = ImageVerdict::Passed(record);
+                let verdict = ImageVerdict::Passed(record.clone());
                 let now = self.context.env.now();
                 let settle = Some(&job.lease);
                 self.context
                     .uploads
                     .apply_verdict(upload.id, &verdict, settle, now)
                     .await?;
+                self.context.observer.verdict(&record);
                 self.context.waker.wake(Wake::Upload(upload.id));
                 Ok(Outcome::Settled)
             }
@@ -107,11 +108,12 @@ impl ModerateImageJob {
     async fn remove(&self, upload: &Upload, finding: Finding) -> Result<Outcome, JobError> {
         let record = self.record(upload, Verdict::Removed, finding);
         let now = self.context.env.now();
-        let verdict = ImageVerdict::Removed(record);
+        let verdict = ImageVerdict::Removed(record.clone());
         self.context
             .uploads
             .apply_verdict(upload.id, &verdict, None, now)
             .await?;
+        self.context.observer.verdict(&record);
         self.context.waker.wake(Wake::Upload(upload.id));
         let upload = self.context.uploads.upload(upload.id).await?;
         self.clean_up(upload).await

@@ -106,6 +106,7 @@ impl Job for ProcessPostJob {
             .posts
             .apply_verdict(id, &record, Some(&job.lease), now)
             .await?;
+        self.context.observer.verdict(&record);
         Ok(Outcome::Settled)
     }
 }

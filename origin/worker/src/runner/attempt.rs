@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluicegate_core::job::{LeasedJob, Turn};
+use sluicegate_core::trace::SpanContext;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,6 @@ use tracing::Instrument;
 use super::Shared;
 use super::leases::Leases;
 use super::settling::Settling;
-use super::trace::trace_id;
 use crate::outcome::{JobError, Outcome};
 
 /// A stopped job ends at its next `await`; one that computes is not waited for longer.
@@ -40,13 +40,19 @@ enum End {
 
 impl Attempt {
     pub(super) async fn run(self) {
+        let traceparent = self.job.traceparent.as_deref();
+        let parent = traceparent.and_then(SpanContext::parse);
+        let own = SpanContext::caused_by(parent.as_ref(), &self.shared.env);
         let span = tracing::info_span!(
             "job",
             job.id = %self.job.lease.job,
             job.name = self.job.name,
             queue = self.job.queue,
             attempt = self.job.lease.attempt,
-            trace_id = self.job.traceparent.as_deref().and_then(trace_id),
+            trace_id = own.trace_id(),
+            span_id = own.span_id(),
+            parent_span_id = parent.map(|parent| parent.span_id()),
+            sampled = (!own.sampled).then_some(false),
         );
         self.run_in_span().instrument(span).await;
     }

@@ -7,7 +7,6 @@ mod leases;
 mod pace;
 mod periodic;
 mod settling;
-mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;

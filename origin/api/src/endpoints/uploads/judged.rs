@@ -56,6 +56,7 @@ async fn safe(
         .await?;
     match &completion {
         Completion::Completed(_) => {
+            app.observer.verdict(&record);
             app.pictures.delete_staged(upload.id).await;
             app.waker.wake(Wake::Upload(upload.id));
         }
@@ -69,7 +70,8 @@ async fn safe(
 }
 
 async fn unsafe_(app: &App, upload: &Upload, finding: Finding) -> Result<ApiError, ApiError> {
-    let verdict = ImageVerdict::Removed(record(app, upload, Outcome::Removed, finding));
+    let record = record(app, upload, Outcome::Removed, finding);
+    let verdict = ImageVerdict::Removed(record.clone());
     let applied = app
         .uploads
         .apply_verdict(upload.id, &verdict, None, app.env.now())
@@ -78,6 +80,7 @@ async fn unsafe_(app: &App, upload: &Upload, finding: Finding) -> Result<ApiErro
         SettleError::Port(error) => error,
         SettleError::LeaseLost(error) => PortError::failed("database", error),
     })?;
+    app.observer.verdict(&record);
     app.waker.wake(Wake::Upload(upload.id));
     // A call that came between may have stored it.
     app.objects.delete(&media_object(upload.id)).await?;

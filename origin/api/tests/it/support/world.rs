@@ -76,6 +76,7 @@ impl World {
             detector: detector.clone(),
             text_policy: Arc::new(TextPolicy::embedded().unwrap()),
             waker,
+            observer: Arc::new(()),
             shutdown: tokio_util::sync::CancellationToken::new(),
             config,
         };

@@ -6,6 +6,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod census;
 mod conformance;
 mod schema;
 mod transactions;

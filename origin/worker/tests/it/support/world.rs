@@ -113,6 +113,7 @@ impl World {
                 rules: SweepRules::default(),
             },
             waker,
+            observer: Arc::new(()),
         };
         Self {
             accounts: database.accounts(),

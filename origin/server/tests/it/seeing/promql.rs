@@ -1,0 +1,251 @@
+//! As much of Prometheus as is needed to hold queries against what is exported.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+/// Functions and operators that a query may use.
+const WORDS: [&str; 24] = [
+    "sum",
+    "max",
+    "min",
+    "avg",
+    "count",
+    "topk",
+    "rate",
+    "increase",
+    "delta",
+    "deriv",
+    "histogram_quantile",
+    "clamp_min",
+    "absent",
+    "time",
+    "vector",
+    "max_over_time",
+    "by",
+    "without",
+    "on",
+    "ignoring",
+    "and",
+    "or",
+    "unless",
+    "offset",
+];
+/// Labels that Prometheus itself sets.
+const SCRAPED: [&str; 2] = ["job", "instance"];
+
+/// What one scrape answered.
+pub(super) struct Exposition {
+    pub(super) text: String,
+    samples: Vec<(String, BTreeMap<String, String>, f64)>,
+}
+
+impl Exposition {
+    pub(super) fn read(text: String) -> Self {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let samples = lines.map(sample).collect();
+        Self { text, samples }
+    }
+
+    /// The sum of all samples of that name with these labels.
+    pub(super) fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let fits = |of: &BTreeMap<String, String>| {
+            let has = |(name, value): &(&str, &str)| of.get(*name).is_some_and(|is| is == value);
+            labels.iter().all(has)
+        };
+        let found = self
+            .samples
+            .iter()
+            .filter(|(is, of, _)| is == name && fits(of));
+        found.map(|(_, _, value)| *value).reduce(|a, b| a + b)
+    }
+
+    /// The labels of a metric; `None` if nobody exports it.
+    fn labels(&self, name: &str) -> Option<BTreeSet<&str>> {
+        let mut found = self.samples.iter().filter(|(is, ..)| is == name).peekable();
+        found.peek()?;
+        Some(
+            found
+                .flat_map(|(_, of, _)| of.keys().map(String::as_str))
+                .collect(),
+        )
+    }
+}
+
+fn sample(line: &str) -> (String, BTreeMap<String, String>, f64) {
+    let (series, value) = line.rsplit_once(' ').expect("has a value");
+    let value = value.parse().expect("is a number");
+    let Some((name, labels)) = series.split_once('{') else {
+        return (series.to_owned(), BTreeMap::new(), value);
+    };
+    let labels = labels.trim_end_matches('}').split("\",");
+    let labels = labels.filter_map(|label| label.split_once('='));
+    let labels = labels.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()));
+    (name.to_owned(), labels.collect(), value)
+}
+
+/// Each `expr` of a dashboard's panels.
+pub(super) fn queries_of(dashboard: &Value) -> Vec<String> {
+    match dashboard {
+        Value::Object(members) => {
+            let own = members
+                .get("expr")
+                .and_then(Value::as_str)
+                .map(str::to_owned);
+            own.into_iter()
+                .chain(members.values().flat_map(queries_of))
+                .collect()
+        }
+        Value::Array(items) => items.iter().flat_map(queries_of).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Each `expr:` of a file of rules; ours stand on one line, or on the deeper ones after `expr: >-`.
+pub(super) fn expressions(rules: &str) -> Vec<String> {
+    let lines: Vec<&str> = rules.lines().collect();
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(rest) = line.trim_start().strip_prefix("expr: ") else {
+            continue;
+        };
+        if rest == ">-" {
+            let below = lines[at + 1..]
+                .iter()
+                .take_while(|below| indent(below) > indent(line));
+            let below: Vec<_> = below.map(|below| below.trim()).collect();
+            found.push(below.join(" "));
+        } else {
+            found.push(rest.to_owned());
+        }
+    }
+    found
+}
+
+/// Whether an origin exports what a query asks of it. A query says by `job` whom it asks: `sluicegate-origin` or
+/// `sluicegate-edge`; of edges nothing is known here.
+pub(super) fn check(query: &str, seen: &Exposition) -> Result<(), String> {
+    let query = query.replace("$__rate_interval", "5m");
+    let tokens = tokens(&query);
+    let balance = |open, close| {
+        let count = |sign: &str| tokens.iter().filter(|token| *token == sign).count();
+        count(open) == count(close)
+    };
+    if !(balance("(", ")") && balance("{", "}") && balance("[", "]")) {
+        return Err("its brackets do not match".to_owned());
+    }
+    let mut known: BTreeSet<&str> = ["le"].into_iter().chain(SCRAPED).collect();
+    let mut grouped = Vec::new();
+    let (mut at, mut asks_origin, mut asks) = (0, false, 0);
+    while let Some(token) = tokens.get(at) {
+        at += 1;
+        if !token.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            continue;
+        }
+        if WORDS.contains(&token.as_str()) {
+            if ["by", "without", "on", "ignoring"].contains(&token.as_str()) {
+                let (list, next) = until(&tokens, at, ")");
+                grouped.extend(
+                    list.into_iter()
+                        .filter(|word| word.starts_with(char::is_alphabetic)),
+                );
+                at = next;
+            }
+            continue;
+        }
+        let (selector, next) = match tokens.get(at).map(String::as_str) {
+            Some("{") => until(&tokens, at, "}"),
+            _ => (Vec::new(), at),
+        };
+        at = next;
+        asks += 1;
+        let job = selector.windows(3).find(|part| part[0] == "job");
+        match job.map(|part| part[2].as_str()) {
+            Some("\"sluicegate-origin\"") => asks_origin = true,
+            Some("\"sluicegate-edge\"") => continue,
+            _ if token == "up" => continue,
+            _ => return Err(format!("{token} does not say by `job` whom it asks")),
+        }
+        if token == "up" {
+            continue;
+        }
+        let labels = seen
+            .labels(token)
+            .ok_or(format!("nobody exports {token}"))?;
+        for part in selector.windows(2) {
+            let is_label = ["=", "!=", "=~", "!~"].contains(&part[1].as_str());
+            let label = part[0].as_str();
+            if is_label && !labels.contains(label) && !SCRAPED.contains(&label) {
+                return Err(format!("{token} has no label {label}"));
+            }
+        }
+        known.extend(labels);
+    }
+    if asks == 0 {
+        return Err("it asks for nothing".to_owned());
+    }
+    match grouped
+        .iter()
+        .find(|label| asks_origin && !known.contains(label.as_str()))
+    {
+        Some(label) => Err(format!("it groups by {label}, which nothing in it has")),
+        None => Ok(()),
+    }
+}
+
+fn until(tokens: &[String], from: usize, end: &str) -> (Vec<String>, usize) {
+    let inside = tokens[from..].iter().take_while(|token| *token != end);
+    let inside: Vec<String> = inside.cloned().collect();
+    let next = from + inside.len() + 1;
+    (inside, next)
+}
+
+/// Words, texts in their quotes, numbers with their units, and signs.
+fn tokens(query: &str) -> Vec<String> {
+    let mut tokens = Vec::new();
+    let mut rest = query.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':' || c == '.';
+        let length = if first == '"' {
+            rest[1..].find('"').expect("the text ends") + 2
+        } else if is_word(first) {
+            rest.find(|c| !is_word(c)).unwrap_or(rest.len())
+        } else if ["=~", "!~", "!=", ">=", "<=", "=="]
+            .iter()
+            .any(|sign| rest.starts_with(sign))
+        {
+            2
+        } else {
+            first.len_utf8()
+        };
+        tokens.push(rest[..length].to_owned());
+        rest = rest[length..].trim_start();
+    }
+    tokens
+}
+
+#[test]
+fn a_query_for_what_nobody_exports_fails() {
+    let seen = Exposition::read("a_total{b=\"c\"} 3\n".to_owned());
+    assert_eq!(seen.value("a_total", &[("b", "c")]), Some(3.0));
+    let origin = |labels: &str| format!("job=\"sluicegate-origin\"{labels}");
+    let good = format!(
+        "sum by (b) (rate(a_total{{{}}}[5m])) > 0.5",
+        origin(",b=~\"c|d\"")
+    );
+    assert_eq!(check(&good, &seen), Ok(()));
+    for bad in [
+        "a_total".to_owned(),
+        format!("b_total{{{}}}", origin("")),
+        format!("a_total{{{}}}", origin(",d=\"c\"")),
+        format!("sum by (d) (a_total{{{}}})", origin("")),
+        format!("sum(a_total{{{}}}", origin("")),
+        format!("summ(a_total{{{}}})", origin("")),
+        "1 + 1".to_owned(),
+    ] {
+        assert!(check(&bad, &seen).is_err(), "{bad}");
+    }
+    let rules = "    expr: up == 0\n    expr: >-\n      a\n      > 3\n    for: 1m\n";
+    assert_eq!(expressions(rules), ["up == 0", "a > 3"]);
+}
