@@ -31,8 +31,6 @@ pub enum Command {
     },
     /// Bring the schema of `DATABASE_URL` to what this version needs
     Migrate,
-    /// Show every setting and try every service
-    Doctor,
     /// The keys that sign access tokens
     Keys {
         /// What to do with them
@@ -44,6 +42,8 @@ pub enum Command {
     /// Look at jobs that failed for good, try them again, or give them up
     #[command(subcommand)]
     Jobs(Jobs),
+    /// Show every setting, try every service, and say what to do
+    Doctor(Doctor),
     /// Print the commented reference of all settings
     Settings,
 }
@@ -81,6 +81,14 @@ pub struct Serve {
     /// Migrate `DATABASE_URL` first; the embedded database is always migrated
     #[arg(long)]
     pub migrate: bool,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Doctor {
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `work`.

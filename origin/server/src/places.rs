@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use sluicegate_embedded::postgres::BinarySearch;
 use sluicegate_embedded::services::{
-    AttachOptions, Attached, attach_or_start, data_directory, read,
+    AttachOptions, Attached, Services, attach_or_start, data_directory, read,
 };
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -84,15 +84,7 @@ impl Places {
         let (objects, store) = match (&settings.objects, &services) {
             (Some(chosen), _) => (configured(chosen, settings), chosen.endpoint.clone()),
             (None, Some(services)) => {
-                let objects = sluicegate_s3::Settings {
-                    endpoint: services.s3_endpoint.clone(),
-                    edge_endpoint: services.s3_endpoint.clone(),
-                    public_endpoint: public_endpoint(settings, &services.s3_endpoint),
-                    region: services.s3_region.clone(),
-                    bucket: settings.bucket.clone(),
-                    access_key_id: services.s3_access_key_id.clone(),
-                    secret_access_key: services.s3_secret_access_key.clone(),
-                };
+                let objects = embedded_objects(services, settings);
                 (
                     objects,
                     format!("embedded store at {}", services.s3_endpoint),
@@ -159,6 +151,19 @@ impl Embedded {
         let again = attach_or_start(&self.options).await;
         *attached = Some(again.context("cannot start them again")?);
         Ok(())
+    }
+}
+
+/// The settings of the embedded store.
+pub(crate) fn embedded_objects(services: &Services, settings: &Settings) -> sluicegate_s3::Settings {
+    sluicegate_s3::Settings {
+        endpoint: services.s3_endpoint.clone(),
+        edge_endpoint: services.s3_endpoint.clone(),
+        public_endpoint: public_endpoint(settings, &services.s3_endpoint),
+        region: services.s3_region.clone(),
+        bucket: settings.bucket.clone(),
+        access_key_id: services.s3_access_key_id.clone(),
+        secret_access_key: services.s3_secret_access_key.clone(),
     }
 }
 

@@ -193,6 +193,16 @@ pub struct TraceSettings {
     pub ratio: f64,
 }
 
+impl TraceSettings {
+    /// The headers as they are sent.
+    pub fn headers(&self) -> Vec<(String, String)> {
+        let headers = self.headers.iter();
+        headers
+            .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+            .collect()
+    }
+}
+
 /// How logs look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {

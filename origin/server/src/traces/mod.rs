@@ -44,14 +44,11 @@ pub fn prepare(settings: &TraceSettings, env: Env) -> (SpanLayer, Pending) {
 impl Pending {
     /// Sends from now on; within a runtime.
     pub fn start(self) -> Result<Exporting> {
-        let headers = self.settings.headers.iter();
-        let headers: Vec<_> = headers
-            .map(|(name, value)| (name.clone(), value.expose().to_owned()))
-            .collect();
-        let collector = TraceCollector::new(http_client()?, &self.settings.endpoint, &headers)
+        let traces = &self.settings;
+        let collector = TraceCollector::new(http_client()?, &traces.endpoint, &traces.headers())
             .context("OTEL_EXPORTER_OTLP_ENDPOINT")?;
-        tracing::info!("traces: sent to {}", self.settings.endpoint);
-        let resource = otlp::Resource::new(&self.settings.service);
+        tracing::info!("traces: sent to {}", traces.endpoint);
+        let resource = otlp::Resource::new(&traces.service);
         Ok(Exporting::start(
             collector,
             resource,

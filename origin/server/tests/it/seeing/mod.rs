@@ -5,12 +5,14 @@ mod collector;
 mod people;
 mod program;
 mod promql;
-mod stand_in;
+pub(crate) mod stand_in;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
+
+use crate::doctor;
 
 use collector::{Collector, SpanSeen};
 use people::Person;
@@ -49,6 +51,7 @@ async fn a_whole_run_is_seen() {
     ada.post("Hello from the sluice.").await;
     ada.get("/v1/no-such-thing", 404).await;
     let exposition = program.metrics_when(judged).await;
+    the_doctor_finds_it_well(data.path(), &settings);
     // Stopping sends what is left.
     let log = program.stop().await;
     assert!(!log.contains("hunter2"), "{log}");
@@ -144,6 +147,24 @@ fn the_run_is_counted(seen: &Exposition) {
     }
     assert!(seen.value("process_resident_memory_bytes", &[]) > Some(1e6));
     assert!(seen.value("sluicegate_database_connections_max", &[]) == Some(16.0));
+}
+
+fn the_doctor_finds_it_well(data: &Path, settings: &[(&str, &str)]) {
+    let (checks, is_well) = doctor::checks(data, settings);
+    assert!(is_well, "{checks:#?}");
+    for name in [
+        "database",
+        "database's clock",
+        "jobs",
+        "objects",
+        "presigned uploads",
+        "store's clock",
+        "picture detector",
+        "trace collector",
+        "decoder's lock-down",
+    ] {
+        assert_eq!(doctor::check(&checks, name)["state"], "ok", "{checks:#?}");
+    }
 }
 
 /// Names and labels of everything that the dashboard and the alerts ask of an origin.

@@ -1,0 +1,86 @@
+use sluicegate_core::error::PortError;
+use sluicegate_local::{TraceCollector, http_client, system_env};
+
+use super::{Finding, State};
+use crate::compose;
+use crate::settings::{Settings, TraceSettings, without_password};
+
+/// A detector or model that is down delays verdicts; it stops nothing.
+pub(super) async fn detector(settings: &Settings) -> Finding {
+    let place = settings.moderation.image_service.as_ref();
+    let place = place.map(|url| without_password(url.expose()));
+    let state = match (
+        &place,
+        compose::detector(&settings.moderation, &system_env()),
+    ) {
+        (None, _) => State::Note(
+            "pictures stay unreviewed".to_owned(),
+            "set MODERATION_IMAGE_SERVICE_URL",
+        ),
+        (_, Err(error)) => State::Wrong(format!("{error:#}"), "check MODERATION_IMAGE_SERVICE_URL"),
+        (_, Ok(detector)) => reached(
+            detector.ping().await,
+            "start it, or check MODERATION_IMAGE_SERVICE_URL: docs/operations/detector.md",
+        ),
+    };
+    Finding::new(
+        "picture detector",
+        place.unwrap_or("none".to_owned()),
+        state,
+    )
+}
+
+pub(super) async fn text_model(settings: &Settings) -> Finding {
+    let place = settings.moderation.model.as_ref();
+    let place = place.map(|model| without_password(model.url.expose()));
+    let state = match (
+        &place,
+        compose::text_model(&settings.moderation, &system_env()),
+    ) {
+        (None, _) => State::Note(
+            "rules and duplicates alone".to_owned(),
+            "set MODERATION_MODEL_URL and MODERATION_MODEL if that is not enough",
+        ),
+        (_, Err(error)) => State::Wrong(format!("{error:#}"), "check MODERATION_MODEL_URL"),
+        (_, Ok(model)) => reached(
+            model.ping().await,
+            "start it, or check MODERATION_MODEL_URL: docs/operations/text-model.md",
+        ),
+    };
+    Finding::new("text model", place.unwrap_or("none".to_owned()), state)
+}
+
+fn reached(ping: Result<(), PortError>, advice: &'static str) -> State {
+    match ping {
+        Ok(()) => State::ok("ok"),
+        Err(error) => State::Note(
+            format!("down ({error}); verdicts wait until it is back"),
+            advice,
+        ),
+    }
+}
+
+pub(super) fn policy(settings: &Settings) -> Finding {
+    let place = settings.moderation.policy_file.as_ref();
+    let place = place.map_or("built in".to_owned(), |path| path.display().to_string());
+    // They were read with the settings.
+    Finding::new("rules for posts", place, State::ok("ok"))
+}
+
+/// The collector of traces, if there is one: it is sent nothing, in the form of spans.
+pub(super) async fn collector(settings: &Settings) -> Option<Finding> {
+    let traces = settings.traces.as_ref()?;
+    let state = match reach(traces).await {
+        Ok(()) => State::ok("ok"),
+        Err(error) => State::Note(
+            format!("{error:#}; traces are dropped"),
+            "check OTEL_EXPORTER_OTLP_ENDPOINT and _HEADERS, and that it takes OTLP over HTTP",
+        ),
+    };
+    Some(Finding::new("trace collector", &traces.endpoint, state))
+}
+
+async fn reach(traces: &TraceSettings) -> anyhow::Result<()> {
+    let collector = TraceCollector::new(http_client()?, &traces.endpoint, &traces.headers())?;
+    Ok(collector.send(br#"{"resourceSpans":[]}"#.to_vec()).await?)
+}

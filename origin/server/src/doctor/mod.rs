@@ -1,0 +1,115 @@
+//! `doctor`: every setting in force, whether every service that they point to answers and does what we rely on, and
+//! what to do where it does not.
+
+mod database;
+mod finding;
+mod judges;
+mod machine;
+mod store;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use sluicegate_contract::time::Timestamp;
+use sluicegate_embedded::services::{Services, read};
+use sluicegate_local::system_env;
+
+use crate::cli;
+use crate::places::data_folder;
+use crate::settings::{Settings, Shown};
+use crate::table::table;
+
+use finding::{Finding, State};
+
+/// Prints settings and findings; exit code 1 if something that is needed fails.
+pub async fn command(settings: &Settings, options: cli::Doctor) -> Result<ExitCode> {
+    let findings = look(settings).await;
+    if options.json {
+        let report = json!({
+            "settings": settings.shown.iter().map(setting_json).collect::<Vec<_>>(),
+            "checks": findings.iter().map(Finding::json).collect::<Vec<_>>(),
+        });
+        println!("{report}");
+    } else {
+        let rows: Vec<_> = settings.shown.iter().map(setting_row).collect();
+        println!("{}", table(["setting", "value", "from"], &rows));
+        let rows: Vec<_> = findings.iter().map(Finding::row).collect();
+        print!(
+            "{}",
+            table(["check", "where", "found", "what to do"], &rows)
+        );
+    }
+    Ok(if findings.iter().any(Finding::is_wrong) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+async fn look(settings: &Settings) -> Vec<Finding> {
+    let env = system_env();
+    let running = running(settings).await;
+    let running = running
+        .as_ref()
+        .map(Option::as_ref)
+        .map_err(|error| format!("{error:#}"));
+    let (database, objects, detector, text_model, collector, decoder) = tokio::join!(
+        database::look(settings, &running, &env),
+        store::look(settings, &running, &env),
+        judges::detector(settings),
+        judges::text_model(settings),
+        judges::collector(settings),
+        machine::decoder(),
+    );
+    let mut findings = database;
+    findings.extend(objects);
+    findings.extend([detector, text_model, judges::policy(settings)]);
+    findings.extend(collector);
+    findings.push(decoder);
+    findings.extend(machine::disk(settings));
+    findings.extend(machine::edge_key(settings));
+    findings
+}
+
+/// The embedded services of the data folder, if they run; else why that cannot be told.
+type Running<'a> = Result<Option<&'a Services>, String>;
+
+async fn running(settings: &Settings) -> Result<Option<Services>> {
+    let folder = data_folder(settings)?;
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    Ok(read(&folder).await?)
+}
+
+/// How far two clocks are apart.
+fn apart(one: Timestamp, other: Timestamp) -> Duration {
+    one.since(other).max(other.since(one))
+}
+
+fn from(shown: &Shown) -> &'static str {
+    if shown.given {
+        "environment"
+    } else {
+        "default"
+    }
+}
+
+fn setting_row(shown: &Shown) -> [String; 3] {
+    let value = if shown.value.is_empty() {
+        "-"
+    } else {
+        &shown.value
+    };
+    [
+        shown.name.to_owned(),
+        value.to_owned(),
+        from(shown).to_owned(),
+    ]
+}
+
+fn setting_json(shown: &Shown) -> Value {
+    json!({ "name": shown.name, "value": shown.value, "from": from(shown) })
+}
