@@ -2,8 +2,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use sluicegate_core::error::PortError;
+use sluicegate_contract::time::Timestamp;
 use sluicegate_core::job::LeasedJob;
+use sluicegate_core::ports::{JobQueue, SettleError};
 use sluicegate_worker::{Job, JobError, Outcome};
 
 use crate::metrics::Metrics;
@@ -48,8 +49,14 @@ impl Job for MeasuredJob {
         ended
     }
 
-    async fn died(&self, job: &LeasedJob) -> Result<(), PortError> {
-        self.inner.died(job).await
+    async fn bury(
+        &self,
+        queue: &dyn JobQueue,
+        job: &LeasedJob,
+        error: &str,
+        now: Timestamp,
+    ) -> Result<(), SettleError> {
+        self.inner.bury(queue, job, error, now).await
     }
 }
 
