@@ -173,7 +173,7 @@ async fn measure(settings: &Settings, ports: &Ports) -> Result<Option<MetricsSer
     let Some(listener) = metrics::bind(settings.metrics).await? else {
         return Ok(None);
     };
-    println!("metrics at http://{}/metrics", listener.local_addr()?);
+    println!("metrics on http://{}/metrics", listener.local_addr()?);
     Ok(Some(MetricsServer::start(listener, ports)))
 }
 

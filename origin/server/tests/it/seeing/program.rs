@@ -136,7 +136,7 @@ async fn get(url: &str) -> String {
 fn addresses(output: impl Read) -> (Option<String>, Option<String>) {
     let mut metrics = None;
     for line in BufReader::new(output).lines().map_while(Result::ok) {
-        if let Some(url) = line.strip_prefix("metrics at ") {
+        if let Some(url) = line.strip_prefix("metrics on ") {
             metrics = Some(url.to_owned());
         }
         if let Some(url) = line.strip_prefix("listening on ") {

@@ -123,9 +123,9 @@ pub(super) fn expressions(rules: &str) -> Vec<String> {
     found
 }
 
-/// Whether an origin exports what a query asks of it. A query says by `job` whom it asks: `sluicegate-origin` or
-/// `sluicegate-edge`; of edges nothing is known here.
-pub(super) fn check(query: &str, seen: &Exposition) -> Result<(), String> {
+/// Whether what a query asks for is exported by those whom it asks, which it says by `job`. Of jobs without an
+/// exposition nothing is known.
+pub(super) fn check(query: &str, seen: &[(&str, Option<&Exposition>)]) -> Result<(), String> {
     let query = query.replace("$__rate_interval", "5m");
     let tokens = tokens(&query);
     let balance = |open, close| {
@@ -137,7 +137,7 @@ pub(super) fn check(query: &str, seen: &Exposition) -> Result<(), String> {
     }
     let mut known: BTreeSet<&str> = ["le"].into_iter().chain(SCRAPED).collect();
     let mut grouped = Vec::new();
-    let (mut at, mut asks_origin, mut asks) = (0, false, 0);
+    let (mut at, mut asks, mut all_known) = (0, 0, true);
     while let Some(token) = tokens.get(at) {
         at += 1;
         if !token.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -160,38 +160,56 @@ pub(super) fn check(query: &str, seen: &Exposition) -> Result<(), String> {
         };
         at = next;
         asks += 1;
-        let job = selector.windows(3).find(|part| part[0] == "job");
-        match job.map(|part| part[2].as_str()) {
-            Some("\"sluicegate-origin\"") => asks_origin = true,
-            Some("\"sluicegate-edge\"") => continue,
-            _ if token == "up" => continue,
-            _ => return Err(format!("{token} does not say by `job` whom it asks")),
+        match asked(token, &selector, seen)? {
+            Some(exposition) => known.extend(has(token, &selector, exposition)?),
+            None => all_known = all_known && token == "up",
         }
-        if token == "up" {
-            continue;
-        }
-        let labels = seen
-            .labels(token)
-            .ok_or(format!("nobody exports {token}"))?;
-        for part in selector.windows(2) {
-            let is_label = ["=", "!=", "=~", "!~"].contains(&part[1].as_str());
-            let label = part[0].as_str();
-            if is_label && !labels.contains(label) && !SCRAPED.contains(&label) {
-                return Err(format!("{token} has no label {label}"));
-            }
-        }
-        known.extend(labels);
     }
     if asks == 0 {
         return Err("it asks for nothing".to_owned());
     }
     match grouped
         .iter()
-        .find(|label| asks_origin && !known.contains(label.as_str()))
+        .find(|label| all_known && !known.contains(label.as_str()))
     {
         Some(label) => Err(format!("it groups by {label}, which nothing in it has")),
         None => Ok(()),
     }
+}
+
+/// Who is asked; `None` for what Prometheus itself knows, and for jobs of which nothing is known.
+fn asked<'a>(
+    metric: &str,
+    selector: &[String],
+    seen: &[(&str, Option<&'a Exposition>)],
+) -> Result<Option<&'a Exposition>, String> {
+    let job = selector.windows(3).find(|part| part[0] == "job");
+    let job = job.map(|part| part[2].trim_matches('"'));
+    let found = seen.iter().find(|(name, _)| Some(*name) == job);
+    match found {
+        Some(_) if metric == "up" => Ok(None),
+        Some((_, exposition)) => Ok(*exposition),
+        None => Err(format!("{metric} does not say by `job` whom it asks")),
+    }
+}
+
+/// The labels of a metric, if it has those that are selected by.
+fn has<'a>(
+    metric: &str,
+    selector: &[String],
+    seen: &'a Exposition,
+) -> Result<BTreeSet<&'a str>, String> {
+    let labels = seen
+        .labels(metric)
+        .ok_or_else(|| format!("nobody exports {metric}"))?;
+    for part in selector.windows(2) {
+        let is_label = ["=", "!=", "=~", "!~"].contains(&part[1].as_str());
+        let label = part[0].as_str();
+        if is_label && !labels.contains(label) && !SCRAPED.contains(&label) {
+            return Err(format!("{metric} has no label {label}"));
+        }
+    }
+    Ok(labels)
 }
 
 fn until(tokens: &[String], from: usize, end: &str) -> (Vec<String>, usize) {
@@ -227,8 +245,16 @@ fn tokens(query: &str) -> Vec<String> {
 
 #[test]
 fn a_query_for_what_nobody_exports_fails() {
-    let seen = Exposition::read("a_total{b=\"c\"} 3\n".to_owned());
-    assert_eq!(seen.value("a_total", &[("b", "c")]), Some(3.0));
+    let exposition = Exposition::read("a_total{b=\"c\"} 3\n".to_owned());
+    assert_eq!(exposition.value("a_total", &[("b", "c")]), Some(3.0));
+    let seen = [
+        ("sluicegate-origin", Some(&exposition)),
+        ("sluicegate-edge", None),
+    ];
+    assert_eq!(
+        check("sum by (x) (a{job=\"sluicegate-edge\"})", &seen),
+        Ok(())
+    );
     let origin = |labels: &str| format!("job=\"sluicegate-origin\"{labels}");
     let good = format!(
         "sum by (b) (rate(a_total{{{}}}[5m])) > 0.5",
@@ -242,6 +268,7 @@ fn a_query_for_what_nobody_exports_fails() {
         format!("sum by (d) (a_total{{{}}})", origin("")),
         format!("sum(a_total{{{}}}", origin("")),
         format!("summ(a_total{{{}}})", origin("")),
+        "a_total{job=\"somebody\"}".to_owned(),
         "1 + 1".to_owned(),
     ] {
         assert!(check(&bad, &seen).is_err(), "{bad}");
