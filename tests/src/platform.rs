@@ -40,6 +40,10 @@ pub struct Options {
     pub user: Option<u32>,
     /// `serve --no-workers`.
     pub no_workers: bool,
+    /// What all programs log, as `RUST_LOG` has it, and how: `pretty` or `json`.
+    pub log: Option<(&'static str, &'static str)>,
+    /// Arguments of the edge beyond the defaults.
+    pub edge_arguments: Vec<String>,
 }
 
 impl Options {
@@ -75,7 +79,7 @@ impl Platform {
         if let Some(user) = options.user {
             std::os::unix::fs::chown(data.path(), Some(user), Some(user))?;
         }
-        let services = start_services(data.path(), options.user).await?;
+        let services = start_services(data.path(), &options).await?;
         let store_url = service(data.path(), "s3_endpoint")?;
         Self::start_on(data, Some(services), options, store_url).await
     }
@@ -183,6 +187,13 @@ impl Platform {
         store_settings(self.data.path())
     }
 
+    /// What all programs that run have written so far.
+    pub fn output(&self) -> Vec<String> {
+        let origin = self.origin.iter().chain(&self.services);
+        let programs = origin.chain([&self.edge]);
+        programs.flat_map(Program::output).collect()
+    }
+
     /// Ends all programs in order, and fails if one of them does not end well.
     pub async fn stop(self) -> Result<()> {
         self.edge.stop(STOP_LIMIT).await?;
@@ -211,10 +222,11 @@ pub fn data_directory() -> Result<TempDir> {
     Ok(data)
 }
 
-pub(crate) async fn start_services(data: &Path, user: Option<u32>) -> Result<Program> {
-    let environment = settings(data, &Options::default());
+pub(crate) async fn start_services(data: &Path, options: &Options) -> Result<Program> {
+    let mut environment = settings(data, &Options::default());
+    environment.extend(logging(options));
     let mut services = Program::start_as(
-        user,
+        options.user,
         &program("sluicegate-origin")?,
         &["services", "--with-parent"],
         &environment,
@@ -320,6 +332,10 @@ pub async fn start_edge(
     let mut arguments = vec!["--app", &app, "--listen", place.listen];
     arguments.extend(["--metrics-listen", ANY_PORT]);
     arguments.extend(["--check-path", "/healthz", "--cache-dir", &cache]);
+    if let Some((filter, format)) = options.log {
+        environment.push(("RUST_LOG".to_owned(), filter.to_owned()));
+        arguments.extend(["--log-format", format]);
+    }
     arguments.extend(options.edge_arguments.iter().map(String::as_str));
     let mut edge = Program::start_as(options.user, &edge, &arguments, &environment)?;
     let url = edge.wait_for_line("listening on ", START_LIMIT).await?;
@@ -334,8 +350,18 @@ fn settings(data: &Path, options: &Options) -> Vec<(String, String)> {
         ),
         ("EDGE_KEY".to_owned(), EDGE_KEY.to_owned()),
     ];
+    settings.extend(logging(options));
     settings.extend(options.settings.iter().cloned());
     settings
+}
+
+fn logging(options: &Options) -> Vec<(String, String)> {
+    let Some((filter, format)) = options.log else {
+        return Vec::new();
+    };
+    [("RUST_LOG", filter), ("LOG_FORMAT", format)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
 }
 
 /// A member of what the services say of themselves.

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::wait::wait_for;
 
 /// Lines that are kept of each program's output.
-const KEPT_LINES: usize = 20_000;
+pub const KEPT_LINES: usize = 20_000;
 
 /// Where cargo put a program of ours: beside the tests that were built with it.
 pub fn program(name: &str) -> Result<PathBuf> {

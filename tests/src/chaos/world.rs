@@ -37,7 +37,7 @@ pub struct World {
 impl World {
     pub async fn start() -> Result<Self> {
         let data = data_directory()?;
-        let services = start_services(data.path(), None).await?;
+        let services = start_services(data.path(), &Options::default()).await?;
         let store = Proxy::start(&service(data.path(), "s3_endpoint")?).await?;
         let detector = Detector::start().await?;
         let mut options = Options {

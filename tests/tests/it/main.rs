@@ -22,6 +22,7 @@ mod moderation;
 mod plain_user;
 mod raw;
 mod repeats;
+mod seen;
 mod shared;
 mod store_faults;
 mod tokens;

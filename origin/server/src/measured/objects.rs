@@ -6,7 +6,8 @@ use axum::body::Bytes;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{
-    ByteStream, ObjectInfo, ObjectStore, PresignedGet, PresignedPut, PutGrant, PutOptions, Reach,
+    ByteStream, ListPage, ObjectInfo, ObjectStore, PresignedGet, PresignedPut, PutGrant,
+    PutOptions, Reach,
 };
 use tracing::Instrument;
 
@@ -91,6 +92,16 @@ impl ObjectStore for MeasuredObjects {
 
     async fn delete(&self, key: &str) -> Result<(), PortError> {
         self.measure("delete", self.inner.delete(key)).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<ListPage, PortError> {
+        let call = self.inner.list(prefix, after, limit);
+        self.measure("list", call).await
     }
 
     async fn ensure_bucket(&self) -> Result<(), PortError> {

@@ -78,12 +78,11 @@ impl SpanLayer {
 /// The share of 2^63 ids.
 #[expect(
     clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
     clippy::cast_sign_loss,
     reason = "a share is not exact, and conversions from floats saturate"
 )]
 fn threshold(ratio: f64) -> u64 {
-    (ratio.clamp(0.0, 1.0) * (1_u64 << 63) as f64) as u64
+    (ratio.clamp(0.0, 1.0) * 2_f64.powi(63)) as u64
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
