@@ -155,7 +155,10 @@ impl Embedded {
 }
 
 /// The settings of the embedded store.
-pub(crate) fn embedded_objects(services: &Services, settings: &Settings) -> sluicegate_s3::Settings {
+pub(crate) fn embedded_objects(
+    services: &Services,
+    settings: &Settings,
+) -> sluicegate_s3::Settings {
     sluicegate_s3::Settings {
         endpoint: services.s3_endpoint.clone(),
         edge_endpoint: services.s3_endpoint.clone(),

@@ -35,10 +35,7 @@ pub(super) async fn look(settings: &Settings, running: &Running<'_>, env: &Env) 
             format!("{}/{}", chosen.endpoint, settings.bucket),
             configured(chosen, settings),
         ),
-        (None, Ok(Some(services))) => (
-            "embedded".to_owned(),
-            embedded_objects(services, settings),
-        ),
+        (None, Ok(Some(services))) => ("embedded".to_owned(), embedded_objects(services, settings)),
         (None, Ok(None)) => {
             let state = State::Note("not running".to_owned(), "start `sluicegate-origin serve`");
             return vec![Finding::new(WHAT, "embedded", state)];
