@@ -58,6 +58,9 @@ pub struct LogIn {
     /// knows is let in while others guess at the password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_token: Option<String>,
+    /// Takes the deletion of the account back, if that was asked for and its time has not come.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restore: bool,
 }
 
 /// `POST /v1/sessions/refresh`
@@ -145,4 +148,26 @@ pub struct ProfilePatch {
 pub struct SetPicture {
     /// An upload of the caller's with the purpose of that place.
     pub upload_id: crate::ids::UploadId,
+}
+
+/// `DELETE /v1/me`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Leave {
+    /// The account's, again: a token that was found must not be enough.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = String, format = Password, min_length = 1, max_length = 256)
+    )]
+    pub password: Password,
+}
+
+/// An account that is to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Leaving {
+    /// Until then logging in with `restore` gives everything back. After that it is deleted for good, with all that
+    /// belongs to it, and the handle is free.
+    pub delete_after: Timestamp,
 }

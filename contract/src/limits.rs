@@ -40,6 +40,8 @@ pub const QUOTA_WINDOW: Duration = Duration::from_hours(24);
 pub const IDEMPOTENCY_KEY_BYTES: usize = 255;
 /// How long an `Idempotency-Key` is remembered.
 pub const IDEMPOTENCY_KEY_LIFETIME: Duration = Duration::from_hours(24);
+/// How long an account that its owner deleted can be restored.
+pub const DELETION_GRACE: Duration = Duration::from_hours(30 * 24);
 /// The longest access token, in bytes.
 pub const TOKEN_BYTES: usize = 4 * 1024;
 /// The longest cursor, in bytes.

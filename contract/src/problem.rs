@@ -44,6 +44,8 @@ problems! {
     RequestTimeout => 408, "request-timeout", "The request took too long to arrive";
     /// The handle is taken.
     HandleTaken => 409, "handle-taken", "The handle is taken";
+    /// The account is to be deleted; member `delete_after`. A log-in with `restore` takes that back.
+    AccountLeaving => 409, "account-leaving", "The account is to be deleted";
     /// The resource is in a state that does not allow this.
     Conflict => 409, "conflict", "The state of the resource does not allow this";
     /// The upload's ticket ran out.

@@ -19,6 +19,7 @@
 
 use std::time::Duration;
 
+use sluicegate_contract::ids::AccountId;
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_contract::time::Timestamp;
 
@@ -94,6 +95,17 @@ async fn strangers(
         count(app, &key, LOG_IN_WINDOW, limits.log_ins_by_handle).await?;
     }
     Ok(())
+}
+
+/// Counts an attempt to delete an account: who found a token must not guess the password with it.
+pub(crate) async fn leave(app: &App, account: AccountId) -> Result<Attempt, ApiError> {
+    let key = format!("leave:{account}");
+    let most = app.config.attempts.log_ins_by_client;
+    count(app, &key, LOG_IN_WINDOW, most).await?;
+    Ok(Attempt {
+        is_known_device: true,
+        key: Some(key),
+    })
 }
 
 /// The log-in was right. Failing is logged only: the client is in, and counts run out by themselves.

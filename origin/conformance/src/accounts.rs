@@ -28,6 +28,8 @@ promises!(Stores:
     counts_attempts_that_come_at_once,
     answers_pings,
     changes_roles,
+    hides_who_leaves,
+    brings_back_who_left,
 );
 
 /// An account is found by id and handle, can log in, and has a session that lives.
@@ -311,4 +313,61 @@ pub async fn changes_roles(stores: &Stores) {
     let account = stores.accounts.account(new.id).await.unwrap().unwrap();
     assert_eq!(account.role, Role::User);
     assert_eq!(set("nobody_here", Role::Operator).await, None);
+}
+
+/// At once for everybody else, and with all sessions; the handle stays taken.
+pub async fn hides_who_leaves(stores: &Stores) {
+    let new = new_account();
+    let session = new_session(new.id);
+    stores.accounts.create(&new, &session).await.unwrap();
+    let post = stores.post(new.id, "good bye").await;
+    let accounts = &stores.accounts;
+    assert!(!accounts.is_hidden(new.id).await.unwrap());
+    let until = accounts.leave(new.id, at(1), at(100)).await.unwrap();
+    assert_eq!(until, Some(at(100)));
+    let again = accounts.leave(new.id, at(2), at(200)).await.unwrap();
+    assert_eq!(again, Some(at(100)), "the first call decides");
+    assert!(accounts.is_hidden(new.id).await.unwrap());
+    assert_eq!(accounts.by_handle(&new.handle).await.unwrap(), None);
+    assert_eq!(stores.sessions.live(session.id, at(2)).await.unwrap(), None);
+    assert_eq!(stores.posts.post(post.id).await.unwrap(), None);
+    for author in [None, Some(new.id)] {
+        let listed = stores.posts.list(author, None, 100).await.unwrap();
+        assert!(!listed.iter().any(|listed| listed.id == post.id));
+    }
+    let found = accounts.credentials(&new.handle).await.unwrap().unwrap();
+    assert_eq!(found.delete_after, Some(at(100)));
+    let other = sluicegate_core::account::NewAccount {
+        handle: new.handle,
+        ..new_account()
+    };
+    let taken = accounts.create(&other, &new_session(other.id)).await;
+    assert!(matches!(taken, Err(CreateAccountError::HandleTaken)));
+    let nobody = sluicegate_contract::ids::AccountId(id());
+    assert_eq!(accounts.leave(nobody, at(1), at(2)).await.unwrap(), None);
+    assert!(accounts.is_hidden(nobody).await.unwrap());
+}
+
+/// Everything but sessions, and only before the time is over.
+pub async fn brings_back_who_left(stores: &Stores) {
+    let new = new_account();
+    let session = new_session(new.id);
+    let accounts = &stores.accounts;
+    let created = accounts.create(&new, &session).await.unwrap();
+    let post = stores.post(new.id, "here again").await;
+    accounts.leave(new.id, at(1), at(100)).await.unwrap();
+    assert!(
+        !accounts.restore(new.id, at(100)).await.unwrap(),
+        "too late"
+    );
+    for _ in 0..2 {
+        assert!(accounts.restore(new.id, at(99)).await.unwrap());
+    }
+    let found = accounts.by_handle(&new.handle).await.unwrap();
+    assert_eq!(found, Some(created));
+    let listed = stores.posts.list(Some(new.id), None, 10).await.unwrap();
+    assert_eq!(listed.first().map(|listed| listed.id), Some(post.id));
+    assert_eq!(stores.sessions.live(session.id, at(2)).await.unwrap(), None);
+    let due = stores.erasure.due(at(1_000), 1_000).await.unwrap();
+    assert!(!due.contains(&new.id));
 }

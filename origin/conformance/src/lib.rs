@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod detector;
+pub mod erasure;
 pub mod jobs;
 mod judges;
 pub mod objects;

@@ -19,7 +19,8 @@ use sluicegate_core::account::{Account, NewAccount};
 use sluicegate_core::job::{ModerateImage, NewJob, ProcessPost};
 use sluicegate_core::moderation::{Outcome, Record, Subject};
 use sluicegate_core::ports::{
-    AccountStore, JobQueue, PostStore, SessionStore, SigningKeyStore, SweepStore, UploadStore,
+    AccountStore, ErasureStore, JobQueue, PostStore, SessionStore, SigningKeyStore, SweepStore,
+    UploadStore,
 };
 use sluicegate_core::post::{NewPost, Post, fingerprint};
 use sluicegate_core::quota::Quota;
@@ -44,6 +45,8 @@ pub struct Stores {
     pub sweep: Arc<dyn SweepStore>,
     /// The queue.
     pub jobs: Arc<dyn JobQueue>,
+    /// What erases accounts.
+    pub erasure: Arc<dyn ErasureStore>,
 }
 
 static NUMBER: AtomicU64 = AtomicU64::new(1);

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sluicegate_core::error::PortError;
 use sluicegate_embedded::postgres::{BinarySearch, Postgres, throw_away};
 use sluicegate_postgres::maintenance::{
-    create_database, database_exists, drop_database, rename_database,
+    create_database, database_exists, drop_database, rename_database, tables_that_mention,
 };
 use sluicegate_postgres::{Database, Options, migrate, schema_id};
 use tokio::sync::OnceCell;
@@ -56,6 +56,16 @@ impl TestDatabase {
     /// A pool of eight connections to it; all callers share it.
     pub fn database(&self) -> Database {
         self.database.clone()
+    }
+
+    /// The tables of which a row mentions `text`.
+    ///
+    /// # Panics
+    /// If they cannot be read.
+    pub async fn tables_that_mention(&self, text: &str) -> Vec<String> {
+        tables_that_mention(&self.url, text)
+            .await
+            .expect("the tables can be read")
     }
 
     async fn make(server: &Server, template: Option<&str>) -> Self {

@@ -26,6 +26,8 @@ pub const MAINTENANCE_QUEUE: &str = "maintenance";
 pub const SWEEP_JOB: &str = "sweep";
 /// Deletes old rows; in [`MAINTENANCE_QUEUE`].
 pub const PRUNE_JOB: &str = "prune";
+/// Erases accounts whose owners deleted them; in [`MAINTENANCE_QUEUE`].
+pub const ERASE_JOB: &str = "erase-accounts";
 /// All queues that this version works on.
 pub const QUEUES: [&str; 3] = [IMAGE_QUEUE, POST_QUEUE, MAINTENANCE_QUEUE];
 

@@ -10,6 +10,7 @@
 pub mod account;
 mod cursor;
 pub mod env;
+pub mod erasure;
 pub mod error;
 pub mod job;
 pub mod limits;

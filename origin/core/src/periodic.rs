@@ -11,7 +11,7 @@ use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
 use uuid::Uuid;
 
-use crate::job::{MAINTENANCE_QUEUE, NewJob, PRUNE_JOB, SWEEP_JOB};
+use crate::job::{ERASE_JOB, MAINTENANCE_QUEUE, NewJob, PRUNE_JOB, SWEEP_JOB};
 
 /// Few: the next slot is another attempt.
 const ATTEMPTS: u32 = 3;
@@ -26,13 +26,17 @@ pub struct Periodic {
 }
 
 /// All that this version has.
-pub const PERIODIC: [Periodic; 2] = [
+pub const PERIODIC: [Periodic; 3] = [
     Periodic {
         name: SWEEP_JOB,
         every: Duration::from_mins(5),
     },
     Periodic {
         name: PRUNE_JOB,
+        every: Duration::from_hours(1),
+    },
+    Periodic {
+        name: ERASE_JOB,
         every: Duration::from_hours(1),
     },
 ];
@@ -78,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_slot_has_one_job_and_the_next_another() {
-        let [sweep, prune] = PERIODIC;
+        let [sweep, prune, ..] = PERIODIC;
         let first = sweep.job(at(600_000));
         assert_eq!(first.run_at, at(600_000));
         let same = sweep.job(at(899_999));

@@ -131,6 +131,8 @@ impl Pictures {
             .finish_making(maker, &derivative, self.env.now())
             .await?
         else {
+            // Erased while we were at it: what was just stored must not stay.
+            self.objects.delete(&media_object(maker.upload)).await?;
             return Ok(Making::Unknown);
         };
         match upload.state {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use axum::middleware::from_fn_with_state;
 use sluicegate_api::{ApiConfig, ApiState, EdgeKey, JwtSecret};
 use sluicegate_core::env::Env;
+use sluicegate_core::erasure::Erasure;
 use sluicegate_core::job::{IMAGE_QUEUE, MAINTENANCE_QUEUE, POST_QUEUE};
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{Detector, ObjectStore, PictureMaker, TextModel};
@@ -220,6 +221,11 @@ pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
         detector: Arc::clone(&ports.detector),
         text_model: Arc::clone(&ports.text_model),
         policy: Arc::clone(&ports.policy),
+        erasure: Erasure {
+            env: ports.env.clone(),
+            store: ports.database.erasure(),
+            objects: Arc::clone(&ports.objects),
+        },
         sweep: Sweep {
             env: ports.env.clone(),
             store: ports.database.sweep(),

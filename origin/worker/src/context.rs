@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use sluicegate_core::env::Env;
+use sluicegate_core::erasure::Erasure;
 use sluicegate_core::observe::Observer;
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{Detector, ObjectStore, PostStore, TextModel, UploadStore};
@@ -29,6 +30,8 @@ pub struct WorkerContext {
     pub policy: Arc<TextPolicy>,
     /// What deletes what nobody needs any more.
     pub sweep: Sweep,
+    /// What erases accounts.
+    pub erasure: Erasure,
     /// Who is told of changes.
     pub waker: Waker,
     /// Who counts verdicts.

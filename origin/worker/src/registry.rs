@@ -6,11 +6,12 @@ use sluicegate_core::job::LeasedJob;
 
 use crate::context::WorkerContext;
 use crate::job::Job;
-use crate::jobs::{ModerateImageJob, ProcessPostJob, PruneJob, SweepJob};
+use crate::jobs::{EraseAccountsJob, ModerateImageJob, ProcessPostJob, PruneJob, SweepJob};
 
 /// The jobs of this version.
 pub fn registry(context: &WorkerContext) -> Registry {
     Registry::new(vec![
+        Arc::new(EraseAccountsJob::new(context.erasure.clone())),
         Arc::new(ModerateImageJob::new(context.clone())),
         Arc::new(ProcessPostJob::new(context.clone())),
         Arc::new(SweepJob::new(context.sweep.clone())),

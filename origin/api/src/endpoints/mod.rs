@@ -39,7 +39,12 @@ fn quick() -> Router<Arc<App>> {
             "/v1/sessions/current",
             axum::routing::delete(sessions::log_out::handler),
         )
-        .route("/v1/me", get(me::get::handler).patch(me::patch::handler))
+        .route(
+            "/v1/me",
+            get(me::get::handler)
+                .patch(me::patch::handler)
+                .delete(me::leave::handler),
+        )
         .route(
             "/v1/me/avatar",
             put(me::set_picture::avatar).delete(me::clear_picture::avatar),

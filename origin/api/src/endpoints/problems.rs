@@ -168,6 +168,7 @@ fn members(kind: ProblemType) -> &'static [(&'static str, &'static str)] {
     match kind {
         P::InvalidRequest => &[FIELD],
         P::TooLarge => &[LIMIT],
+        P::AccountLeaving => &[("delete_after", "When it will be deleted for good.")],
         P::PictureRefused | P::UnsupportedMediaType => &[REASON, UPLOAD],
         P::ContentRefused => &[REASON, ("source", "Which check refused a post."), UPLOAD],
         P::TooManyRequests => &[
@@ -212,6 +213,10 @@ fn explanation(kind: ProblemType) -> &'static str {
         }
         P::RequestTimeout => "The request did not arrive in time. Send it again.",
         P::HandleTaken => "Somebody has this handle. Choose another one.",
+        P::AccountLeaving => {
+            "The owner of this account has deleted it, and the time to think again is not over. Log in with the \
+             member restore to take that back: everything is as it was."
+        }
         P::Conflict => {
             "What you ask for does not fit the state in which the resource is. Look at it again first."
         }

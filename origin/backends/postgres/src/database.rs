@@ -3,12 +3,14 @@ use std::time::Duration;
 
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{
-    AccountStore, JobQueue, PostStore, SessionStore, SigningKeyStore, SweepStore, UploadStore,
+    AccountStore, ErasureStore, JobQueue, PostStore, SessionStore, SigningKeyStore, SweepStore,
+    UploadStore,
 };
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::accounts::PgAccounts;
+use crate::erasure::PgErasure;
 use crate::error::{bounded, port_error};
 use crate::jobs::PgJobs;
 use crate::migrate::{SchemaState, schema_state};
@@ -96,6 +98,11 @@ impl Database {
     /// The table queue.
     pub fn jobs(&self) -> Arc<dyn JobQueue> {
         Arc::new(PgJobs(self.clone()))
+    }
+
+    /// What erases accounts.
+    pub fn erasure(&self) -> Arc<dyn ErasureStore> {
+        Arc::new(PgErasure(self.clone()))
     }
 
     /// Whether the schema is the one that this program was built for.

@@ -13,6 +13,7 @@ mod accounts;
 mod census;
 mod columns;
 mod database;
+mod erasure;
 mod error;
 mod jobs;
 pub mod maintenance;

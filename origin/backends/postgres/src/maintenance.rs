@@ -64,6 +64,35 @@ pub async fn database_exists(admin_url: &str, name: &str) -> Result<bool, PortEr
     .await
 }
 
+/// The tables of which a row has `text` in some column, as Postgres writes it. Reads every table to its end: for
+/// those who must prove that nothing is left of somebody.
+pub async fn tables_that_mention(url: &str, text: &str) -> Result<Vec<String>, PortError> {
+    let options = connect_options(url)?;
+    bounded(LIMIT, async {
+        let mut connection = PgConnection::connect_with(&options).await?;
+        let tables = sqlx::query_scalar!(
+            r#"select quote_ident(tablename) as "table!" from pg_tables where schemaname = 'public' order by 1"#
+        )
+        .fetch_all(&mut connection)
+        .await?;
+        let mut found = Vec::new();
+        for table in tables {
+            let sql = format!("select exists (select from {table} t where strpos(t::text, $1) > 0)");
+            // Safe: a quoted identifier from the catalogue in constant words.
+            let mentions: bool = sqlx::query_scalar(AssertSqlSafe(sql))
+                .bind(text)
+                .fetch_one(&mut connection)
+                .await?;
+            if mentions {
+                found.push(table);
+            }
+        }
+        connection.close().await?;
+        Ok(found)
+    })
+    .await
+}
+
 /// Runs one statement that cannot run in a transaction. Failing with the code `tolerated` is
 /// no failure.
 async fn run(admin_url: &str, sql: String, tolerated: Option<&str>) -> Result<(), PortError> {

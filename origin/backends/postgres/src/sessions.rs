@@ -56,7 +56,7 @@ impl SessionStore for PgSessions {
     async fn live(&self, id: SessionId, now: Timestamp) -> Result<Option<LiveSession>, PortError> {
         let query = sqlx::query!(
             "select a.id, a.role from sessions s join accounts a on a.id = s.account_id
-            where s.id = $1 and s.ended_at is null and s.expires_at > $2",
+            where s.id = $1 and s.ended_at is null and s.expires_at > $2 and a.delete_after is null",
             id.0,
             now.into_inner(),
         );

@@ -141,12 +141,12 @@ pub async fn prunes_sessions_and_used_tokens(stores: &Stores) {
     let past = until.since(at(0)).as_secs();
     prune(stores, Prunable::Sessions, past.try_into().unwrap(), 1_000).await;
     assert!(
-        !stores
+        stores
             .sessions
             .live(session.id, at(40))
             .await
             .unwrap()
-            .is_some()
+            .is_none()
     );
 }
 

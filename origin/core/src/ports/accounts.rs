@@ -15,6 +15,8 @@ pub struct Credentials {
     pub account: AccountId,
     /// A PHC string (argon2id).
     pub password_hash: String,
+    /// Its owner has deleted it, and can restore it until then.
+    pub delete_after: Option<Timestamp>,
 }
 
 /// Why an account was not made.
@@ -50,13 +52,13 @@ pub trait AccountStore: Send + Sync {
         session: &NewSession,
     ) -> Result<Account, CreateAccountError>;
 
-    /// What a log-in with this handle is checked against.
+    /// What a log-in with this handle is checked against. `None` also for an account that is being erased.
     async fn credentials(&self, handle: &str) -> Result<Option<Credentials>, PortError>;
 
     /// The account.
     async fn account(&self, id: AccountId) -> Result<Option<Account>, PortError>;
 
-    /// The account with that handle.
+    /// The account with that handle, as everybody sees it: one whose owner has deleted it is not there.
     async fn by_handle(&self, handle: &str) -> Result<Option<Account>, PortError>;
 
     /// Changes shown name or text; `None` leaves as it is. `None` if there is no such account.
@@ -93,6 +95,22 @@ pub trait AccountStore: Send + Sync {
         record: Uuid,
         now: Timestamp,
     ) -> Result<Option<Role>, PortError>;
+
+    /// Its owner deletes the account: it is hidden at once, with its posts and pictures, all its sessions end, and at
+    /// `delete_after` it is ready to be erased. Answers when that is: the first call decides. `None` if there is no such
+    /// account, or it is being erased.
+    async fn leave(
+        &self,
+        id: AccountId,
+        now: Timestamp,
+        delete_after: Timestamp,
+    ) -> Result<Option<Timestamp>, PortError>;
+
+    /// Takes that back; only sessions do not come again. `false` if it is too late. Idempotent.
+    async fn restore(&self, id: AccountId, now: Timestamp) -> Result<bool, PortError>;
+
+    /// Whether its owner has deleted the account; also if it is gone.
+    async fn is_hidden(&self, id: AccountId) -> Result<bool, PortError>;
 
     /// Counts one attempt under `key` and says how many there were since `since`, this one included.
     /// Older ones are forgotten. Used to limit log-ins and sign-ups; shared by all replicas.

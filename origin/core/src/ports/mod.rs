@@ -12,6 +12,7 @@
 
 mod accounts;
 mod detector;
+mod erasure;
 mod jobs;
 mod objects;
 mod picture;
@@ -23,6 +24,7 @@ mod uploads;
 
 pub use accounts::{AccountStore, CreateAccountError, Credentials, SetPictureError};
 pub use detector::Detector;
+pub use erasure::ErasureStore;
 pub use jobs::{Burial, ClaimRequest, JobQueue, QueueStats, SettleError};
 pub use objects::{
     ByteStream, ListPage, ListedObject, ObjectInfo, ObjectStore, PresignedGet, PresignedPut,

@@ -1,10 +1,12 @@
 //! One file a job.
 
+mod erase_accounts;
 mod moderate_image;
 mod process_post;
 mod prune;
 mod sweep;
 
+pub(crate) use erase_accounts::EraseAccountsJob;
 pub(crate) use moderate_image::ModerateImageJob;
 pub(crate) use process_post::ProcessPostJob;
 pub(crate) use prune::PruneJob;

@@ -1,5 +1,6 @@
 //! The runner and the jobs, on a real database.
 
+mod erasure;
 mod leases;
 mod outages;
 mod pictures;

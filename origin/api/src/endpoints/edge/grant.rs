@@ -37,6 +37,9 @@ pub(crate) async fn handler(
         .upload(id)
         .await?
         .ok_or_else(ApiError::not_found)?;
+    if app.accounts.is_hidden(upload.owner).await? {
+        return Err(ApiError::not_found());
+    }
     let upload = if may_be_made(&upload) {
         made(&app, id).await?
     } else {

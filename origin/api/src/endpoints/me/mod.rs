@@ -1,4 +1,5 @@
 pub(crate) mod clear_picture;
 pub(crate) mod get;
+pub(crate) mod leave;
 pub(crate) mod patch;
 pub(crate) mod set_picture;

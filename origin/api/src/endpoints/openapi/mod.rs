@@ -48,6 +48,7 @@ use crate::state::App;
         sessions::log_out::handler,
         me::get::handler,
         me::patch::handler,
+        me::leave::handler,
         me::set_picture::avatar,
         me::set_picture::profile_header,
         me::clear_picture::avatar,

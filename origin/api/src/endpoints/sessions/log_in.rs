@@ -7,6 +7,7 @@ use sluicegate_contract::accounts::{LogIn, Session};
 use sluicegate_contract::limits;
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_core::account::parse_handle;
+use sluicegate_core::ports::Credentials;
 
 use crate::attempts;
 use crate::auth::session::{self, DeviceToken};
@@ -27,7 +28,7 @@ use crate::state::App;
     summary = "Log in",
     request_body = LogIn,
     responses((status = 201, description = "A session", body = Session)),
-    extensions(("x-problems" = json!(["invalid-credentials", "too-many-requests"]))),
+    extensions(("x-problems" = json!(["invalid-credentials", "account-leaving", "too-many-requests"]))),
 )]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
@@ -44,14 +45,19 @@ pub(crate) async fn handler(
         Some(handle) => app.accounts.credentials(handle).await?,
         None => None,
     };
-    let (account, hash) = credentials
-        .map(|found| (found.account, found.password_hash))
-        .unzip();
+    let hash = credentials
+        .as_ref()
+        .map(|found| found.password_hash.clone());
     let right = app.passwords.verify(hash, request.password.0).await?;
-    let account = account.filter(|_| right).ok_or_else(wrong)?;
+    let found = credentials.filter(|_| right).ok_or_else(wrong)?;
     attempts::forget(&app, &attempt).await;
+    come_back(&app, &found, request.restore).await?;
 
-    let account = app.accounts.account(account).await?.ok_or_else(wrong)?;
+    let account = app
+        .accounts
+        .account(found.account)
+        .await?
+        .ok_or_else(wrong)?;
     let device = device
         .filter(|_| attempt.is_known_device)
         .unwrap_or_else(|| DeviceToken::new(&app.env));
@@ -59,6 +65,29 @@ pub(crate) async fn handler(
     app.sessions.start(&new).await?;
     let session = session::begin(&app, account, new.id, refresh, device).await?;
     Ok((StatusCode::CREATED, Json(session)))
+}
+
+/// An account that its owner has deleted is restored if that is asked for, and said to be deleted if not. When its time
+/// is over it is as good as gone.
+async fn come_back(app: &App, found: &Credentials, restore: bool) -> Result<(), ApiError> {
+    let Some(delete_after) = found.delete_after else {
+        return Ok(());
+    };
+    let now = app.env.now();
+    if delete_after <= now {
+        return Err(wrong());
+    }
+    if !restore {
+        return Err(ApiError::new(ProblemType::AccountLeaving)
+            .detail("Log in with restore to take the deletion back.")
+            .with("delete_after", delete_after.to_string()));
+    }
+    if app.accounts.restore(found.account, now).await? {
+        tracing::info!(account = %found.account, "an account was restored");
+        Ok(())
+    } else {
+        Err(wrong())
+    }
 }
 
 fn wrong() -> ApiError {

@@ -1,4 +1,5 @@
 mod attempts;
+mod leaving;
 mod pictures;
 mod roles;
 mod row;
@@ -31,13 +32,14 @@ impl AccountStore for PgAccounts {
 
     async fn credentials(&self, handle: &str) -> Result<Option<Credentials>, PortError> {
         let query = sqlx::query!(
-            "select id, password_hash from accounts where handle = $1",
+            "select id, password_hash, delete_after from accounts where handle = $1 and not erasing",
             handle
         );
         let row = self.0.run(query.fetch_optional(&self.0.pool)).await?;
         Ok(row.map(|row| Credentials {
             account: AccountId(row.id),
             password_hash: row.password_hash,
+            delete_after: row.delete_after.map(Into::into),
         }))
     }
 
@@ -47,7 +49,10 @@ impl AccountStore for PgAccounts {
     }
 
     async fn by_handle(&self, handle: &str) -> Result<Option<Account>, PortError> {
-        let query = account_query!("select * from accounts where handle = $1", handle);
+        let query = account_query!(
+            "select * from accounts where handle = $1 and delete_after is null",
+            handle
+        );
         self.one(query.fetch_optional(&self.0.pool)).await
     }
 
@@ -97,6 +102,24 @@ impl AccountStore for PgAccounts {
     ) -> Result<Option<Role>, PortError> {
         let changed = roles::set(&self.0.pool, handle, role, record, now);
         self.0.run(changed).await
+    }
+
+    async fn leave(
+        &self,
+        id: AccountId,
+        now: Timestamp,
+        delete_after: Timestamp,
+    ) -> Result<Option<Timestamp>, PortError> {
+        let left = leaving::leave(&self.0.pool, id, now, delete_after);
+        self.0.run(left).await
+    }
+
+    async fn restore(&self, id: AccountId, now: Timestamp) -> Result<bool, PortError> {
+        self.0.run(leaving::restore(&self.0.pool, id, now)).await
+    }
+
+    async fn is_hidden(&self, id: AccountId) -> Result<bool, PortError> {
+        self.0.run(leaving::is_hidden(&self.0.pool, id)).await
     }
 
     async fn count_attempt(

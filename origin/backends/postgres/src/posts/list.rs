@@ -10,6 +10,10 @@ pub(super) async fn find(pool: &PgPool, id: PostId) -> sqlx::Result<Option<Post>
     post_query!(
         "p as (
             select * from posts where id = $1 and deleted_at is null and moderation <> 'removed'
+                and not exists (
+                select from accounts hidden
+                where hidden.id = posts.author_id and hidden.delete_after is not null
+            )
         )",
         id.0,
     )
@@ -34,6 +38,10 @@ pub(super) async fn newest(
                 "p as materialized (
                     select * from posts
                     where id < $1 and deleted_at is null and moderation <> 'removed'
+                        and not exists (
+                        select from accounts hidden
+                        where hidden.id = posts.author_id and hidden.delete_after is not null
+                    )
                     order by id desc limit $2
                 )",
                 below,
@@ -48,6 +56,10 @@ pub(super) async fn newest(
                     select * from posts
                     where author_id = $3 and id < $1
                         and deleted_at is null and moderation <> 'removed'
+                        and not exists (
+                        select from accounts hidden
+                        where hidden.id = posts.author_id and hidden.delete_after is not null
+                    )
                     order by id desc limit $2
                 )",
                 below,

@@ -1,6 +1,6 @@
 use sluicegate_conformance::stores::Stores;
 use sluicegate_conformance::testdb::TestDatabase;
-use sluicegate_conformance::{accounts, jobs, posts, sessions, sweep, uploads};
+use sluicegate_conformance::{accounts, erasure, jobs, posts, sessions, sweep, uploads};
 
 pub(crate) fn stores(database: &TestDatabase) -> Stores {
     let database = database.database();
@@ -12,6 +12,7 @@ pub(crate) fn stores(database: &TestDatabase) -> Stores {
         posts: database.posts(),
         sweep: database.sweep(),
         jobs: database.jobs(),
+        erasure: database.erasure(),
     }
 }
 
@@ -49,4 +50,10 @@ async fn keeps_the_promises_of_post_stores() {
 async fn keeps_the_promises_of_sweep_stores() {
     let database = TestDatabase::new().await;
     sweep::run(&stores(&database)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_promises_of_erasure_stores() {
+    let database = TestDatabase::new().await;
+    erasure::run(&stores(&database)).await;
 }

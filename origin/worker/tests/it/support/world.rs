@@ -8,6 +8,7 @@ use sluicegate_contract::ids::{AccountId, JobId, PostId, SessionId, UploadId};
 use sluicegate_contract::uploads::Purpose;
 use sluicegate_core::account::NewAccount;
 use sluicegate_core::env::Env;
+use sluicegate_core::erasure::Erasure;
 use sluicegate_core::job::LeasedJob;
 use sluicegate_core::job::{JobState, JobView, ModerateImage, NewJob, POST_QUEUE, ProcessPost};
 use sluicegate_core::pictures::Pictures;
@@ -44,7 +45,7 @@ pub(crate) struct World {
     pub(crate) detector: Arc<MoodyDetector>,
     pub(crate) model: Arc<MoodyModel>,
     pub(crate) context: WorkerContext,
-    _database: TestDatabase,
+    pub(crate) database: TestDatabase,
 }
 
 /// A runner at work.
@@ -105,6 +106,11 @@ impl World {
             detector: detector.clone(),
             text_model: model.clone(),
             policy: Arc::new(TextPolicy::embedded().unwrap()),
+            erasure: Erasure {
+                env: env.clone(),
+                store: database.erasure(),
+                objects: objects.clone(),
+            },
             sweep: Sweep {
                 env: env.clone(),
                 store: database.sweep(),
@@ -124,7 +130,7 @@ impl World {
             detector,
             model,
             context,
-            _database: test_database,
+            database: test_database,
         }
     }
 

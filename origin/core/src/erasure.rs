@@ -1,0 +1,74 @@
+//! Erases accounts whose owners deleted them: objects first, then rows, the account last.
+//!
+//! A row that is left names what is left to do, so whoever stops anywhere leaves it to the next run.
+
+use std::sync::Arc;
+
+use futures_util::{TryStreamExt, stream};
+use sluicegate_contract::ids::{AccountId, UploadId};
+
+use crate::env::Env;
+use crate::error::PortError;
+use crate::ports::{ErasureStore, ObjectStore};
+use crate::upload::{media_object, staged_object};
+
+/// Accounts of one run; the next run takes the others.
+const ACCOUNTS: u32 = 100;
+/// Rows in one step.
+const BATCH: u32 = 200;
+/// Objects that are deleted at once.
+const DELETES: usize = 16;
+
+/// Erases accounts.
+#[derive(Clone)]
+pub struct Erasure {
+    /// Time.
+    pub env: Env,
+    /// The rows.
+    pub store: Arc<dyn ErasureStore>,
+    /// The objects.
+    pub objects: Arc<dyn ObjectStore>,
+}
+
+impl Erasure {
+    /// Erases what is due; answers how many accounts. Can be repeated, and run at the same time as another. One account
+    /// that cannot be erased does not keep the others: the last error is answered after all were tried.
+    pub async fn run(&self) -> Result<u64, PortError> {
+        let (mut erased, mut failed) = (0, None);
+        for account in self.store.due(self.env.now(), ACCOUNTS).await? {
+            match self.erase(account).await {
+                Ok(()) => erased += 1,
+                Err(error) => {
+                    tracing::warn!(%account, %error, "an account could not be erased yet");
+                    failed = Some(error);
+                }
+            }
+        }
+        failed.map_or(Ok(erased), Err)
+    }
+
+    async fn erase(&self, account: AccountId) -> Result<(), PortError> {
+        while self.store.erase_posts(account, BATCH).await? > 0 {}
+        loop {
+            let uploads = self.store.uploads(account, BATCH).await?;
+            if uploads.is_empty() {
+                break;
+            }
+            self.delete_objects(&uploads).await?;
+            self.store.erase_uploads(account, &uploads).await?;
+        }
+        while self.store.erase_records(account, BATCH).await? > 0 {}
+        self.store.finish(account).await
+    }
+
+    async fn delete_objects(&self, uploads: &[UploadId]) -> Result<(), PortError> {
+        let keys = uploads
+            .iter()
+            .flat_map(|id| [staged_object(*id), media_object(*id)]);
+        stream::iter(keys.map(Ok))
+            .try_for_each_concurrent(DELETES, |key: String| async move {
+                self.objects.delete(&key).await
+            })
+            .await
+    }
+}

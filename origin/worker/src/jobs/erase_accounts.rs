@@ -1,0 +1,43 @@
+//! Erases accounts whose owners deleted them 30 days ago.
+
+use async_trait::async_trait;
+use sluicegate_core::erasure::Erasure;
+use sluicegate_core::error::PortError;
+use sluicegate_core::job::{ERASE_JOB, LeasedJob, MAINTENANCE_QUEUE};
+
+use super::periodic_end;
+use crate::job::Job;
+use crate::outcome::{JobError, Outcome};
+
+pub(crate) struct EraseAccountsJob {
+    erasure: Erasure,
+}
+
+impl EraseAccountsJob {
+    pub(crate) fn new(erasure: Erasure) -> Self {
+        Self { erasure }
+    }
+
+    async fn erase(&self) -> Result<(), PortError> {
+        let accounts = self.erasure.run().await?;
+        if accounts > 0 {
+            tracing::info!(accounts, "erased");
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Job for EraseAccountsJob {
+    fn queue(&self) -> &'static str {
+        MAINTENANCE_QUEUE
+    }
+
+    fn name(&self) -> &'static str {
+        ERASE_JOB
+    }
+
+    async fn run(&self, job: &LeasedJob) -> Result<Outcome, JobError> {
+        periodic_end(job, self.erase().await)
+    }
+}
