@@ -142,12 +142,19 @@ pub async fn erases_a_person_and_nobody_else(stores: &Stores) {
     stores.accounts.create(&again, &session).await.unwrap();
 }
 
-/// The account goes last: what is left of it is found by it.
+/// The account goes last: what is left of it is found by it. And it goes only if its owner said so.
 pub async fn keeps_an_account_with_something_left(stores: &Stores) {
     let new = somebody(stores).await;
+    let session = new_session(new.id);
+    stores.sessions.start(&session).await.unwrap();
+    stores.erasure.finish(new.id).await.unwrap();
+    let live = stores.sessions.live(session.id, at(1)).await.unwrap();
+    assert!(live.is_some(), "it was not to be erased at all");
+    stores.accounts.leave(new.id, at(6), at(7)).await.unwrap();
+    stores.erasure.due(at(7), 1_000).await.unwrap();
     assert!(stores.erasure.finish(new.id).await.is_err());
+    assert!(stores.accounts.account(new.id).await.unwrap().is_some());
     erase_contents(stores, new.id).await;
     stores.erasure.finish(new.id).await.unwrap();
-    let here = stores.accounts.account(new.id).await.unwrap();
-    assert!(here.is_some(), "it was not to be erased at all");
+    assert_eq!(stores.accounts.account(new.id).await.unwrap(), None);
 }

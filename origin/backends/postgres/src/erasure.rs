@@ -97,6 +97,15 @@ impl PgErasure {
     /// along; devices and changes of the role go with the account.
     async fn forget(&self, account: AccountId) -> sqlx::Result<()> {
         let mut transaction = self.0.pool.begin().await?;
+        let erasing = sqlx::query_scalar!(
+            "select id from accounts where id = $1 and erasing for update",
+            account.0
+        )
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if erasing.is_none() {
+            return Ok(());
+        }
         sqlx::query!(
             "with keys as (
                 select 'log-in:device:' || encode(hash, 'hex') as key from devices

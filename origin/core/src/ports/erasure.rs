@@ -25,6 +25,6 @@ pub trait ErasureStore: Send + Sync {
     async fn erase_records(&self, account: AccountId, limit: u32) -> Result<u64, PortError>;
 
     /// Deletes the account and what is left of it: jobs, sessions, devices, counts of log-ins. Fails if uploads or
-    /// posts are left. The handle is free then.
+    /// posts are left. The handle is free then. Does nothing to an account that [`due`](Self::due) has not named.
     async fn finish(&self, account: AccountId) -> Result<(), PortError>;
 }
