@@ -2,7 +2,11 @@
 
 use crate::limits;
 
-/// Which version of this contract the sender speaks.
+/// Which version of this contract the sender speaks: a number. A request without it speaks version 1.
+///
+/// Within a version peers of different releases understand each other: only optional members and new
+/// endpoints are added, and what a peer does not know it passes over. An origin serves every version up to its own;
+/// a request in a newer one it refuses with `unsupported-contract`, so origins are upgraded before edges.
 pub const CONTRACT: &str = "sluicegate-contract";
 /// The version of this contract.
 pub const CONTRACT_VERSION: &str = "1";

@@ -84,6 +84,9 @@ problems! {
     /// There is no room for another upload before pictures are made of those that are there; member `retry_after` in
     /// seconds.
     StorageFull => 503, "storage-full", "There is no room for uploads right now";
+    /// An edge spoke a version of the contract that this origin does not know; member `contract` is the
+    /// newest that it knows.
+    UnsupportedContract => 503, "unsupported-contract", "Edge and origin do not speak the same version";
     /// A peer behind the edge did not answer in time.
     GatewayTimeout => 504, "gateway-timeout", "A service behind the gateway was too slow";
 }

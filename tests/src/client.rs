@@ -18,6 +18,9 @@ use crate::wait::wait_for;
 /// Long enough for a queue, a child and a slow machine; never reached where all is well.
 const SETTLE_LIMIT: Duration = Duration::from_mins(1);
 
+/// The password of all accounts that [`Client::sign_up`] makes.
+pub const PASSWORD: &str = "correct horse battery";
+
 /// An answer, read whole.
 #[derive(Debug)]
 pub struct Answer {
@@ -168,7 +171,7 @@ impl Client {
 
     /// A new account, and a client with its token.
     pub async fn sign_up(&self, handle: &str) -> Result<(Self, Session)> {
-        let body = json!({"handle": handle, "password": "correct horse battery"});
+        let body = json!({"handle": handle, "password": PASSWORD});
         let session: Session = self
             .send(Method::POST, "/v1/accounts", &body)
             .await?

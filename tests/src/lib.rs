@@ -2,11 +2,13 @@
 //!
 //! This library starts a platform ([`platform::Platform`]), speaks to it as a client does
 //! ([`client::Client`]) and stands in for what cannot be had on one machine ([`detector`], [`proxy`]).
-//! The tests in `tests/it` and the `demo` program are built on it. It knows nothing of the insides:
+//! The tests in `tests/it` and the programs `demo`, `test-api` and `record-contract` are built on it. It knows nothing of the insides:
 //! of our crates it uses the contract alone.
 
+pub mod api_test;
 pub mod chaos;
 pub mod client;
+pub mod contract;
 pub mod demo;
 pub mod detector;
 pub mod fixtures;

@@ -215,6 +215,17 @@ fn address_of(handle: &str) -> String {
     format!("10.{a}.{b}.{c}")
 }
 
+/// Starts an edge on its own, in front of whatever stands in for origin and store. The directory is its data.
+pub async fn start_edge_alone(
+    origin_url: &str,
+    store_url: &str,
+) -> Result<(Program, String, TempDir)> {
+    let data = data_directory()?;
+    let options = Options::default();
+    let (edge, url) = start_edge(data.path(), &options, origin_url, store_url).await?;
+    Ok((edge, url, data))
+}
+
 /// A directory that goes when it is dropped, and that the user of the database may pass through.
 pub fn data_directory() -> Result<TempDir> {
     let data = tempfile::Builder::new().prefix("sg-").tempdir()?;

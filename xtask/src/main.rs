@@ -17,11 +17,13 @@ mod net;
 mod openapi;
 mod postgres;
 mod process;
+mod record_contract;
 mod sqlx;
 mod structure;
 mod tally;
 mod tasks;
 mod test;
+mod test_api;
 mod toolchain;
 mod ui;
 

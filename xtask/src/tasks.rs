@@ -5,7 +5,10 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::process::Stop;
-use crate::{bench, chaos, check, components, demo, dev, fuzz, guard, openapi, sqlx, test};
+use crate::{
+    bench, chaos, check, components, demo, dev, fuzz, guard, openapi, record_contract, sqlx, test,
+    test_api,
+};
 
 #[derive(Parser)]
 #[command(
@@ -35,6 +38,10 @@ enum Task {
     Demo,
     /// Build everything, let parts of it fail at random under load, and look at what is left
     Chaos(chaos::Options),
+    /// Start everything and hold its answers against the OpenAPI document (with schemathesis)
+    TestApi(test_api::Options),
+    /// Record anew what edge and origin say to each other (`tests/contract`)
+    RecordContract,
     /// Write the OpenAPI document of the API anew (`docs/api/openapi.json`)
     Openapi,
     /// Measure the edge against a native proxy, or a whole platform
@@ -71,6 +78,8 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Components { bless } => components::main(&stop, bless),
         Task::Chaos(options) => chaos::main(&stop, &options),
         Task::Demo => demo::main(&stop),
+        Task::TestApi(options) => test_api::main(&stop, &options),
+        Task::RecordContract => record_contract::main(&stop),
         Task::Openapi => openapi::main(&stop),
         Task::Bench(options) => bench::main(&stop, &options),
         Task::Fuzz(options) => fuzz::main(&stop, &options),

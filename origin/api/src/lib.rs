@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use auth::keys::new_signing_key;
@@ -38,6 +38,7 @@ pub fn router(state: ApiState) -> Router {
         .fallback(endpoints::no_route)
         .method_not_allowed_fallback(endpoints::no_method)
         .layer(DefaultBodyLimit::max(app.config.limits.json_body))
+        .layer(from_fn(http::contract::check))
         .layer(CatchPanicLayer::custom(http::panics::answer))
         .layer(from_fn_with_state(Arc::clone(&app), http::around::around))
         .with_state(app)

@@ -9,6 +9,7 @@
 
 mod bombs;
 mod browser;
+mod contract;
 mod crashes;
 mod demo;
 mod direct;

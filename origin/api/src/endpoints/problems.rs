@@ -177,6 +177,10 @@ fn members(kind: ProblemType) -> &'static [(&'static str, &'static str)] {
             ("quota", "Of uploads, the quota that is used up."),
         ],
         P::StorageFull => &[RETRY],
+        P::UnsupportedContract => &[
+            ("contract", "The newest version that the origin speaks."),
+            RETRY,
+        ],
         P::Unavailable => &[RETRY, UPLOAD],
         P::BadGateway | P::GatewayTimeout | P::Internal | P::Conflict | P::UploadExpired => {
             &[UPLOAD]
@@ -267,6 +271,9 @@ fn explanation(kind: ProblemType) -> &'static str {
         P::StorageFull => {
             "The store holds as many files whose pictures are not made yet as it has room for. Nothing was \
              stored; try again after the pause that the Retry-After header names."
+        P::UnsupportedContract => {
+            "The edge is of a newer release than the origin behind it. Try again after as many seconds as the \
+             Retry-After header says; operators upgrade origins before edges."
         }
         P::GatewayTimeout => "A service behind the gateway did not answer in time. Try again.",
     }

@@ -11,6 +11,7 @@
 mod accounts;
 mod addresses;
 mod attempts;
+mod contract;
 mod deletion;
 mod devices;
 mod documents;

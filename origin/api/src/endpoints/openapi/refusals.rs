@@ -14,24 +14,21 @@ use utoipa::openapi::{
 
 /// Where an annotation names the slugs of what only its endpoint refuses.
 const EXTENSION: &str = "x-problems";
-/// A head that is too large is answered before anything is known of the request.
-const HEADERS_TOO_LARGE: &str = "headers-too-large";
 
-/// Of every operation: the edge looks at the address, and asks others that may be down.
-const ALWAYS: [ProblemType; 6] = [
+/// Of every operation: the edge looks at the head, and asks others that may be down.
+const ALWAYS: [ProblemType; 9] = [
     ProblemType::InvalidRequest,
+    ProblemType::RequestTimeout,
     ProblemType::UriTooLong,
+    ProblemType::HeadersTooLarge,
     ProblemType::Internal,
     ProblemType::BadGateway,
     ProblemType::Unavailable,
+    ProblemType::UnsupportedContract,
     ProblemType::GatewayTimeout,
 ];
 /// Of operations that read a body.
-const WITH_BODY: [ProblemType; 3] = [
-    ProblemType::RequestTimeout,
-    ProblemType::TooLarge,
-    ProblemType::UnsupportedMediaType,
-];
+const WITH_BODY: [ProblemType; 2] = [ProblemType::TooLarge, ProblemType::UnsupportedMediaType];
 
 /// Adds the refusals of all operations, and describes each kind once.
 pub(super) fn add(document: &mut OpenApi) {
@@ -45,10 +42,8 @@ pub(super) fn add(document: &mut OpenApi) {
                     .or_insert_with(|| response(&kinds));
                 refuse(operation, status, &name);
             }
-            refuse(operation, 431, HEADERS_TOO_LARGE);
         }
     }
-    described.insert(HEADERS_TOO_LARGE.to_owned(), without_body());
     let components = document.components.get_or_insert_default();
     components.responses.extend(
         described
@@ -158,7 +153,10 @@ fn response(slugs: &BTreeSet<&'static str>) -> Response {
 fn waits(kind: ProblemType) -> bool {
     matches!(
         kind,
-        ProblemType::TooManyRequests | ProblemType::Unavailable | ProblemType::StorageFull
+        ProblemType::TooManyRequests
+            | ProblemType::Unavailable
+            | ProblemType::StorageFull
+            | ProblemType::UnsupportedContract
     )
 }
 
@@ -167,15 +165,4 @@ fn seconds() -> utoipa::openapi::Header {
         .schema(ObjectBuilder::new().schema_type(Type::Integer))
         .description(Some("Seconds to wait before the next try"))
         .build()
-}
-
-fn without_body() -> Response {
-    let kind = ProblemType::HeadersTooLarge;
-    let text = format!(
-        "{}: [{slug}]({}). Has no body",
-        kind.title(),
-        kind.uri(),
-        slug = kind.slug()
-    );
-    ResponseBuilder::new().description(text).build()
 }

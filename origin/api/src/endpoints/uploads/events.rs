@@ -9,6 +9,7 @@ use http::HeaderMap;
 use sluicegate_contract::ids::UploadId;
 use sluicegate_core::upload::Upload;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use super::owned;
 use crate::auth::caller::Caller;
@@ -38,7 +39,7 @@ const RETRY: Duration = Duration::from_secs(2);
         ("last-event-id" = Option<u64>, Header, description = "The revision that is known")
     ),
     security(("token" = [])),
-    responses((status = 200, description = "Events named `upload`, each with an `Upload` as data; ends when nothing more will happen, or after a minute", body = String, content_type = "text/event-stream")),
+    responses((status = 200, description = "One for how it stands and one for each change; ends when nothing more will happen, or after a minute", body = UploadEvent, content_type = "text/event-stream")),
 )]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
@@ -72,6 +73,22 @@ pub(crate) async fn handler(
     });
     let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("still here");
     Ok(Sse::new(events).keep_alive(keep_alive))
+}
+
+/// An event as it is sent.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `event` makes")]
+pub(crate) struct UploadEvent {
+    /// Always `upload`.
+    #[schema(example = "upload")]
+    event: String,
+    /// The revision, to come back with as `Last-Event-ID`.
+    id: String,
+    /// The `Upload` as JSON.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+    /// Milliseconds to wait before coming back.
+    retry: Option<u64>,
 }
 
 struct Feed {

@@ -7,6 +7,6 @@ mod maker;
 mod objects;
 mod world;
 
-pub(crate) use call::{Answer, call, read};
+pub(crate) use call::{Answer, Call, call, read};
 pub(crate) use detector::Mood;
 pub(crate) use world::{Person, World, fixture};

@@ -1,0 +1,117 @@
+//! Requests of edges, as they were recorded for each version of the contract, against today's origin.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{Call, World, call, fixture};
+
+#[path = "../../../../tests/src/contract/recording.rs"]
+mod recording;
+
+use recording::{Exchange, Names, Step, load};
+
+const RECORDINGS: &str = "../../tests/contract";
+
+#[tokio::test]
+async fn edges_of_every_version_are_understood() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDINGS);
+    let mut replayed = 0;
+    for version in std::fs::read_dir(&folder).expect("recordings") {
+        let steps = load(&version.unwrap().path()).expect("recordings that can be read");
+        assert!(steps.len() > 20, "of {} steps only", steps.len());
+        let world = World::with(|config| config.content_sync = true).await;
+        let mut names = Names::default();
+        for (file, step) in &steps {
+            replay(&world, &mut names, file, step).await;
+            replayed += step.origin.len();
+        }
+    }
+    assert!(replayed > 20, "{replayed} exchanges only");
+}
+
+async fn replay(world: &World, names: &mut Names, file: &str, step: &Step) {
+    for exchange in &step.origin {
+        let what = format!(
+            "{file}: {} {}",
+            exchange.request.method, exchange.request.target
+        );
+        let request = request(names, exchange);
+        let answer = request.send(&world.origin).await;
+        assert_eq!(
+            answer.status.as_u16(),
+            exchange.answer.status,
+            "{what}: {}",
+            answer.text()
+        );
+        let found: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let mut recorded = exchange.answer.json.clone();
+        keep_the_length(&mut recorded);
+        if let Err(difference) = names.fits(&recorded, &found) {
+            panic!("{what}: {difference}");
+        }
+        // After the body, which tells the names that headers hold.
+        for (name, recorded) in &exchange.answer.headers {
+            let found = answer.header(name).to_owned();
+            assert!(
+                !found.is_empty() && names.fits_text(recorded, &found),
+                "{what}: header {name}: recorded {recorded:?}, found {found:?}"
+            );
+        }
+        store(world, step, exchange, &found);
+    }
+}
+
+/// Which headers a presigned PUT has is between the store and whoever signs.
+fn keep_the_length(ticket: &mut Value) {
+    let headers = ticket.pointer_mut("/put/headers");
+    if let Some(headers) = headers.and_then(Value::as_object_mut) {
+        headers.retain(|name, _| name == "content-length");
+    }
+}
+
+fn request(names: &Names, exchange: &Exchange) -> Call {
+    let recorded = &exchange.request;
+    let mut request = call(&recorded.method, &names.fill(&recorded.target));
+    for (name, value) in &recorded.headers {
+        // What changes from run to run has no say in the answer.
+        if value != "<text>" {
+            request = request.header(name.as_str(), &names.fill(value));
+        }
+    }
+    if recorded.json.is_null() {
+        return request;
+    }
+    request.body(names.fill_json(&recorded.json).to_string())
+}
+
+/// The store's part: what the edge sends there under a ticket, unless the recorded store refused it.
+fn store(world: &World, step: &Step, exchange: &Exchange, answer: &Value) {
+    let is_ticket = exchange.request.target == "/edge/v1/upload-tickets";
+    if let (true, 201, Some(file)) = (
+        is_ticket,
+        step.client.answer.status,
+        &step.client.request.file,
+    ) {
+        let id = answer["id"].as_str().unwrap();
+        world
+            .objects
+            .store(&format!("staging/{id}"), &fixture(file));
+    }
+}
+
+#[tokio::test]
+async fn a_newer_version_is_refused_as_an_outage() {
+    let world = World::new().await;
+    let newer = call("GET", "/v1/posts").header("sluicegate-contract", "2");
+    let answer = newer.send(&world.origin).await;
+    assert_eq!(answer.header("retry-after"), "30");
+    assert_eq!(answer.header("sluicegate-contract"), "1");
+    let problem = answer.problem(503, "unsupported-contract");
+    assert_eq!(problem["contract"], 1);
+    let nonsense = call("GET", "/v1/posts").header("sluicegate-contract", "latest");
+    nonsense
+        .send(&world.origin)
+        .await
+        .problem(400, "invalid-request");
+}

@@ -1,0 +1,74 @@
+//! Holds the answers of a running platform against its OpenAPI document.
+//!
+//! The requests are made by schemathesis, a program of its own: from the document that the edge serves, good
+//! ones and bad ones, with an account's token and with names of things that exist. Every answer must be one
+//! that the document announces: its status, its content type and its form. No answer may be a server's error.
+
+mod report;
+mod schemathesis;
+mod things;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::platform::{Options as PlatformOptions, Platform};
+use report::Report;
+use things::Things;
+
+/// What is run.
+pub struct Options {
+    /// The program `schemathesis`.
+    pub schemathesis: PathBuf,
+    /// Requests of each phase that are made of one operation, at most.
+    pub examples: u32,
+    /// The same seed makes the same requests.
+    pub seed: u64,
+}
+
+impl Options {
+    /// From a program's arguments: the program, the number of examples, the seed.
+    pub fn read(arguments: &mut impl Iterator<Item = String>) -> Result<Self> {
+        let mut next = |what: &'static str| arguments.next().context(what);
+        Ok(Self {
+            schemathesis: std::path::absolute(next("the path of schemathesis")?)?,
+            examples: next("the number of examples")?.parse()?,
+            seed: next("the seed")?.parse()?,
+        })
+    }
+}
+
+/// Starts a platform, tests all operations of its document through the edge, and stops it.
+pub async fn run(options: &Options) -> Result<()> {
+    let platform = Platform::start(PlatformOptions::default()).await?;
+    let document: Value = platform
+        .client()?
+        .call(Method::GET, "/openapi.json")
+        .await?
+        .expect(200)?;
+    let things = Things::make(&platform).await?;
+    let (exchanges, as_announced) = schemathesis::run(options, &platform, &things).await?;
+    let report = Report::new(&document, &exchanges)?;
+    println!("\n{report}");
+    if !as_announced {
+        print_faults(&platform);
+        bail!("schemathesis found what is listed above");
+    }
+    report.must_be_whole()?;
+    things.are_still_there().await?;
+    platform.stop().await
+}
+
+/// What the programs logged of it.
+fn print_faults(platform: &Platform) {
+    let origin = platform
+        .origin
+        .iter()
+        .flat_map(crate::process::Program::output);
+    let lines = origin.chain(platform.edge.output());
+    for line in lines.filter(|line| line.contains("ERROR") || line.contains("panicked")) {
+        println!("{line}");
+    }
+}

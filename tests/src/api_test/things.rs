@@ -1,0 +1,75 @@
+//! What exists on the platform before it is tested, so that not every request is answered with 404.
+
+use anyhow::Result;
+use reqwest::Method;
+use sluicegate_contract::posts::Post;
+
+use crate::client::Client;
+use crate::fixtures;
+use crate::platform::Platform;
+
+/// Posts that are written: some of them are deleted by the test.
+const POSTS: usize = 12;
+/// The account whose token the requests carry.
+pub const HANDLE: &str = "ada";
+
+/// Names of what exists.
+pub struct Things {
+    client: Client,
+    /// The token of most requests.
+    pub token: String,
+    /// The token of requests that end a session.
+    pub last_token: String,
+    /// Uploads of each purpose, ready: avatar, profile header, post header.
+    pub uploads: Vec<String>,
+    /// Posts.
+    pub posts: Vec<String>,
+    /// Refresh tokens, each of a session of its own.
+    pub refresh_tokens: Vec<String>,
+}
+
+impl Things {
+    /// Makes them all.
+    pub async fn make(platform: &Platform) -> Result<Self> {
+        let stranger = platform.client()?;
+        let (client, session) = stranger.sign_up(HANDLE).await?;
+        let (_, last) = stranger.sign_up("leaver").await?;
+        let (_, other) = stranger.sign_up("refresher").await?;
+        let photo = fixtures::read("photo.jpg")?;
+        let mut uploads = Vec::new();
+        for purpose in ["avatar", "profile_header", "post_header"] {
+            let upload = client.upload_ok(purpose, photo.clone()).await?;
+            uploads.push(client.wait_until_ready(upload.id).await?.id);
+        }
+        let mut posts = Vec::new();
+        for number in 0..POSTS {
+            let text = format!("post number {number}, about something");
+            let post: Post = client
+                .post(&text, uploads.last().copied())
+                .await?
+                .expect(201)?;
+            posts.push(post.id.to_string());
+        }
+        Ok(Self {
+            client,
+            token: session.access_token,
+            last_token: last.access_token,
+            uploads: uploads.iter().map(ToString::to_string).collect(),
+            posts,
+            refresh_tokens: vec![other.refresh_token],
+        })
+    }
+
+    /// Fails if the account does not work any more.
+    pub async fn are_still_there(&self) -> Result<()> {
+        self.client.me().await?;
+        for upload in &self.uploads {
+            let path = format!("/media/{upload}.webp");
+            self.client
+                .call(Method::HEAD, &path)
+                .await?
+                .expect_status(200)?;
+        }
+        Ok(())
+    }
+}

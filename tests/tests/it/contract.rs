@@ -1,0 +1,76 @@
+//! Answers of origins, as they were recorded for each version of the contract, to today's edge: real
+//! components, with a script in the origin's place. Clients must be answered as they were then.
+
+mod script;
+
+use reqwest::Method;
+use serde_json::Value;
+use sluicegate_tests::client::{Answer, Client};
+use sluicegate_tests::contract::recording::{Step, load};
+use sluicegate_tests::contract::{folder, recorder};
+use sluicegate_tests::fixtures;
+use sluicegate_tests::platform::start_edge_alone;
+
+use script::Script;
+
+#[tokio::test]
+async fn origins_of_every_version_are_understood() {
+    let contract = folder("1").parent().unwrap().to_owned();
+    let mut versions = 0;
+    for version in std::fs::read_dir(contract).unwrap() {
+        let steps = load(&version.unwrap().path()).unwrap();
+        assert!(steps.len() > 20, "of {} steps only", steps.len());
+        let script = Script::start(&steps).await;
+        let (edge, url, _data) = start_edge_alone(&script.url, &script.url).await.unwrap();
+        let client = Client::new(&url).unwrap();
+        for (file, step) in &steps {
+            script.begin(step);
+            let answer = ask(&client, &script, step).await;
+            script.end(file);
+            compare(&script, file, step, &answer);
+        }
+        edge.stop(sluicegate_tests::platform::STOP_LIMIT)
+            .await
+            .unwrap();
+        versions += 1;
+    }
+    assert!(versions > 0);
+}
+
+async fn ask(client: &Client, script: &Script, step: &Step) -> Answer {
+    let names = &script.names;
+    let recorded = &step.client.request;
+    let method: Method = recorded.method.parse().unwrap();
+    let mut request = client.request(method, &names.fill(&recorded.target));
+    for (name, value) in &recorded.headers {
+        request = request.header(name, names.fill(value));
+    }
+    if let Some(file) = &recorded.file {
+        request = request.body(fixtures::read(file).unwrap());
+    } else if !recorded.json.is_null() {
+        request = request.body(names.fill_json(&recorded.json).to_string());
+    }
+    Answer::read(request.send().await.unwrap()).await.unwrap()
+}
+
+fn compare(script: &Script, file: &str, step: &Step, answer: &Answer) {
+    let recorded = &step.client.answer;
+    let found = recorder::recorded(answer);
+    assert_eq!(found.status, recorded.status, "{file}: {}", answer.text());
+    let mut names = script.names.clone();
+    for (name, value) in &recorded.headers {
+        let found = found
+            .headers
+            .get(name)
+            .unwrap_or_else(|| panic!("{file}: no header {name}"));
+        assert!(
+            names.fits_text(value, found),
+            "{file}: header {name}: recorded {value:?}, found {found:?}"
+        );
+    }
+    if recorded.json != Value::Null
+        && let Err(difference) = names.fits(&recorded.json, &found.json)
+    {
+        panic!("{file}: {difference}");
+    }
+}
