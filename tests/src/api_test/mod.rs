@@ -45,7 +45,7 @@ pub async fn run(options: &Options) -> Result<()> {
     let platform = Platform::start(PlatformOptions::default()).await?;
     let document: Value = platform
         .client()?
-        .call(Method::GET, "/openapi.json")
+        .call(Method::GET, report::DOCUMENT)
         .await?
         .expect(200)?;
     let things = Things::make(&platform).await?;

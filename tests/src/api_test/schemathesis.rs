@@ -66,26 +66,37 @@ pub async fn run(
     Ok((read(&requests)?, status.success()))
 }
 
-/// Parameters by the path of their operations, and the dictionary that some of their values are from.
-const BINDINGS: [(&str, &[(&str, &str)]); 12] = [
+/// Parameters by the name of their operation, and the dictionary that some of their values are from.
+const BINDINGS: [(&str, &[(&str, &str)]); 14] = [
     (
-        "/v1/sessions",
+        "POST /v1/sessions",
         &[("body.handle", "handles"), ("body.password", "passwords")],
     ),
-    ("/v1/sessions/refresh", &[("body.refresh_token", "refresh")]),
-    ("/v1/me/avatar", &[("body.upload_id", "avatars")]),
     (
-        "/v1/me/profile-header",
+        "POST /v1/sessions/refresh",
+        &[("body.refresh_token", "refresh")],
+    ),
+    ("PUT /v1/me/avatar", &[("body.upload_id", "avatars")]),
+    (
+        "PUT /v1/me/profile-header",
         &[("body.upload_id", "profile_headers")],
     ),
-    ("/v1/profiles/{handle}", &[("path.handle", "handles")]),
-    ("/v1/profiles/{handle}/posts", &[("path.handle", "handles")]),
-    ("/v1/posts", &[("body.header_upload_id", "post_headers")]),
-    ("/v1/posts/{id}", &[("path.id", "posts")]),
-    ("/v1/uploads/{id}", &[("path.id", "uploads")]),
-    ("/v1/uploads/{id}/complete", &[("path.id", "uploads")]),
-    ("/v1/uploads/{id}/events", &[("path.id", "uploads")]),
-    ("/media/{key}", &[("path.key", "media")]),
+    ("GET /v1/profiles/{handle}", &[("path.handle", "handles")]),
+    (
+        "GET /v1/profiles/{handle}/posts",
+        &[("path.handle", "handles")],
+    ),
+    (
+        "POST /v1/posts",
+        &[("body.header_upload_id", "post_headers")],
+    ),
+    ("GET /v1/posts/{id}", &[("path.id", "posts")]),
+    ("DELETE /v1/posts/{id}", &[("path.id", "posts")]),
+    ("GET /v1/uploads/{id}", &[("path.id", "uploads")]),
+    ("DELETE /v1/uploads/{id}", &[("path.id", "tickets")]),
+    ("POST /v1/uploads/{id}/complete", &[("path.id", "uploads")]),
+    ("GET /v1/uploads/{id}/events", &[("path.id", "uploads")]),
+    ("GET /media/{key}", &[("path.key", "media")]),
 ];
 
 /// Half of the names in requests are of things that exist.
@@ -108,6 +119,7 @@ fn settings(things: &Things) -> Result<String> {
         ),
         ("post_headers", things.uploads.get(2..).unwrap_or_default()),
         ("passwords", &passwords),
+        ("tickets", &things.tickets),
         ("posts", &things.posts),
         ("media", &media),
         ("refresh", &things.refresh_tokens),
@@ -115,7 +127,7 @@ fn settings(things: &Things) -> Result<String> {
     for (name, values) in dictionaries {
         writeln!(text, "[dictionaries.{name}]\nvalues = {values:?}")?;
     }
-    for (path, bindings) in BINDINGS {
+    for (name, bindings) in BINDINGS {
         let bindings: Vec<String> = bindings
             .iter()
             .map(|(parameter, dictionary)| {
@@ -125,7 +137,7 @@ fn settings(things: &Things) -> Result<String> {
         let bindings = bindings.join(", ");
         writeln!(
             text,
-            "[[operations]]\ninclude-path = {path:?}\nparameters = {{ {bindings} }}"
+            "[[operations]]\ninclude-name = {name:?}\nparameters = {{ {bindings} }}"
         )?;
     }
     writeln!(

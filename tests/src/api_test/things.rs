@@ -2,14 +2,19 @@
 
 use anyhow::Result;
 use reqwest::Method;
+use serde_json::json;
+use sluicegate_contract::headers::EDGE_KEY as EDGE_KEY_HEADER;
 use sluicegate_contract::posts::Post;
+use sluicegate_contract::uploads::Ticket;
 
-use crate::client::Client;
+use crate::client::{Answer, Client};
 use crate::fixtures;
-use crate::platform::Platform;
+use crate::platform::{EDGE_KEY, Platform};
 
 /// Posts that are written: some of them are deleted by the test.
 const POSTS: usize = 12;
+/// Uploads that are begun and not completed.
+const TICKETS: usize = 8;
 /// The account whose token the requests carry.
 pub const HANDLE: &str = "ada";
 
@@ -22,6 +27,8 @@ pub struct Things {
     pub last_token: String,
     /// Uploads of each purpose, ready: avatar, profile header, post header.
     pub uploads: Vec<String>,
+    /// Uploads whose file is not there yet.
+    pub tickets: Vec<String>,
     /// Posts.
     pub posts: Vec<String>,
     /// Refresh tokens, each of a session of its own.
@@ -41,6 +48,7 @@ impl Things {
             let upload = client.upload_ok(purpose, photo.clone()).await?;
             uploads.push(client.wait_until_ready(upload.id).await?.id);
         }
+        let tickets = tickets(platform, &session.access_token).await?;
         let mut posts = Vec::new();
         for number in 0..POSTS {
             let text = format!("post number {number}, about something");
@@ -55,6 +63,7 @@ impl Things {
             token: session.access_token,
             last_token: last.access_token,
             uploads: uploads.iter().map(ToString::to_string).collect(),
+            tickets,
             posts,
             refresh_tokens: vec![other.refresh_token],
         })
@@ -72,4 +81,20 @@ impl Things {
         }
         Ok(())
     }
+}
+
+/// Asked of the origin as an edge asks.
+async fn tickets(platform: &Platform, token: &str) -> Result<Vec<String>> {
+    let origin = platform.origin_client()?.with_token(Some(token));
+    let wanted = json!({"purpose": "avatar", "content_length": 1_000});
+    let mut tickets = Vec::new();
+    for _ in 0..TICKETS {
+        let request = origin
+            .request(Method::POST, "/edge/v1/upload-tickets")
+            .header(EDGE_KEY_HEADER, EDGE_KEY)
+            .json(&wanted);
+        let ticket: Ticket = Answer::read(request.send().await?).await?.expect(201)?;
+        tickets.push(ticket.id.to_string());
+    }
+    Ok(tickets)
 }

@@ -87,6 +87,7 @@ async fn a_person_signs_up_sends_a_picture_and_sees_it() {
 type Visit = Result<(), fantoccini::error::CmdError>;
 
 async fn visit(browser: &fantoccini::Client, url: &str, detector: &Detector) -> Visit {
+    read_docs(browser, url).await?;
     browser.goto(url).await?;
     find(browser, "#handle").await?.send_keys("visitor").await?;
     find(browser, "#password")
@@ -137,6 +138,19 @@ async fn visit(browser: &fantoccini::Client, url: &str, detector: &Detector) -> 
     assert_eq!(post, "Written in a real browser.");
     let message = find(browser, "#message").await?.text().await?;
     assert_eq!(message, "Posted.");
+    Ok(())
+}
+
+/// The page of the API is drawn, and says what an operation can answer.
+async fn read_docs(browser: &fantoccini::Client, url: &str) -> Visit {
+    browser.goto(&format!("{url}/docs")).await?;
+    let operation = find(browser, "#create_post").await?;
+    operation.click().await?;
+    let shown = operation.text().await?;
+    for said in ["Write a post", "Answers", "content-refused", "NewPost"] {
+        assert!(shown.contains(said), "{said} is not in: {shown}");
+    }
+    find(browser, "#schema-Post").await?;
     Ok(())
 }
 
