@@ -221,8 +221,12 @@ pub async fn start_edge_alone(
     store_url: &str,
 ) -> Result<(Program, String, TempDir)> {
     let data = data_directory()?;
-    let options = Options::default();
-    let (edge, url) = start_edge(data.path(), &options, origin_url, store_url).await?;
+    let place = EdgePlace {
+        origin_url,
+        store_url,
+        listen: ANY_PORT,
+    };
+    let (edge, url) = start_edge(data.path(), &Options::default(), &place).await?;
     Ok((edge, url, data))
 }
 
