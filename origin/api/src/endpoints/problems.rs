@@ -271,6 +271,7 @@ fn explanation(kind: ProblemType) -> &'static str {
         P::StorageFull => {
             "The store holds as many files whose pictures are not made yet as it has room for. Nothing was \
              stored; try again after the pause that the Retry-After header names."
+        }
         P::UnsupportedContract => {
             "The edge is of a newer release than the origin behind it. Try again after as many seconds as the \
              Retry-After header says; operators upgrade origins before edges."
