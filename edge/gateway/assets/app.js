@@ -49,7 +49,7 @@ function picture(shown, alt, kind = "") {
   if (canvas) frame.append(canvas);
   const image = make("img", { alt, decoding: "async" });
   image.onload = () => image.classList.add("loaded");
-  image.src = shown.url;
+  image.src = shown.preview_url ?? shown.url;
   frame.append(image);
   return frame;
 }
@@ -149,7 +149,8 @@ function showResult(upload) {
   if (upload.status !== "ready") return;
   $("result").querySelector(".frame").replaceWith(picture(upload, "The picture that you sent"));
   $("result").querySelector("figcaption").textContent =
-    `${upload.width} × ${upload.height} WebP, ${upload.moderation}: ${upload.url}`;
+    `${upload.width} × ${upload.height} WebP, ${upload.moderation}: ${upload.url}`
+    + (upload.preview_url ? " (only you see it until it has passed)" : "");
 }
 
 async function send(file) {
@@ -258,3 +259,5 @@ $("post-form").addEventListener("submit", (event) => {
 
 showAccount();
 attempt(null, loadPosts);
+// Addresses of previews end after some minutes: those that were kept with the session may be old.
+if (api.session) attempt(null, reloadAccount);

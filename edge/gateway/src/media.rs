@@ -8,7 +8,7 @@ use sluicegate_guest::origin::CONNECT_TIME;
 use sluicegate_guest::wasi::{Limits, Outgoing, OutgoingBody, Reply, send};
 use sluicegate_guest::{Answer, Content, Incoming, Instance, log};
 use sluicegate_policy::headers::{HeaderList, set};
-use sluicegate_policy::media::{Plan, is_as_asked, not_modified, plan, shown};
+use sluicegate_policy::media::{Plan, is_as_asked, not_modified, plan, preview_token, shown};
 use sluicegate_policy::peer::{Failure, Peer, failed};
 use sluicegate_policy::range::Selection;
 use sluicegate_policy::refusal::Refusal;
@@ -23,9 +23,10 @@ pub(crate) async fn show(
     instance: &Instance,
     key: MediaKey,
 ) -> Result<Answer, Refusal> {
+    let preview = preview_token(&request.target);
     // A kept grant may be of a picture that has gone meanwhile: then the origin is asked once more.
     for _ in 0..2 {
-        let (grant, kept) = match grant(request, instance, key.0).await? {
+        let (grant, kept) = match grant(request, instance, key.0, preview).await? {
             Grant::Withheld(answer) => return Ok(answer),
             Grant::Given { grant, kept } => (grant, kept),
         };

@@ -11,9 +11,14 @@ use sluicegate_policy::trace::Trace;
 
 use crate::instance::Instance;
 use crate::origin::{Call, call};
-use crate::wasi::{log, seconds};
+use crate::wasi::{log, pause, seconds, spawn};
 
 const KEYS_TIME: Duration = Duration::from_secs(5);
+/// How often a request looks whether the keys are there that another one is getting. Requests of an instance
+/// have no other way to wake each other.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// So often at most: a little longer than getting them may take.
+const LOOKS: u32 = 600;
 
 /// What a request's credentials are worth.
 pub enum Admission {
@@ -35,22 +40,50 @@ pub async fn authenticate(
         Credentials::Unusable => return Err(Refusal::token_invalid()),
         Credentials::Bearer(token) => token,
     };
-    let mut check = instance.authenticator.borrow_mut().check(token, seconds());
-    if check == Check::FetchKeys {
-        fetch_keys(instance, trace).await;
-        check = instance.authenticator.borrow_mut().check(token, seconds());
-    }
-    match check {
+    let checked = check(instance, token, trace).await;
+    refresh_behind(instance, trace);
+    match checked {
         Check::Caller(caller) => Ok(Admission::Caller(caller)),
         Check::Refused(reason) => {
             log(&trace.request_id, &format!("token refused: {reason}"));
             Err(Refusal::token_invalid())
         }
-        Check::FetchKeys | Check::NoKeys => Err(Refusal::unavailable(
+        Check::FetchKeys | Check::AwaitKeys | Check::NoKeys => Err(Refusal::unavailable(
             "Tokens cannot be verified right now.",
             2,
         )),
     }
+}
+
+/// Gets the keys first where that must be, once; one request of the instance does it for all.
+async fn check(instance: &Instance, token: &str, trace: &Trace) -> Check {
+    let look = || instance.authenticator.borrow_mut().check(token, seconds());
+    let mut checked = look();
+    for _ in 0..LOOKS {
+        match checked {
+            Check::FetchKeys => {
+                fetch_keys(instance, trace).await;
+                return look();
+            }
+            Check::AwaitKeys => pause(LOOK_EVERY).await,
+            _ => break,
+        }
+        checked = look();
+    }
+    checked
+}
+
+/// Gets the keys ahead of time, while the request goes on.
+fn refresh_behind(instance: &Instance, trace: &Trace) {
+    if !instance.authenticator.borrow_mut().wants_refresh(seconds()) {
+        return;
+    }
+    let trace = trace.clone();
+    spawn(async move {
+        if let Ok(instance) = Instance::get().await {
+            fetch_keys(&instance, &trace).await;
+        }
+    });
 }
 
 async fn fetch_keys(instance: &Instance, trace: &Trace) {

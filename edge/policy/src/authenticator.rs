@@ -2,7 +2,8 @@
 //!
 //! A state machine without I/O. Ask [`Authenticator::check`]; if it says [`Check::FetchKeys`], get the
 //! origin's JWKS, report with [`Authenticator::keys_fetched`] or [`Authenticator::keys_failed`], and
-//! ask again: the second answer is never `FetchKeys`.
+//! ask again; if it says [`Check::AwaitKeys`], somebody else is at that. After an answer
+//! [`Authenticator::wants_refresh`] says whether to get the keys behind it.
 
 use std::rc::Rc;
 
@@ -10,7 +11,8 @@ use jwt_simple::prelude::HS256Key;
 
 use crate::UnixSeconds;
 use crate::bounded::Bounded;
-use crate::jwks::{JwksCache, JwksError};
+use crate::jwks::{JwksError, KeySet};
+use crate::key_cache::{KeyCache, Need};
 use crate::token::{
     Caller, Expectations, TokenError, WeakSecret, secret_key, verify_with_keys, verify_with_secret,
 };
@@ -27,13 +29,15 @@ pub enum Check {
     Refused(TokenError),
     /// The origin's keys are needed first.
     FetchKeys,
-    /// There are no keys, and the origin cannot be asked right now.
+    /// They are needed first, and another request is getting them.
+    AwaitKeys,
+    /// The keys that it needs are not here, and the origin cannot be asked right now.
     NoKeys,
 }
 
 enum Keys {
     Secret(HS256Key),
-    Published(JwksCache),
+    Published(KeyCache),
 }
 
 /// Decides about tokens.
@@ -44,10 +48,15 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// With a secret, HS256 only; with an empty one, EdDSA under the origin's published keys.
-    pub fn new(secret: &[u8], expected: Expectations) -> Result<Self, WeakSecret> {
+    /// With a secret, HS256 only; with an empty one, EdDSA under the origin's published keys, and until
+    /// those are known under `base`.
+    pub fn new(
+        secret: &[u8],
+        base: Option<KeySet>,
+        expected: Expectations,
+    ) -> Result<Self, WeakSecret> {
         let keys = if secret.is_empty() {
-            Keys::Published(JwksCache::default())
+            Keys::Published(KeyCache::with_base(base))
         } else {
             Keys::Secret(secret_key(secret)?)
         };
@@ -66,15 +75,17 @@ impl Authenticator {
         let result = match &mut self.keys {
             Keys::Secret(key) => verify_with_secret(token, key, &self.expected, now),
             Keys::Published(cache) => {
-                if cache.is_due(now) {
-                    return Check::FetchKeys;
+                if let Some(check) = must_wait(cache.before_use(now)) {
+                    return check;
                 }
                 let Some(keys) = cache.keys() else {
                     return Check::NoKeys;
                 };
                 let result = verify_with_keys(token, keys, &self.expected, now);
-                if result == Err(TokenError::UnknownKey) && cache.may_look_for_unknown(now) {
-                    return Check::FetchKeys;
+                if result == Err(TokenError::UnknownKey)
+                    && let Some(check) = must_wait(cache.for_unknown(now))
+                {
+                    return check;
                 }
                 result
             }
@@ -86,6 +97,14 @@ impl Authenticator {
                 Check::Caller(caller)
             }
             Err(error) => Check::Refused(error),
+        }
+    }
+
+    /// Whether the caller is to get the origin's keys behind its request, and report as above.
+    pub fn wants_refresh(&mut self, now: UnixSeconds) -> bool {
+        match &mut self.keys {
+            Keys::Secret(_) => false,
+            Keys::Published(cache) => cache.wants_refresh(now),
         }
     }
 
@@ -102,6 +121,15 @@ impl Authenticator {
         if let Keys::Published(cache) = &mut self.keys {
             cache.failed(now);
         }
+    }
+}
+
+fn must_wait(need: Need) -> Option<Check> {
+    match need {
+        Need::Nothing => None,
+        Need::Ask => Some(Check::FetchKeys),
+        Need::Wait => Some(Check::AwaitKeys),
+        Need::Down => Some(Check::NoKeys),
     }
 }
 

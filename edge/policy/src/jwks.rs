@@ -1,18 +1,10 @@
-//! The origin's published keys (RFC 7517), and when to ask for them again.
+//! The origin's published keys (RFC 7517).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_simple::prelude::Ed25519PublicKey;
 use serde::Deserialize;
 
-use crate::UnixSeconds;
-
-/// Keys are asked for again when they are this old, in seconds.
-pub const REFRESH_AFTER: u64 = 5 * 60;
-/// An unknown key id leads to a new request at most this often, in seconds.
-pub const UNKNOWN_KEY_COOLDOWN: u64 = 10;
-/// After a failed request none is made for this long, in seconds.
-pub const FAILURE_COOLDOWN: u64 = 2;
 /// The largest document that is read, in bytes.
 pub const DOCUMENT_BYTES: usize = 64 * 1024;
 /// Keys of a document beyond this many are not read.
@@ -87,73 +79,6 @@ fn usable(value: serde_json::Value) -> Option<(String, Ed25519PublicKey)> {
     Some((key.kid, Ed25519PublicKey::from_bytes(&raw).ok()?))
 }
 
-/// What is known of the origin's keys, and when it was last asked.
-///
-/// Keys that are there stay in use while the origin cannot be reached.
-#[derive(Default)]
-pub struct JwksCache {
-    keys: Option<KeySet>,
-    fetched_at: UnixSeconds,
-    /// The last refresh of keys that we still have; only one request at a time does it.
-    refreshed_at: UnixSeconds,
-    failed_at: Option<UnixSeconds>,
-}
-
-impl JwksCache {
-    /// The keys, if any were ever read.
-    pub fn keys(&self) -> Option<&KeySet> {
-        self.keys.as_ref()
-    }
-
-    /// Whether to ask the origin before using what is here. Says yes once per interval while there
-    /// are keys, so that the other requests go on with those.
-    pub fn is_due(&mut self, now: UnixSeconds) -> bool {
-        if self.cools_down(now) {
-            return false;
-        }
-        if self.keys.is_none() {
-            return true;
-        }
-        let last = self.fetched_at.max(self.refreshed_at);
-        let due = now.saturating_sub(last) >= REFRESH_AFTER;
-        if due {
-            self.refreshed_at = now;
-        }
-        due
-    }
-
-    /// Whether an unknown key id is reason to ask the origin.
-    pub fn may_look_for_unknown(&self, now: UnixSeconds) -> bool {
-        !self.cools_down(now) && now.saturating_sub(self.fetched_at) >= UNKNOWN_KEY_COOLDOWN
-    }
-
-    /// The origin answered; what does not parse counts as a failure.
-    pub fn fetched(&mut self, document: &[u8], now: UnixSeconds) -> Result<(), JwksError> {
-        match KeySet::parse(document) {
-            Ok(keys) => {
-                self.keys = Some(keys);
-                self.fetched_at = now;
-                self.failed_at = None;
-                Ok(())
-            }
-            Err(error) => {
-                self.failed(now);
-                Err(error)
-            }
-        }
-    }
-
-    /// The origin did not answer.
-    pub fn failed(&mut self, now: UnixSeconds) {
-        self.failed_at = Some(now);
-    }
-
-    fn cools_down(&self, now: UnixSeconds) -> bool {
-        self.failed_at
-            .is_some_and(|at| now.saturating_sub(at) < FAILURE_COOLDOWN)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use jwt_simple::prelude::*;
@@ -180,41 +105,6 @@ mod tests {
             Some(JwksError::NoUsableKey)
         );
         assert_eq!(KeySet::parse(b"<html>").err(), Some(JwksError::Malformed));
-    }
-
-    #[test]
-    fn asks_once_an_interval_and_keeps_stale_keys() {
-        let mut cache = JwksCache::default();
-        assert!(cache.is_due(1_000));
-        cache
-            .fetched(document("one").as_bytes(), 1_000)
-            .expect("parses");
-        assert!(!cache.is_due(1_000 + REFRESH_AFTER - 1));
-        assert!(cache.is_due(1_000 + REFRESH_AFTER));
-        assert!(!cache.is_due(1_000 + REFRESH_AFTER));
-        cache.failed(1_001 + REFRESH_AFTER);
-        assert!(cache.keys().is_some_and(|keys| keys.get("one").is_some()));
-        assert!(cache.is_due(1_001 + 2 * REFRESH_AFTER));
-    }
-
-    #[test]
-    fn without_keys_it_asks_again_soon_after_a_failure() {
-        let mut cache = JwksCache::default();
-        cache.failed(1_000);
-        assert!(!cache.is_due(1_000));
-        assert!(cache.is_due(1_000 + FAILURE_COOLDOWN));
-        assert!(cache.fetched(b"nonsense", 1_010).is_err());
-        assert!(!cache.is_due(1_010));
-    }
-
-    #[test]
-    fn unknown_keys_are_looked_for_after_the_cooldown() {
-        let mut cache = JwksCache::default();
-        cache
-            .fetched(document("one").as_bytes(), 1_000)
-            .expect("parses");
-        assert!(!cache.may_look_for_unknown(1_000 + UNKNOWN_KEY_COOLDOWN - 1));
-        assert!(cache.may_look_for_unknown(1_000 + UNKNOWN_KEY_COOLDOWN));
     }
 
     proptest! {

@@ -52,6 +52,21 @@ pub fn plan(method: &str, request: &HeaderList, grant: &MediaGrant) -> Plan {
     }
 }
 
+/// The longest preview token, in bytes.
+const PREVIEW_BYTES: usize = 256;
+
+/// The token of a preview's address: of what the origin's own are made of, so that it can be handed on as it
+/// is. Another one counts as none.
+pub fn preview_token(target: &str) -> Option<&str> {
+    let (_, query) = target.split_once('?')?;
+    let token = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("preview="))?;
+    let ours = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let fits = (1..=PREVIEW_BYTES).contains(&token.len()) && token.bytes().all(ours);
+    fits.then_some(token)
+}
+
 /// The headers of every answer that shows the picture or says that it is unchanged.
 fn validators(grant: &MediaGrant) -> HeaderList {
     let mut headers = HeaderList::new();
@@ -165,6 +180,24 @@ mod tests {
             plan("GET", &with(&[("range", "bytes=0-1,5-6")]), &grant()),
             whole
         );
+    }
+
+    #[test]
+    fn preview_tokens_are_handed_on_as_they_are_or_not_at_all() {
+        assert_eq!(preview_token("/media/x?preview=a-Z_0.9"), Some("a-Z_0.9"));
+        assert_eq!(preview_token("/media/x?w=1&preview=a"), Some("a"));
+        let long = format!("/media/x?preview={}", "a".repeat(257));
+        for target in [
+            "/media/x",
+            "/media/x?",
+            "/media/x?preview=",
+            "/media/x?previews=a",
+            "/media/x?preview=a%20b",
+            "/media/x?preview=a/../b",
+            &long,
+        ] {
+            assert_eq!(preview_token(target), None, "{target}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::authenticator::Authenticator;
 use crate::cors::Cors;
+use crate::jwks::{JwksError, KeySet};
 use crate::token::{Expectations, WeakSecret};
 use crate::url::{HttpUrl, InvalidUrl};
 
@@ -14,6 +15,9 @@ pub enum SettingsError {
     /// `jwt_secret`
     #[error("jwt_secret: {0}")]
     Secret(#[from] WeakSecret),
+    /// `jwt_keys`
+    #[error("jwt_keys: {0}")]
+    Keys(#[from] JwksError),
     /// `jwt_issuer` or `jwt_audience`
     #[error("{0} must not be empty")]
     Empty(&'static str),
@@ -26,6 +30,8 @@ pub struct Variables {
     pub origin_url: String,
     /// `jwt_secret`; empty for keys from the origin's JWKS.
     pub jwt_secret: String,
+    /// `jwt_keys`: a JWKS to begin with, before the origin was asked for its own; may be empty.
+    pub jwt_keys: String,
     /// `jwt_issuer`
     pub jwt_issuer: String,
     /// `jwt_audience`
@@ -62,7 +68,11 @@ impl Variables {
             issuer: self.jwt_issuer,
             audience: self.jwt_audience,
         };
-        let authenticator = Authenticator::new(self.jwt_secret.as_bytes(), expected)?;
+        let base = match self.jwt_keys.trim() {
+            "" => None,
+            keys => Some(KeySet::parse(keys.as_bytes())?),
+        };
+        let authenticator = Authenticator::new(self.jwt_secret.as_bytes(), base, expected)?;
         let settings = Settings {
             origin: HttpUrl::parse(self.origin_url.trim())?,
             edge_key: Some(self.edge_key).filter(|key| !key.is_empty()),
@@ -107,6 +117,14 @@ mod tests {
         assert_eq!(
             nowhere.check().err(),
             Some(SettingsError::Origin(InvalidUrl))
+        );
+        let keyless = Variables {
+            jwt_keys: r#"{"keys":[{"kty":"RSA","kid":"x"}]}"#.into(),
+            ..good()
+        };
+        assert_eq!(
+            keyless.check().err(),
+            Some(SettingsError::Keys(JwksError::NoUsableKey))
         );
         let nameless = Variables {
             jwt_issuer: String::new(),

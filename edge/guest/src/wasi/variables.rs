@@ -8,6 +8,7 @@ pub(crate) async fn variables() -> Variables {
     Variables {
         origin_url: read("origin_url").await,
         jwt_secret: read("jwt_secret").await,
+        jwt_keys: read("jwt_keys").await,
         jwt_issuer: read("jwt_issuer").await,
         jwt_audience: read("jwt_audience").await,
         edge_key: read("edge_key").await,

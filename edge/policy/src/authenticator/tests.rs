@@ -5,7 +5,7 @@ use sluicegate_contract::ids::{AccountId, SessionId};
 use sluicegate_contract::token::{Role, TokenClaims};
 
 use super::*;
-use crate::jwks::{REFRESH_AFTER, UNKNOWN_KEY_COOLDOWN};
+use crate::key_cache::{FAILURE_COOLDOWN, OLD_AFTER, REFRESH_AFTER, UNKNOWN_KEY_COOLDOWN};
 
 const NOW: u64 = 1_795_540_000;
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
@@ -37,7 +37,11 @@ fn claims() -> JWTClaims<TokenClaims> {
 }
 
 fn by_secret() -> Authenticator {
-    Authenticator::new(SECRET, expected()).expect("long enough")
+    Authenticator::new(SECRET, None, expected()).expect("long enough")
+}
+
+fn by_published_keys() -> Authenticator {
+    Authenticator::new(b"", None, expected()).expect("published keys")
 }
 
 fn signed(claims: JWTClaims<TokenClaims>) -> String {
@@ -148,7 +152,7 @@ fn foreign_signatures_and_algorithms_are_refused() {
 fn a_public_key_is_no_secret() {
     // The classic confusion: an HS256 token signed with the bytes of the published key.
     let pair = key("one");
-    let mut auth = Authenticator::new(b"", expected()).expect("published keys");
+    let mut auth = by_published_keys();
     auth.keys_fetched(&jwks(&[&pair]), NOW).expect("parses");
     let forged = HS256Key::from_bytes(&pair.public_key().to_bytes()).with_key_id("one");
     let token = forged.authenticate(claims()).expect("signs");
@@ -158,7 +162,7 @@ fn a_public_key_is_no_secret() {
 #[test]
 fn published_keys_are_fetched_first_and_again_for_a_new_one() {
     let (one, two) = (key("one"), key("two"));
-    let mut auth = Authenticator::new(b"", expected()).expect("published keys");
+    let mut auth = by_published_keys();
     let first = one.sign(claims()).expect("signs");
     assert_eq!(auth.check(&first, NOW), Check::FetchKeys);
     auth.keys_fetched(&jwks(&[&one]), NOW).expect("parses");
@@ -180,15 +184,57 @@ fn published_keys_are_fetched_first_and_again_for_a_new_one() {
 fn an_origin_that_is_down_is_no_verdict() {
     let one = key("one");
     let token = one.sign(claims()).expect("signs");
-    let mut auth = Authenticator::new(b"", expected()).expect("published keys");
+    let mut auth = by_published_keys();
     assert_eq!(auth.check(&token, NOW), Check::FetchKeys);
+    assert_eq!(auth.check(&token, NOW), Check::AwaitKeys);
     auth.keys_failed(NOW);
     assert_eq!(auth.check(&token, NOW), Check::NoKeys);
     auth.keys_fetched(&jwks(&[&one]), NOW + 5).expect("parses");
     // Stale keys go on to serve while the origin is away.
-    let late = NOW + 5 + REFRESH_AFTER;
+    let late = NOW + 5 + OLD_AFTER;
     let fresh = one.sign(claims()).expect("signs");
     assert_eq!(auth.check(&fresh, late), Check::FetchKeys);
     auth.keys_failed(late);
     assert!(matches!(auth.check(&fresh, late), Check::Caller(_)));
+    // Nobody can say whether another key is one of the origin's.
+    let other = key("two").sign(claims()).expect("signs");
+    assert_eq!(auth.check(&other, late), Check::NoKeys);
+    let again = late + FAILURE_COOLDOWN;
+    assert_eq!(auth.check(&other, again), Check::FetchKeys);
+}
+
+#[test]
+fn base_keys_verify_before_the_origin_was_ever_reached() {
+    let (one, two) = (key("one"), key("two"));
+    let base = KeySet::parse(&jwks(&[&one])).expect("parses");
+    let mut auth = Authenticator::new(b"", Some(base), expected()).expect("published keys");
+    let token = one.sign(claims()).expect("signs");
+    assert!(matches!(auth.check(&token, NOW), Check::Caller(_)));
+    let forged = key("one").sign(claims()).expect("signs");
+    assert_eq!(
+        auth.check(&forged, NOW),
+        Check::Refused(TokenError::Invalid)
+    );
+    assert!(auth.wants_refresh(NOW), "the origin's own keys are wanted");
+    auth.keys_failed(NOW);
+    let other = two.sign(claims()).expect("signs");
+    assert_eq!(auth.check(&other, NOW), Check::NoKeys);
+}
+
+#[test]
+fn a_rotation_with_overlap_logs_nobody_out() {
+    let (one, two) = (key("one"), key("two"));
+    let mut auth = by_published_keys();
+    auth.keys_fetched(&jwks(&[&one]), NOW).expect("parses");
+    // The new key is published before it signs, and the edge learns of it behind its requests.
+    let due = NOW + REFRESH_AFTER;
+    let old = one.sign(claims()).expect("signs");
+    assert!(matches!(auth.check(&old, due), Check::Caller(_)));
+    assert!(auth.wants_refresh(due));
+    auth.keys_fetched(&jwks(&[&two, &one]), due)
+        .expect("parses");
+    let new = two.sign(claims()).expect("signs");
+    assert!(matches!(auth.check(&new, due + 1), Check::Caller(_)));
+    let old = one.sign(claims()).expect("signs");
+    assert!(matches!(auth.check(&old, due + 1), Check::Caller(_)));
 }
