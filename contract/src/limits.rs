@@ -60,6 +60,8 @@ pub const API_REQUEST_TIME: Duration = Duration::from_mins(1);
 pub const UPLOAD_REQUEST_TIME: Duration = Duration::from_mins(15);
 /// How long an edge keeps a media grant.
 pub const GRANT_CACHE_TIME: Duration = Duration::from_secs(30);
+/// How long the address of a preview works.
+pub const PREVIEW_LIFETIME: Duration = Duration::from_mins(10);
 /// The longest wait of a long poll, in seconds.
 pub const LONG_POLL_SECONDS: u64 = 25;
 /// Items of a page when the client names no number.

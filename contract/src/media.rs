@@ -63,6 +63,10 @@ pub struct Picture {
     pub key: MediaKey,
     /// Where it is; a path that is resolved against the edge.
     pub url: String,
+    /// Where its owner and reviewers see it, for some minutes, while it is held back from everybody else.
+    /// A secret for as long as it lives; absent where `url` is for everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview_url: Option<String>,
     /// Pixels; absent until it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,

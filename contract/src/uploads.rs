@@ -194,6 +194,10 @@ pub struct Upload {
     pub key: MediaKey,
     /// Where the picture is, or will be.
     pub url: String,
+    /// Where its owner sees it, for some minutes, while it is held back from everybody else. A secret for
+    /// as long as it lives; absent where `url` is for everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview_url: Option<String>,
     /// What it is for.
     pub purpose: Purpose,
     /// How far it has come.

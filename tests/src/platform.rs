@@ -141,6 +141,29 @@ impl Platform {
         self.data.path()
     }
 
+    /// The same with other variables beside the platform's.
+    pub async fn start_edge_with(
+        &self,
+        origin_url: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<(Program, String)> {
+        let mut options = Options {
+            edge_variables: self.options.edge_variables.clone(),
+            user: self.options.user,
+            ..Options::default()
+        };
+        for (name, value) in variables {
+            let variable = ((*name).to_owned(), (*value).to_owned());
+            options.edge_variables.push(variable);
+        }
+        let place = EdgePlace {
+            origin_url,
+            store_url: &self.store_url,
+            listen: ANY_PORT,
+        };
+        start_edge(self.data.path(), &options, &place).await
+    }
+
     /// A client of the edge.
     pub fn client(&self) -> Result<Client> {
         Client::new(&self.edge_url)

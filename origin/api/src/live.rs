@@ -12,12 +12,13 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use crate::state::App;
+use crate::views::Eyes;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Whether nothing more will happen to it by itself.
 pub(crate) fn is_settled(app: &App, upload: &Upload) -> bool {
-    app.upload_view(upload).is_settled()
+    Eyes::anybody(app).upload(upload).is_settled()
 }
 
 /// The upload as soon as `enough` of it, else as it stands at `deadline` or when we are to stop. `None` if there is none.

@@ -6,7 +6,7 @@ use sluicegate_contract::posts as wire;
 use sluicegate_core::post::{Post, PostCursor};
 
 use crate::error::ApiError;
-use crate::views;
+use crate::views::Eyes;
 
 /// Which page is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +35,7 @@ impl PageRequest {
     }
 
     /// Of at most [`Self::to_read`] posts.
-    pub(crate) fn page(self, mut posts: Vec<Post>) -> Page<wire::Post> {
+    pub(crate) fn page(self, mut posts: Vec<Post>, eyes: &Eyes) -> Page<wire::Post> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = posts.len() > limit;
         posts.truncate(limit);
@@ -44,7 +44,7 @@ impl PageRequest {
             .filter(|_| more)
             .map(|post| PostCursor { before: post.id }.to_string());
         Page {
-            items: posts.into_iter().map(views::post).collect(),
+            items: posts.into_iter().map(|post| eyes.post(post)).collect(),
             next,
         }
     }

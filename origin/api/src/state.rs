@@ -7,20 +7,21 @@ use std::time::Duration;
 use axum::body::Bytes;
 use sha2::{Digest, Sha256};
 use sluicegate_contract::proxies::Proxies;
-use sluicegate_contract::uploads as wire_uploads;
 use sluicegate_core::env::Env;
+use sluicegate_core::error::PortError;
 use sluicegate_core::limits::Limits;
+use sluicegate_core::moderation::ImageGate;
 use sluicegate_core::observe::Observer;
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{
     AccountStore, Detector, ObjectStore, PostStore, SessionStore, SigningKeyStore, UploadStore,
 };
 use sluicegate_core::text::TextPolicy;
-use sluicegate_core::upload::Upload;
 use sluicegate_core::wake::Waker;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::caller::Caller;
 use crate::auth::keys::Keyring;
 use crate::auth::passwords::Passwords;
 use crate::auth::tokens::Tokens;
@@ -28,6 +29,7 @@ use crate::endpoints::openapi;
 use crate::gate::Gate;
 use crate::staging::Staging;
 use crate::views;
+use crate::views::Eyes;
 use crate::waiters::Waiters;
 
 /// What the API is given. Cheap to clone.
@@ -81,6 +83,8 @@ pub struct ApiConfig {
     pub image_sync: bool,
     /// Whether a picture detector is configured. Without one, a picture that is made is settled.
     pub image_checks: bool,
+    /// `MODERATION_IMAGE_GATE`: who sees pictures that nobody has judged.
+    pub image_gate: ImageGate,
     /// `MODERATION_CONTENT_ASYNC=false`: rules and duplicates may refuse a post before it is written.
     pub content_sync: bool,
     /// Whether clients can reach the store: they may ask for tickets of their own then.
@@ -117,6 +121,7 @@ impl Default for ApiConfig {
             proxies: Proxies::default(),
             image_sync: true,
             image_checks: false,
+            image_gate: ImageGate::Open,
             content_sync: true,
             direct_uploads: false,
             on_demand_cap: 4,
@@ -256,9 +261,9 @@ impl App {
         }
     }
 
-    /// An upload as its owner sees it.
-    pub(crate) fn upload_view(&self, upload: &Upload) -> wire_uploads::Upload {
-        views::upload(upload, self.config.image_checks)
+    /// The eyes of somebody who showed a token.
+    pub(crate) async fn eyes(&self, caller: &Caller) -> Result<Eyes, PortError> {
+        Eyes::of(self, caller.account, caller.role).await
     }
 }
 

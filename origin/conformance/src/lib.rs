@@ -12,6 +12,7 @@ mod judges;
 pub mod objects;
 pub mod posts;
 mod promises;
+pub mod purge;
 pub mod scripted;
 pub mod sessions;
 pub mod stores;

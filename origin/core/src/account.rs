@@ -4,7 +4,7 @@ use sluicegate_contract::ids::{AccountId, UploadId};
 use sluicegate_contract::limits;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::token::Role;
-use sluicegate_contract::uploads::Purpose;
+use sluicegate_contract::uploads::{Moderation, Purpose};
 
 /// An account as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Account {
 pub struct ShownPicture {
     /// The upload.
     pub upload: UploadId,
+    /// What moderation says.
+    pub moderation: Moderation,
     /// Pixels, once made.
     pub width: Option<u32>,
     /// Pixels, once made.

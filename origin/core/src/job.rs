@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluicegate_contract::ids::{AccountId, JobId, PostId};
+use sluicegate_contract::limits;
 use sluicegate_contract::media::MediaKey;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::Purpose;
@@ -28,8 +29,12 @@ pub const SWEEP_JOB: &str = "sweep";
 pub const PRUNE_JOB: &str = "prune";
 /// Erases accounts whose owners deleted them; in [`MAINTENANCE_QUEUE`].
 pub const ERASE_JOB: &str = "erase-accounts";
+/// Tells caches of removed pictures. A queue of its own: other workers of [`IMAGE_QUEUE`] do not know the job.
+pub const PURGE_QUEUE: &str = "media-purge";
+/// The job's name in [`PURGE_QUEUE`].
+pub const PURGE_JOB: &str = "purge";
 /// All queues that this version works on.
-pub const QUEUES: [&str; 3] = [IMAGE_QUEUE, POST_QUEUE, MAINTENANCE_QUEUE];
+pub const QUEUES: [&str; 4] = [IMAGE_QUEUE, POST_QUEUE, PURGE_QUEUE, MAINTENANCE_QUEUE];
 
 /// Payload of [`IMAGE_JOB`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +77,16 @@ pub struct ProcessPost {
     /// The post.
     pub post_id: PostId,
     /// Who wrote it.
+    pub user_id: AccountId,
+}
+
+/// Payload of [`PURGE_JOB`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PurgeMedia {
+    /// The picture.
+    pub key: MediaKey,
+    /// Whose it was.
     pub user_id: AccountId,
 }
 
@@ -139,6 +154,24 @@ impl NewJob {
             max_attempts: MAX_ATTEMPTS,
             traceparent,
             created_at: now,
+        }
+    }
+}
+
+impl NewJob {
+    /// The job that tells caches of a removal. It waits until no edge has a grant from before `removed_at`: a
+    /// cache that asked again earlier could be given the picture once more. One removal has one `id`.
+    pub fn purge_media(id: JobId, payload: &PurgeMedia, removed_at: Timestamp) -> Self {
+        Self {
+            id,
+            queue: PURGE_QUEUE,
+            name: PURGE_JOB,
+            payload: serde_json::to_value(payload).unwrap_or_default(),
+            owner: payload.user_id,
+            run_at: removed_at.plus(limits::GRANT_CACHE_TIME),
+            max_attempts: MAX_ATTEMPTS,
+            traceparent: None,
+            created_at: removed_at,
         }
     }
 }
@@ -296,6 +329,28 @@ mod tests {
             serde_json::json!({
                 "key": "01890a5d-ac96-774b-bcce-b302099a8057.webp",
                 "uploadType": "profile_picture",
+                "userId": "01890a5d-ac96-774b-bcce-b302099a8058",
+            })
+        );
+    }
+
+    #[test]
+    fn a_purge_waits_until_grants_have_ended() {
+        let payload = PurgeMedia {
+            key: "01890a5d-ac96-774b-bcce-b302099a8057.webp"
+                .parse()
+                .expect("a key"),
+            user_id: "01890a5d-ac96-774b-bcce-b302099a8058"
+                .parse()
+                .expect("an id"),
+        };
+        let now = Timestamp::from_unix_ms(1_795_521_600_000).expect("in range");
+        let job = NewJob::purge_media(JobId(uuid::Uuid::from_u128(1)), &payload, now);
+        assert_eq!(job.run_at, now.plus(Duration::from_secs(30)));
+        assert_eq!(
+            job.payload,
+            serde_json::json!({
+                "key": "01890a5d-ac96-774b-bcce-b302099a8057.webp",
                 "userId": "01890a5d-ac96-774b-bcce-b302099a8058",
             })
         );

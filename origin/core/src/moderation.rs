@@ -4,7 +4,29 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluicegate_contract::ids::{AccountId, PostId, UploadId};
 use sluicegate_contract::time::Timestamp;
+use sluicegate_contract::uploads::Moderation;
 use uuid::Uuid;
+
+/// Who sees a picture that nobody has judged (`MODERATION_IMAGE_GATE`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ImageGate {
+    /// Everybody, until it is removed.
+    #[default]
+    Open,
+    /// Its owner and reviewers, by previews.
+    Strict,
+}
+
+impl ImageGate {
+    /// Whether everybody may see a picture of which moderation says that.
+    pub fn lets_through(self, moderation: Moderation) -> bool {
+        match moderation {
+            Moderation::Passed | Moderation::Restored => true,
+            Moderation::Unreviewed => self == Self::Open,
+            Moderation::Removed => false,
+        }
+    }
+}
 
 /// What a detector or model says. An error is never turned into one of these.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,15 +8,15 @@ use axum::middleware::from_fn_with_state;
 use sluicegate_api::{ApiConfig, ApiState, EdgeKey, JwtSecret};
 use sluicegate_core::env::Env;
 use sluicegate_core::erasure::Erasure;
-use sluicegate_core::job::{IMAGE_QUEUE, MAINTENANCE_QUEUE, POST_QUEUE};
+use sluicegate_core::job::{IMAGE_QUEUE, MAINTENANCE_QUEUE, POST_QUEUE, PURGE_QUEUE};
 use sluicegate_core::pictures::Pictures;
-use sluicegate_core::ports::{Detector, ObjectStore, PictureMaker, TextModel};
+use sluicegate_core::ports::{Detector, ObjectStore, PictureMaker, PurgeHook, TextModel};
 use sluicegate_core::sweep::{Sweep, SweepRules};
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
 use sluicegate_local::{
-    HttpDetector, NoDetector, NoModel, OllamaModel, OpenAiModel, ServiceLimits, http_client,
-    system_env,
+    HttpDetector, HttpPurgeHook, NoDetector, NoModel, NoPurgeHook, OllamaModel, OpenAiModel,
+    PurgeLimits, ServiceLimits, http_client, system_env,
 };
 use sluicegate_picture::{CHILD_COMMAND, ChildLimits, ChildPictureMaker};
 use sluicegate_postgres::Database;
@@ -29,7 +29,10 @@ use crate::measured::{
 };
 use crate::metrics::{Metrics, requests};
 use crate::places::Places;
-use crate::settings::{ModelApi, ModelSettings, ModerationSettings, Settings};
+use crate::settings::{ModelApi, ModelSettings, ModerationSettings, PurgeSettings, Settings};
+
+/// Calls of the purge hook at once, each process: they wait for somebody else, and cost nothing here.
+const PURGE_JOBS: u32 = 4;
 
 /// One is enough, and another may be stuck.
 const MAINTENANCE_JOBS: u32 = 2;
@@ -44,6 +47,8 @@ pub struct Ports {
     pub objects: Arc<dyn ObjectStore>,
     /// What judges pictures.
     pub detector: Arc<dyn Detector>,
+    /// What tells caches of removed pictures.
+    pub purge: Arc<dyn PurgeHook>,
     /// What judges texts.
     pub text_model: Arc<dyn TextModel>,
     /// The rules for posts.
@@ -81,6 +86,7 @@ pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Resu
         detector: Arc::new(detector),
         text_model: Arc::new(text_model),
         policy: policy(moderation)?,
+        purge: purge_hook(settings.purge.as_ref())?,
         env,
         database,
         objects,
@@ -120,6 +126,19 @@ pub fn detector(moderation: &ModerationSettings, env: &Env) -> Result<Arc<dyn De
             let limits = ServiceLimits::detector();
             let detector = HttpDetector::new(url.expose(), http_client()?, env.clone(), limits);
             Arc::new(detector.context("MODERATION_IMAGE_SERVICE_URL")?)
+        }
+    })
+}
+
+/// What tells caches of removed pictures.
+pub fn purge_hook(purge: Option<&PurgeSettings>) -> Result<Arc<dyn PurgeHook>> {
+    Ok(match purge {
+        None => Arc::new(NoPurgeHook),
+        Some(PurgeSettings { url, key }) => {
+            let key = key.as_ref().map(|key| key.expose());
+            let limits = PurgeLimits::default();
+            let hook = HttpPurgeHook::new(url.expose(), key, http_client()?, limits);
+            Arc::new(hook.context("PURGE_HOOK_URL and PURGE_HOOK_KEY")?)
         }
     })
 }
@@ -201,6 +220,7 @@ fn api_config(settings: &Settings) -> Result<ApiConfig> {
         proxies: settings.proxies.clone(),
         image_sync: !settings.moderation.image_async,
         image_checks: settings.moderation.image_service.is_some(),
+        image_gate: settings.moderation.image_gate,
         content_sync: !settings.moderation.content_async,
         direct_uploads: settings.public_store.is_some(),
         on_demand_cap: settings.work.pictures_on_demand,
@@ -219,6 +239,7 @@ pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
         objects: Arc::clone(&ports.objects),
         pictures: ports.pictures.clone(),
         detector: Arc::clone(&ports.detector),
+        purge: Arc::clone(&ports.purge),
         text_model: Arc::clone(&ports.text_model),
         policy: Arc::clone(&ports.policy),
         erasure: Erasure {
@@ -241,6 +262,7 @@ pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
         (IMAGE_QUEUE, settings.work.image_jobs),
         (POST_QUEUE, settings.work.post_jobs),
         (MAINTENANCE_QUEUE, MAINTENANCE_JOBS),
+        (PURGE_QUEUE, PURGE_JOBS),
     ];
     let chosen = all
         .into_iter()

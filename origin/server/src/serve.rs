@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use sluicegate_core::job::QUEUES;
+use sluicegate_core::moderation::ImageGate;
 use sluicegate_postgres::{Pooling, spawn_wake_bridge};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -51,6 +52,13 @@ pub async fn run(
     if settings.edge_key.is_none() && settings.proxies.trusted.is_empty() {
         tracing::warn!(
             "neither EDGE_KEY nor TRUSTED_PROXIES is set: clients' addresses are not known: attempts are counted by handle alone"
+        );
+    }
+    if settings.moderation.image_gate == ImageGate::Strict
+        && settings.moderation.image_service.is_none()
+    {
+        tracing::warn!(
+            "MODERATION_IMAGE_GATE is strict and there is no detector: no picture is shown to everybody by itself"
         );
     }
     let app = compose::api(settings, &started.ports, &shutdown)?;

@@ -4,7 +4,7 @@ use sluicegate_core::env::Env;
 use sluicegate_core::erasure::Erasure;
 use sluicegate_core::observe::Observer;
 use sluicegate_core::pictures::Pictures;
-use sluicegate_core::ports::{Detector, ObjectStore, PostStore, TextModel, UploadStore};
+use sluicegate_core::ports::{Detector, ObjectStore, PostStore, PurgeHook, TextModel, UploadStore};
 use sluicegate_core::sweep::Sweep;
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
@@ -24,6 +24,8 @@ pub struct WorkerContext {
     pub pictures: Pictures,
     /// Who judges pictures.
     pub detector: Arc<dyn Detector>,
+    /// Who is told of pictures that were removed.
+    pub purge: Arc<dyn PurgeHook>,
     /// Who judges texts: stage 2.
     pub text_model: Arc<dyn TextModel>,
     /// What texts may not hold: stage 1.

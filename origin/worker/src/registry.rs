@@ -6,7 +6,9 @@ use sluicegate_core::job::LeasedJob;
 
 use crate::context::WorkerContext;
 use crate::job::Job;
-use crate::jobs::{EraseAccountsJob, ModerateImageJob, ProcessPostJob, PruneJob, SweepJob};
+use crate::jobs::{
+    EraseAccountsJob, ModerateImageJob, ProcessPostJob, PruneJob, PurgeMediaJob, SweepJob,
+};
 
 /// The jobs of this version.
 pub fn registry(context: &WorkerContext) -> Registry {
@@ -16,6 +18,7 @@ pub fn registry(context: &WorkerContext) -> Registry {
         Arc::new(ProcessPostJob::new(context.clone())),
         Arc::new(SweepJob::new(context.sweep.clone())),
         Arc::new(PruneJob::new(context.sweep.clone())),
+        Arc::new(PurgeMediaJob::new(context.clone())),
     ])
 }
 

@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use http::header;
 use http::request::Parts;
 use sluicegate_contract::ids::{AccountId, SessionId};
+use sluicegate_contract::token::Role;
 
 use super::tokens::refused;
 use crate::error::ApiError;
@@ -14,6 +15,8 @@ use crate::state::App;
 /// Who asks: the token is valid and its session lives.
 pub(crate) struct Caller {
     pub(crate) account: AccountId,
+    /// As the token says.
+    pub(crate) role: Role,
     pub(crate) session: SessionId,
 }
 
@@ -31,6 +34,7 @@ impl FromRequestParts<Arc<App>> for Caller {
         tracing::Span::current().record("role", live.role.as_str());
         Ok(Self {
             account: verified.account,
+            role: verified.role,
             session: verified.session,
         })
     }

@@ -16,6 +16,7 @@ use sluicegate_core::session::SigningKey;
 use sluicegate_core::signing::{Phase, phases, signing};
 use tokio::sync::Mutex;
 
+use super::previews::Root;
 use crate::state::JwtSecret;
 
 /// Keys are looked up again after this, so that a new one signs everywhere soon.
@@ -67,6 +68,17 @@ pub(crate) struct KeySet {
 pub(crate) struct KeyOf {
     pub(crate) id: String,
     pub(crate) pair: Ed25519KeyPair,
+    secret: Vec<u8>,
+}
+
+impl KeyOf {
+    /// What other keys are derived from.
+    pub(super) fn root(&self) -> Root<'_> {
+        Root {
+            id: &self.id,
+            secret: &self.secret,
+        }
+    }
 }
 
 impl KeySet {
@@ -178,6 +190,7 @@ fn read(stored: &SigningKey) -> Result<KeyOf, PortError> {
     Ok(KeyOf {
         id: stored.id.clone(),
         pair,
+        secret: stored.secret.clone(),
     })
 }
 

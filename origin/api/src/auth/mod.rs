@@ -3,5 +3,6 @@
 pub(crate) mod caller;
 pub(crate) mod keys;
 pub(crate) mod passwords;
+pub(crate) mod previews;
 pub(crate) mod session;
 pub(crate) mod tokens;

@@ -14,7 +14,7 @@ use sluicegate_core::session::{NewSession, RefreshHash};
 
 use crate::error::ApiError;
 use crate::state::App;
-use crate::views;
+use crate::views::Eyes;
 
 /// How long a session lives after its last refresh.
 const LIFETIME: Duration = Duration::from_hours(30 * 24);
@@ -97,12 +97,13 @@ pub(crate) async fn grant(
     session: SessionId,
     refresh: RefreshToken,
 ) -> Result<wire::Session, ApiError> {
+    let eyes = Eyes::of(app, account.id, account.role).await?;
     Ok(wire::Session {
         access_token: app.tokens.issue(account.id, account.role, session).await?,
         refresh_token: refresh.text,
         token_type: "Bearer".to_owned(),
         expires_in: app.config.limits.access_token_lifetime.as_secs(),
-        account: views::account(account),
+        account: eyes.account(account),
         device_token: None,
     })
 }

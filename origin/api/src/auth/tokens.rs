@@ -14,6 +14,7 @@ use sluicegate_core::env::Env;
 use sluicegate_core::error::PortError;
 
 use super::keys::{KeySet, Keyring};
+use super::previews::Root;
 use crate::error::ApiError;
 use crate::state::ApiConfig;
 
@@ -30,6 +31,7 @@ pub(crate) struct Tokens {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Verified {
     pub(crate) account: AccountId,
+    pub(crate) role: Role,
     pub(crate) session: SessionId,
 }
 
@@ -101,6 +103,36 @@ impl Tokens {
         Ok(serde_json::json!({ "keys": keys }))
     }
 
+    pub(super) fn env(&self) -> &Env {
+        &self.env
+    }
+
+    /// Of the key that signs now.
+    pub(super) async fn with_current_root<T>(
+        &self,
+        work: impl FnOnce(Root<'_>) -> T,
+    ) -> Result<T, PortError> {
+        Ok(match &self.keyring {
+            Keyring::Secret(key) => work(Root::shared(&key.to_bytes())),
+            Keyring::Stored(keys) => work(keys.current().await?.newest.root()),
+        })
+    }
+
+    /// Of the key with that name, if there is one.
+    pub(super) async fn with_root<T>(
+        &self,
+        id: &str,
+        work: impl FnOnce(Root<'_>) -> T,
+    ) -> Result<Option<T>, PortError> {
+        if let Keyring::Secret(key) = &self.keyring {
+            let secret = key.to_bytes();
+            let root = Root::shared(&secret);
+            return Ok((root.id == id).then(|| work(root)));
+        }
+        let keys = self.keys_with(id).await?;
+        Ok(keys.find(id).map(|key| work(key.root())))
+    }
+
     /// The keys, looked up again if none of them has that name: another replica may have added it.
     async fn keys_with(&self, id: &str) -> Result<std::sync::Arc<KeySet>, PortError> {
         let Keyring::Stored(stored) = &self.keyring else {
@@ -147,6 +179,7 @@ fn read(claims: &JWTClaims<TokenClaims>) -> Result<Verified, ApiError> {
         .and_then(|subject| subject.parse().ok());
     Ok(Verified {
         account: subject.ok_or_else(refused)?,
+        role: claims.custom.role,
         session: claims.custom.sid,
     })
 }

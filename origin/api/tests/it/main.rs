@@ -16,6 +16,7 @@ mod deletion;
 mod devices;
 mod documents;
 mod errors;
+mod gate;
 mod grants;
 mod health;
 mod posts;

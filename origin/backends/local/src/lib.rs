@@ -1,5 +1,5 @@
-//! Adapters that need no driver: clock, entropy, the HTTP client, detectors and text models that
-//! are asked over HTTP, and the ones that stand in where none is configured.
+//! Adapters that need no driver: clock, entropy, the HTTP client, detectors, text models and the purge hook
+//! that are asked over HTTP, and the ones that stand in where none is configured.
 //!
 //! Choosing among them is not this crate's job: the server does that by its settings. Start at
 //! [`HttpDetector`] for how a service is asked; the rules that all share (time-outs, retries, the
@@ -12,6 +12,7 @@ mod detector;
 mod finding;
 mod http_client;
 mod otlp;
+mod purge;
 mod service;
 mod system;
 mod text_model;
@@ -19,6 +20,7 @@ mod text_model;
 pub use detector::{HttpDetector, NoDetector};
 pub use http_client::{HttpClientError, http_client};
 pub use otlp::TraceCollector;
+pub use purge::{HttpPurgeHook, NoPurgeHook, PurgeLimits};
 pub use service::{InvalidAddress, ServiceLimits};
 pub use system::{SystemClock, SystemEntropy, system_env};
 pub use text_model::{ModelSettings, NoModel, OllamaModel, OpenAiModel};

@@ -54,6 +54,7 @@ promises!(Stores:
     fails_with_the_burial_of_its_job,
     passes_pictures,
     removes_pictures,
+    leaves_a_job_for_each_removal,
     settles_with_the_verdict,
     changes_nothing_with_a_lost_lease,
 );

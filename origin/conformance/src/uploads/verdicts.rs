@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use sluicegate_contract::ids::{AccountId, JobId, UploadId};
+use sluicegate_contract::limits::GRANT_CACHE_TIME;
 use sluicegate_contract::uploads::{Moderation, Purpose, UploadState};
 use sluicegate_core::account::PictureSlot;
-use sluicegate_core::job::{JobState, Lease, NewJob};
+use sluicegate_core::job::{JobState, Lease, NewJob, PURGE_JOB, PURGE_QUEUE};
 use sluicegate_core::moderation::{Outcome, Record, Subject};
 use sluicegate_core::ports::{Burial, ClaimRequest, ImageVerdict, SettleError};
 use sluicegate_core::upload::Upload;
@@ -271,4 +272,27 @@ pub async fn changes_nothing_with_a_lost_lease(stores: &Stores) {
     assert!(stores.uploads.records(upload.id).await.unwrap().is_empty());
     let account = stores.accounts.account(owner.id).await.unwrap().unwrap();
     assert_eq!(account.avatar.unwrap().upload, upload.id);
+}
+
+/// A removal of what had arrived leaves one job that tells caches; what nobody can have seen leaves none.
+pub async fn leaves_a_job_for_each_removal(stores: &Stores) {
+    let owner = stores.account().await;
+    let seen = stores.ready(owner.id, Purpose::Avatar).await;
+    let first = removed(&seen);
+    apply(stores, seen.id, ImageVerdict::Removed(first.clone())).await;
+    let again = removed(&seen);
+    apply(stores, seen.id, ImageVerdict::Removed(again.clone())).await;
+    let ticket = stores.ticket(owner.id, Purpose::Avatar).await;
+    let unseen = removed(&ticket);
+    apply(stores, ticket.id, ImageVerdict::Removed(unseen.clone())).await;
+
+    let job = |record: &Record| stores.jobs.job(JobId(record.id));
+    let left = job(&first).await.unwrap().unwrap();
+    assert_eq!(
+        (left.queue.as_str(), left.name.as_str(), left.state),
+        (PURGE_QUEUE, PURGE_JOB, JobState::Ready)
+    );
+    assert_eq!(left.run_at, at(5).plus(GRANT_CACHE_TIME));
+    assert_eq!(job(&again).await.unwrap(), None, "it was removed before");
+    assert_eq!(job(&unseen).await.unwrap(), None, "it had not arrived");
 }

@@ -17,6 +17,7 @@ mod jobs;
 mod objects;
 mod picture;
 mod posts;
+mod purge;
 mod sessions;
 mod sweep;
 mod text_model;
@@ -32,6 +33,7 @@ pub use objects::{
 };
 pub use picture::{MadePicture, MakePictureError, PictureMaker};
 pub use posts::{CreatePostError, PostStore};
+pub use purge::{Purge, PurgeHook};
 pub use sessions::{KNOWN_DEVICES, SessionStore, SigningKeyStore};
 pub use sweep::{LooseScan, Prunable, SweepStore};
 pub use text_model::TextModel;

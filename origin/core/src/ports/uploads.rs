@@ -31,7 +31,8 @@ pub enum ImageVerdict {
     /// It may stay.
     Passed(Record),
     /// It goes: the state becomes `rejected` with reason `unsafe`, and its key is cleared from
-    /// profile and posts where it is still that key.
+    /// profile and posts where it is still that key. If it had arrived, so that somebody may have seen
+    /// it, a job of [`PURGE_QUEUE`](crate::job::PURGE_QUEUE) is committed with it, under the record's id.
     Removed(Record),
 }
 

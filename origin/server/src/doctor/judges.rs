@@ -1,4 +1,5 @@
 use sluicegate_core::error::PortError;
+use sluicegate_core::moderation::ImageGate;
 use sluicegate_local::{TraceCollector, http_client, system_env};
 
 use super::{Finding, State};
@@ -14,7 +15,7 @@ pub(super) async fn detector(settings: &Settings) -> Finding {
         compose::detector(&settings.moderation, &system_env()),
     ) {
         (None, _) => State::Note(
-            "pictures stay unreviewed".to_owned(),
+            unjudged(settings).to_owned(),
             "set MODERATION_IMAGE_SERVICE_URL",
         ),
         (_, Err(error)) => State::Wrong(format!("{error:#}"), "check MODERATION_IMAGE_SERVICE_URL"),
@@ -28,6 +29,39 @@ pub(super) async fn detector(settings: &Settings) -> Finding {
         place.unwrap_or("none".to_owned()),
         state,
     )
+}
+
+fn unjudged(settings: &Settings) -> &'static str {
+    match settings.moderation.image_gate {
+        ImageGate::Open => "pictures stay unreviewed",
+        ImageGate::Strict => {
+            "pictures stay unreviewed, and the strict gate shows them to nobody but owners and reviewers"
+        }
+    }
+}
+
+/// One that is down delays purges; the jobs wait for it.
+pub(super) async fn purge_hook(settings: &Settings) -> Finding {
+    let place = settings.purge.as_ref();
+    let place = place.map(|purge| without_password(purge.url.expose()));
+    let state = match (&place, compose::purge_hook(settings.purge.as_ref())) {
+        (None, _) => State::Note(
+            "caches keep removed pictures as long as they may".to_owned(),
+            "set PURGE_HOOK_URL if shared caches stand before the edges",
+        ),
+        (_, Err(error)) => State::Wrong(
+            format!("{error:#}"),
+            "check PURGE_HOOK_URL and PURGE_HOOK_KEY",
+        ),
+        (_, Ok(hook)) => match hook.ping().await {
+            Ok(()) => State::ok("ok"),
+            Err(error) => State::Note(
+                format!("down ({error}); purges wait until it is back"),
+                "start it, or check PURGE_HOOK_URL",
+            ),
+        },
+    };
+    Finding::new("purge hook", place.unwrap_or("none".to_owned()), state)
 }
 
 pub(super) async fn text_model(settings: &Settings) -> Finding {

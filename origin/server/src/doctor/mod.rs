@@ -55,17 +55,18 @@ async fn look(settings: &Settings) -> Vec<Finding> {
         .as_ref()
         .map(Option::as_ref)
         .map_err(|error| format!("{error:#}"));
-    let (database, objects, detector, text_model, collector, decoder) = tokio::join!(
+    let (database, objects, detector, purge_hook, text_model, collector, decoder) = tokio::join!(
         database::look(settings, &running, &env),
         store::look(settings, &running, &env),
         judges::detector(settings),
+        judges::purge_hook(settings),
         judges::text_model(settings),
         judges::collector(settings),
         machine::decoder(),
     );
     let mut findings = database;
     findings.extend(objects);
-    findings.extend([detector, text_model, judges::policy(settings)]);
+    findings.extend([detector, purge_hook, text_model, judges::policy(settings)]);
     findings.extend(collector);
     findings.push(decoder);
     findings.extend(machine::disk(settings));

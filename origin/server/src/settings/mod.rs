@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use sluicegate_contract::proxies::{ForwardedHeader, Proxies};
 use sluicegate_core::limits::Limits;
+use sluicegate_core::moderation::ImageGate;
 use sluicegate_core::text::TextPolicy;
 
 pub use reader::{Shown, WrongSetting, WrongSettings};
@@ -62,6 +63,8 @@ pub struct Settings {
     pub proxies: Proxies,
     /// What judges.
     pub moderation: ModerationSettings,
+    /// What tells caches of removed pictures; `None`: nobody.
+    pub purge: Option<PurgeSettings>,
     /// How much is done at once.
     pub work: WorkSettings,
     /// What clients may do.
@@ -133,6 +136,8 @@ pub struct ModerationSettings {
     pub content_async: bool,
     /// Pictures are taken first and checked after.
     pub image_async: bool,
+    /// Who sees pictures that nobody has judged.
+    pub image_gate: ImageGate,
     /// The picture detector.
     pub image_service: Option<Secret>,
     /// Where the rules for posts come from; `None`: they are the built-in ones.
@@ -141,6 +146,15 @@ pub struct ModerationSettings {
     pub policy: Option<Arc<TextPolicy>>,
     /// The text model.
     pub model: Option<ModelSettings>,
+}
+
+/// What tells caches of removed pictures.
+#[derive(Debug, Clone)]
+pub struct PurgeSettings {
+    /// Where it is called.
+    pub url: Secret,
+    /// The key to it.
+    pub key: Option<Secret>,
 }
 
 /// A chat model.
@@ -243,6 +257,7 @@ impl Settings {
             edge_key: reader.long_secret("EDGE_KEY", EDGE_KEY_BYTES),
             proxies: proxies(&mut reader),
             moderation,
+            purge: purge(&mut reader),
             work: work(&mut reader),
             limits: limits::limits(&mut reader),
             staging_budget: staging_budget(&mut reader),
@@ -288,10 +303,6 @@ fn refuse_unsupported(reader: &mut Reader<'_>) {
             "NEO4J_URL",
             "is not supported by this version: there is no graph yet",
         ),
-        (
-            "MODERATION_IMAGE_GATE",
-            "is not supported by this version: pictures are visible until removed",
-        ),
     ];
     for (name, rule) in UNSUPPORTED {
         reader.refuse(name, rule);
@@ -319,6 +330,7 @@ fn moderation(reader: &mut Reader<'_>) -> ModerationSettings {
     ModerationSettings {
         content_async: reader.flag("MODERATION_CONTENT_ASYNC"),
         image_async: reader.flag("MODERATION_IMAGE_ASYNC"),
+        image_gate: image_gate(reader),
         image_service: reader
             .http_url("MODERATION_IMAGE_SERVICE_URL")
             .map(Secret::new),
@@ -326,6 +338,25 @@ fn moderation(reader: &mut Reader<'_>) -> ModerationSettings {
         policy_file,
         model: model(reader),
     }
+}
+
+fn image_gate(reader: &mut Reader<'_>) -> ImageGate {
+    let gates = [("open", ImageGate::Open), ("strict", ImageGate::Strict)];
+    reader
+        .choice("MODERATION_IMAGE_GATE", "open", &gates)
+        .unwrap_or_default()
+}
+
+fn purge(reader: &mut Reader<'_>) -> Option<PurgeSettings> {
+    let url = reader.http_url("PURGE_HOOK_URL").map(Secret::new);
+    let key = reader.secret("PURGE_HOOK_KEY");
+    if url.is_none() && key.is_some() {
+        reader.wrong(
+            "PURGE_HOOK_URL",
+            "is missing: PURGE_HOOK_KEY is the key to it",
+        );
+    }
+    Some(PurgeSettings { url: url?, key })
 }
 
 /// Read with the settings, so that a mistake in the file is told with all others.

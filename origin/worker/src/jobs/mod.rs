@@ -4,12 +4,14 @@ mod erase_accounts;
 mod moderate_image;
 mod process_post;
 mod prune;
+mod purge_media;
 mod sweep;
 
 pub(crate) use erase_accounts::EraseAccountsJob;
 pub(crate) use moderate_image::ModerateImageJob;
 pub(crate) use process_post::ProcessPostJob;
 pub(crate) use prune::PruneJob;
+pub(crate) use purge_media::PurgeMediaJob;
 pub(crate) use sweep::SweepJob;
 
 use serde::de::DeserializeOwned;

@@ -6,6 +6,7 @@ mod outages;
 mod pictures;
 mod pictures_making;
 mod posts;
+mod purges;
 mod runner;
 mod support;
 mod sweep;

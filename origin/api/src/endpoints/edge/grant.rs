@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use serde::Deserialize;
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::media::MediaGrant;
 use sluicegate_contract::uploads::{Moderation, UploadState};
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::error::ApiError;
 use crate::http::client::Edge;
-use crate::http::extract::Name;
+use crate::http::extract::{Name, Parameters};
 use crate::live::hint;
 use crate::state::App;
 
@@ -23,14 +24,24 @@ use crate::state::App;
 const URL_LIFETIME: Duration = Duration::from_mins(2);
 /// What clients are told to wait while others are served, in seconds.
 const BUSY_RETRY: u32 = 2;
+/// Edges keep no grant that says so.
+const PREVIEW_CACHE: &str = "private, no-store";
+
+#[derive(Deserialize)]
+pub(crate) struct Query {
+    /// The token of a preview's address.
+    preview: Option<String>,
+}
 
 /// `GET /edge/v1/media/{id}`
 ///
-/// Pictures are public: no token is asked for. One that is not made yet is made now, once.
+/// Pictures are public, unless they are held back until they are judged: then only a preview's token opens
+/// them. One that may be seen and is not made yet is made now, once.
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     _: Edge,
     Name(id): Name<UploadId>,
+    Parameters(query): Parameters<Query>,
 ) -> Result<Json<MediaGrant>, ApiError> {
     let upload = app
         .uploads
@@ -40,6 +51,10 @@ pub(crate) async fn handler(
     if app.accounts.is_hidden(upload.owner).await? {
         return Err(ApiError::not_found());
     }
+    let for_all = app.config.image_gate.lets_through(upload.moderation);
+    if !for_all && !is_preview(&app, id, query.preview.as_deref()).await? {
+        return Err(ApiError::not_found());
+    }
     let upload = if may_be_made(&upload) {
         made(&app, id).await?
     } else {
@@ -47,9 +62,21 @@ pub(crate) async fn handler(
     };
     match &upload.derivative {
         Some(derivative) if upload.state == UploadState::Ready && upload.can_be_shown() => {
-            Ok(Json(grant(&app, &upload, derivative).await?))
+            let cache = if for_all {
+                cache_control(upload.moderation)
+            } else {
+                PREVIEW_CACHE
+            };
+            Ok(Json(grant(&app, &upload, derivative, cache).await?))
         }
         _ => Err(ApiError::not_found()),
+    }
+}
+
+async fn is_preview(app: &App, id: UploadId, token: Option<&str>) -> Result<bool, PortError> {
+    match token {
+        Some(token) => app.tokens.is_preview(id, token).await,
+        None => Ok(false),
     }
 }
 
@@ -87,6 +114,7 @@ async fn grant(
     app: &App,
     upload: &Upload,
     derivative: &Derivative,
+    cache_control: &str,
 ) -> Result<MediaGrant, PortError> {
     let key = upload.media_object();
     let get = app
@@ -98,7 +126,7 @@ async fn grant(
         etag: format!("\"{}\"", derivative.sha256),
         length: derivative.length,
         media_type: "image/webp".to_owned(),
-        cache_control: cache_control(upload.moderation).to_owned(),
+        cache_control: cache_control.to_owned(),
         state: upload.moderation,
     })
 }

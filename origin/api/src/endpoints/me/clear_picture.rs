@@ -9,7 +9,6 @@ use crate::auth::caller::Caller;
 use crate::auth::tokens::refused;
 use crate::error::ApiError;
 use crate::state::App;
-use crate::views;
 
 /// `DELETE /v1/me/avatar`
 #[utoipa::path(
@@ -51,5 +50,5 @@ async fn clear(app: &App, caller: &Caller, slot: PictureSlot) -> Result<Json<Acc
         .clear_picture(caller.account, slot)
         .await?
         .ok_or_else(refused)?;
-    Ok(Json(views::account(account)))
+    Ok(Json(app.eyes(caller).await?.account(account)))
 }

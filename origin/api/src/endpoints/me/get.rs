@@ -8,7 +8,6 @@ use crate::auth::caller::Caller;
 use crate::auth::tokens::refused;
 use crate::error::ApiError;
 use crate::state::App;
-use crate::views;
 
 /// `GET /v1/me`
 #[utoipa::path(
@@ -29,5 +28,5 @@ pub(crate) async fn handler(
         .account(caller.account)
         .await?
         .ok_or_else(refused)?;
-    Ok(Json(views::account(account)))
+    Ok(Json(app.eyes(&caller).await?.account(account)))
 }

@@ -10,7 +10,6 @@ use crate::auth::tokens::refused;
 use crate::error::ApiError;
 use crate::http::extract;
 use crate::state::App;
-use crate::views;
 
 /// `PATCH /v1/me`
 #[utoipa::path(
@@ -39,5 +38,5 @@ pub(crate) async fn handler(
         .update_profile(caller.account, display_name.as_deref(), bio.as_deref())
         .await?
         .ok_or_else(refused)?;
-    Ok(Json(views::account(account)))
+    Ok(Json(app.eyes(&caller).await?.account(account)))
 }

@@ -11,7 +11,6 @@ use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::http::extract;
 use crate::state::App;
-use crate::views;
 
 /// `PUT /v1/me/avatar`
 #[utoipa::path(
@@ -60,7 +59,7 @@ async fn set(
     request: &SetPicture,
 ) -> Result<Json<Account>, ApiError> {
     match app.accounts.set_picture(caller.account, slot, request.upload_id).await {
-        Ok(account) => Ok(Json(views::account(account))),
+        Ok(account) => Ok(Json(app.eyes(caller).await?.account(account))),
         Err(SetPictureError::Unsuitable) => Err(ApiError::new(ProblemType::UnsuitableUpload)
             .detail(format!(
                 "It must be an upload of your own with purpose {}, that has arrived and was not removed.",

@@ -19,7 +19,6 @@ use crate::error::ApiError;
 use crate::http::extract;
 use crate::http::trace::Trace;
 use crate::state::App;
-use crate::views;
 
 /// `POST /v1/posts`
 #[utoipa::path(
@@ -40,6 +39,8 @@ pub(crate) async fn handler(
     extract::Json(request): extract::Json<Request>,
 ) -> Result<Response, ApiError> {
     let body = parse_body(&request.body, app.config.limits.post_chars)?;
+    // Before anything is written: what comes after must not fail.
+    let eyes = app.eyes(&caller).await?;
     let now = app.env.now();
     if app.config.content_sync {
         check(&app, caller.account, &body, now).await?;
@@ -61,7 +62,7 @@ pub(crate) async fn handler(
     let post = app.posts.create(&post, &job).await.map_err(refused)?;
     app.waker.wake(Wake::Jobs(POST_QUEUE));
     let location = [(header::LOCATION, format!("/v1/posts/{id}"))];
-    Ok((StatusCode::CREATED, location, Json(views::post(post))).into_response())
+    Ok((StatusCode::CREATED, location, Json(eyes.post(post))).into_response())
 }
 
 /// Stage 1, before anything is written. The job checks again: of two equal posts that come at once, both may

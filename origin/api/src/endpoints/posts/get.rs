@@ -8,7 +8,7 @@ use sluicegate_contract::posts::Post;
 use crate::error::ApiError;
 use crate::http::extract::Name;
 use crate::state::App;
-use crate::views;
+use crate::views::Eyes;
 
 /// `GET /v1/posts/{id}`
 #[utoipa::path(
@@ -23,8 +23,9 @@ use crate::views;
 )]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
+    eyes: Eyes,
     Name(id): Name<PostId>,
 ) -> Result<Json<Post>, ApiError> {
     let post = app.posts.post(id).await?.ok_or_else(ApiError::not_found)?;
-    Ok(Json(views::post(post)))
+    Ok(Json(eyes.post(post)))
 }

@@ -9,6 +9,7 @@ use crate::error::ApiError;
 use crate::http::extract::Parameters;
 use crate::paging::PageRequest;
 use crate::state::App;
+use crate::views::Eyes;
 
 /// `GET /v1/posts`
 #[utoipa::path(
@@ -26,6 +27,7 @@ use crate::state::App;
 )]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
+    eyes: Eyes,
     Parameters(query): Parameters<PageQuery>,
 ) -> Result<Json<Page<Post>>, ApiError> {
     let request = PageRequest::parse(&query, app.config.limits.page_size)?;
@@ -33,5 +35,5 @@ pub(crate) async fn handler(
         .posts
         .list(None, request.cursor, request.to_read())
         .await?;
-    Ok(Json(request.page(posts)))
+    Ok(Json(request.page(posts, &eyes)))
 }

@@ -8,7 +8,7 @@ use super::by_handle;
 use crate::error::ApiError;
 use crate::http::extract::Name;
 use crate::state::App;
-use crate::views;
+use crate::views::Eyes;
 
 /// `GET /v1/profiles/{handle}`
 #[utoipa::path(
@@ -23,7 +23,8 @@ use crate::views;
 )]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
+    eyes: Eyes,
     Name(handle): Name<String>,
 ) -> Result<Json<Profile>, ApiError> {
-    Ok(Json(views::profile(by_handle(&app, &handle).await?)))
+    Ok(Json(eyes.profile(by_handle(&app, &handle).await?)))
 }

@@ -10,6 +10,7 @@ use crate::error::ApiError;
 use crate::http::extract::{Name, Parameters};
 use crate::paging::PageRequest;
 use crate::state::App;
+use crate::views::Eyes;
 
 /// `GET /v1/profiles/{handle}/posts`
 #[utoipa::path(
@@ -28,6 +29,7 @@ use crate::state::App;
 )]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
+    eyes: Eyes,
     Name(handle): Name<String>,
     Parameters(query): Parameters<PageQuery>,
 ) -> Result<Json<Page<Post>>, ApiError> {
@@ -37,5 +39,5 @@ pub(crate) async fn handler(
         .posts
         .list(Some(author.id), request.cursor, request.to_read())
         .await?;
-    Ok(Json(request.page(posts)))
+    Ok(Json(request.page(posts, &eyes)))
 }

@@ -17,6 +17,7 @@ use crate::error::ApiError;
 use crate::http::extract::Name;
 use crate::http::trace::Trace;
 use crate::state::App;
+use crate::views::Eyes;
 
 /// `POST /v1/uploads/{id}/complete`
 ///
@@ -53,14 +54,15 @@ async fn complete(
     traceparent: Option<String>,
 ) -> Result<Response, ApiError> {
     let upload = owned(app, caller, id).await?;
+    let eyes = app.eyes(caller).await?;
     if upload.state != UploadState::Ticketed {
-        return settled_before(app, &upload).await;
+        return settled_before(app, &eyes, &upload).await;
     }
     if app.env.now() >= upload.expires_at {
         return Err(expired());
     }
     let Some(etag) = staged::check(app, &upload).await? else {
-        return overtaken(app, &upload).await;
+        return overtaken(app, &eyes, &upload).await;
     };
     let completion = if app.config.image_sync && app.config.image_checks {
         judged::complete(app, &upload, &etag, traceparent).await?
@@ -68,9 +70,9 @@ async fn complete(
         unjudged(app, &upload, &etag, traceparent).await?
     };
     match completion {
-        Completion::Completed(upload) => Ok(created(app, &upload)),
+        Completion::Completed(upload) => Ok(created(&eyes, &upload)),
         Completion::Already(upload) | Completion::Refused(upload) => {
-            settled_before(app, &upload).await
+            settled_before(app, &eyes, &upload).await
         }
         Completion::Unknown => Err(ApiError::not_found()),
     }
@@ -98,38 +100,38 @@ pub(super) async fn unjudged(
     Ok(completion)
 }
 
-fn created(app: &App, upload: &Upload) -> Response {
+fn created(eyes: &Eyes, upload: &Upload) -> Response {
     let location = [(header::LOCATION, format!("/v1/uploads/{}", upload.id))];
-    (StatusCode::CREATED, location, Json(app.upload_view(upload))).into_response()
+    (StatusCode::CREATED, location, Json(eyes.upload(upload))).into_response()
 }
 
 /// The file is gone: another call came between and it is being worked on, or it never was there.
-async fn overtaken(app: &App, upload: &Upload) -> Result<Response, ApiError> {
+async fn overtaken(app: &App, eyes: &Eyes, upload: &Upload) -> Result<Response, ApiError> {
     match app.uploads.upload(upload.id).await? {
         None => Err(ApiError::not_found()),
         Some(upload) if upload.state == UploadState::Ticketed => Err(staged::not_there()),
-        Some(upload) => settled_before(app, &upload).await,
+        Some(upload) => settled_before(app, eyes, &upload).await,
     }
 }
 
 /// As `earlier`. What an earlier call refused but could not delete is deleted first.
-async fn settled_before(app: &App, upload: &Upload) -> Result<Response, ApiError> {
+async fn settled_before(app: &App, eyes: &Eyes, upload: &Upload) -> Result<Response, ApiError> {
     if upload.state == UploadState::Rejected {
         if upload.moderation == Moderation::Removed {
             app.objects.delete(&upload.media_object()).await?;
         }
         app.objects.delete(&upload.staged_object()).await?;
     }
-    earlier(app, upload)
+    earlier(eyes, upload)
 }
 
 /// The answer where another call came first.
-fn earlier(app: &App, upload: &Upload) -> Result<Response, ApiError> {
+fn earlier(eyes: &Eyes, upload: &Upload) -> Result<Response, ApiError> {
     match upload.state {
         UploadState::Received
         | UploadState::Processing
         | UploadState::Ready
-        | UploadState::Failed => Ok(Json(app.upload_view(upload)).into_response()),
+        | UploadState::Failed => Ok(Json(eyes.upload(upload)).into_response()),
         UploadState::Rejected => Err(refusal(upload)),
         UploadState::Ticketed | UploadState::Expired => Err(expired()),
     }

@@ -17,6 +17,7 @@ use crate::error::ApiError;
 use crate::http::extract::Name;
 use crate::live::{is_settled, wait_until};
 use crate::state::App;
+use crate::views::Eyes;
 use crate::waiters::Place;
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -48,6 +49,7 @@ pub(crate) async fn handler(
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, ApiError> {
     owned(&app, &caller, id).await?;
+    let eyes = app.eyes(&caller).await?;
     let seen = headers
         .get("last-event-id")
         .and_then(|seen| seen.to_str().ok()?.parse().ok());
@@ -61,6 +63,7 @@ pub(crate) async fn handler(
         };
     let feed = Feed {
         app,
+        eyes,
         id,
         seen,
         end,
@@ -93,6 +96,7 @@ pub(crate) struct UploadEvent {
 
 struct Feed {
     app: Arc<App>,
+    eyes: Eyes,
     id: UploadId,
     seen: Option<u64>,
     end: Instant,
@@ -110,7 +114,7 @@ impl Feed {
                 let upload = upload?;
                 self.seen = Some(upload.revision);
                 self.over = is_settled(&self.app, &upload);
-                Some(event(&self.app, &upload))
+                Some(event(&self.eyes, &upload))
             }
             Err(error) => {
                 // The client sees the stream end and comes back.
@@ -129,10 +133,10 @@ impl Feed {
     }
 }
 
-fn event(app: &App, upload: &Upload) -> Result<Event, axum::Error> {
+fn event(eyes: &Eyes, upload: &Upload) -> Result<Event, axum::Error> {
     Event::default()
         .event("upload")
         .id(upload.revision.to_string())
         .retry(RETRY)
-        .json_data(app.upload_view(upload))
+        .json_data(eyes.upload(upload))
 }

@@ -66,7 +66,8 @@ pub(crate) async fn handler(
     if known_tag == Some(tag.as_str()) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
-    Ok(([(header::ETAG, tag)], Json(app.upload_view(&upload))).into_response())
+    let shown = app.eyes(&caller).await?.upload(&upload);
+    Ok(([(header::ETAG, tag)], Json(shown)).into_response())
 }
 
 async fn changed(app: &App, upload: Upload, known: u64, wait: u64) -> Result<Upload, ApiError> {

@@ -3,5 +3,6 @@
 mod breaker;
 mod detector;
 mod openai;
+mod purge;
 mod support;
 mod text_model;

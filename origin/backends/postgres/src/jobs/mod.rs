@@ -10,6 +10,7 @@ use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
 use sluicegate_core::job::{JobView, Lease, LeaseLost, LeasedJob, NewJob};
 use sluicegate_core::ports::{ClaimRequest, JobQueue, QueueStats, SettleError};
+use sqlx::PgExecutor;
 
 use crate::columns::int;
 use crate::database::Database;
@@ -19,7 +20,7 @@ pub(crate) struct PgJobs(pub(crate) Database);
 #[async_trait]
 impl JobQueue for PgJobs {
     async fn add(&self, job: &NewJob) -> Result<(), PortError> {
-        self.0.run(self.insert(job)).await
+        self.0.run(insert(&self.0.pool, job)).await
     }
 
     async fn claim(
@@ -100,27 +101,26 @@ impl JobQueue for PgJobs {
     }
 }
 
-impl PgJobs {
-    async fn insert(&self, job: &NewJob) -> sqlx::Result<()> {
-        sqlx::query!(
-            "insert into jobs (id, queue, name, payload, owner_id, run_at, max_attempts, traceparent,
-                created_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-            on conflict (id) do nothing",
-            job.id.0,
-            job.queue,
-            job.name,
-            job.payload,
-            job.owner.0,
-            job.run_at.into_inner(),
-            int(job.max_attempts)?,
-            job.traceparent,
-            job.created_at.into_inner(),
-        )
-        .execute(&self.0.pool)
-        .await
-        .map(drop)
-    }
+/// For stores that commit a job with what it is about. One that is there already stays as it is.
+pub(crate) async fn insert(executor: impl PgExecutor<'_>, job: &NewJob) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into jobs (id, queue, name, payload, owner_id, run_at, max_attempts, traceparent,
+            created_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        on conflict (id) do nothing",
+        job.id.0,
+        job.queue,
+        job.name,
+        job.payload,
+        job.owner.0,
+        job.run_at.into_inner(),
+        int(job.max_attempts)?,
+        job.traceparent,
+        job.created_at.into_inner(),
+    )
+    .execute(executor)
+    .await
+    .map(drop)
 }
 
 fn held(lease: &Lease, held: bool) -> Result<(), SettleError> {

@@ -17,9 +17,9 @@ macro_rules! post_query {
                 p.created_at as \"created_at!\",
                 author.id as \"author_id!\", author.handle as \"author_handle!\",
                 author.display_name as \"author_display_name!\",
-                avatar.id as \"avatar_id?\", avatar.width as avatar_width,
+                avatar.id as \"avatar_id?\", avatar.moderation as \"avatar_moderation?\", avatar.width as avatar_width,
                 avatar.height as avatar_height, avatar.blurhash as avatar_blurhash,
-                header.id as \"header_id?\", header.width as header_width,
+                header.id as \"header_id?\", header.moderation as \"header_moderation?\", header.width as header_width,
                 header.height as header_height, header.blurhash as header_blurhash
             from p
             join accounts author on author.id = p.author_id
@@ -41,10 +41,12 @@ pub(super) struct PostRow {
     pub author_handle: String,
     pub author_display_name: String,
     pub avatar_id: Option<Uuid>,
+    pub avatar_moderation: Option<String>,
     pub avatar_width: Option<i32>,
     pub avatar_height: Option<i32>,
     pub avatar_blurhash: Option<String>,
     pub header_id: Option<Uuid>,
+    pub header_moderation: Option<String>,
     pub header_width: Option<i32>,
     pub header_height: Option<i32>,
     pub header_blurhash: Option<String>,
@@ -60,6 +62,7 @@ impl PostRow {
                 display_name: self.author_display_name,
                 avatar: shown(
                     self.avatar_id,
+                    self.avatar_moderation.as_deref(),
                     self.avatar_width,
                     self.avatar_height,
                     self.avatar_blurhash,
@@ -68,6 +71,7 @@ impl PostRow {
             body: self.body,
             header: shown(
                 self.header_id,
+                self.header_moderation.as_deref(),
                 self.header_width,
                 self.header_height,
                 self.header_blurhash,

@@ -1,12 +1,13 @@
-use sluicegate_contract::ids::UploadId;
+use sluicegate_contract::ids::{JobId, UploadId};
+use sluicegate_contract::media::MediaKey;
 use sluicegate_contract::time::Timestamp;
-use sluicegate_core::job::{Lease, LeaseLost};
+use sluicegate_core::job::{Lease, LeaseLost, NewJob, PurgeMedia};
 use sluicegate_core::moderation::Record;
 use sluicegate_core::ports::{Burial, ImageVerdict};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::jobs::settle;
+use crate::jobs::{self, settle};
 
 /// With a token: only while the claim holds.
 pub(super) async fn reject(
@@ -79,8 +80,11 @@ pub(super) async fn apply(
     match verdict {
         ImageVerdict::Passed(record) => pass(&mut transaction, id, record, now).await?,
         ImageVerdict::Removed(record) => {
-            if remove(&mut transaction, id, record, now).await? {
+            if let Some(removal) = remove(&mut transaction, id, record, now).await? {
                 clear(&mut transaction, id.0).await?;
+                if removal.had_arrived {
+                    jobs::insert(&mut *transaction, &purge(id, record, now)).await?;
+                }
             }
         }
     }
@@ -119,24 +123,31 @@ async fn pass(
     .map(drop)
 }
 
-/// `false` if it was removed before, or given back by a person.
+struct Removal {
+    had_arrived: bool,
+}
+
+/// `None` if it was removed before, or given back by a person.
 async fn remove(
     connection: &mut PgConnection,
     id: UploadId,
     record: &Record,
     now: Timestamp,
-) -> sqlx::Result<bool> {
-    let written = sqlx::query!(
+) -> sqlx::Result<Option<Removal>> {
+    sqlx::query_as!(
+        Removal,
         "with u as (
             update uploads set moderation = 'removed', moderated_at = $2, state = 'rejected',
                 reason = 'unsafe', making_until = null, making_capped = false,
                 revision = revision + 1
             where id = $1 and moderation in ('unreviewed', 'passed')
-            returning id, owner_id
+            returning id, owner_id, received_at
+        ), r as (
+            insert into moderation_records (id, upload_id, owner_id, source, stage, outcome, reason,
+                confidence, scores, created_at)
+            select $3, u.id, u.owner_id, $4, $5, 'removed', $6, $7, $8, $9 from u
         )
-        insert into moderation_records (id, upload_id, owner_id, source, stage, outcome, reason,
-            confidence, scores, created_at)
-        select $3, u.id, u.owner_id, $4, $5, 'removed', $6, $7, $8, $9 from u",
+        select received_at is not null as \"had_arrived!\" from u",
         id.0,
         now.into_inner(),
         record.id,
@@ -147,9 +158,17 @@ async fn remove(
         record.scores,
         record.created_at.into_inner(),
     )
-    .execute(connection)
-    .await?;
-    Ok(written.rows_affected() > 0)
+    .fetch_optional(connection)
+    .await
+}
+
+/// Under the record's id: one removal has one.
+fn purge(id: UploadId, record: &Record, now: Timestamp) -> NewJob {
+    let payload = PurgeMedia {
+        key: MediaKey(id),
+        user_id: record.owner,
+    };
+    NewJob::purge_media(JobId(record.id), &payload, now)
 }
 
 /// Takes an upload from where it is shown. A statement of its own: it must see what was set while the one

@@ -30,6 +30,7 @@ use super::clock::TestClock;
 use super::judges::{MoodyDetector, MoodyModel};
 use super::maker::FakeMaker;
 use super::objects::Memory;
+use super::purge::FlakyPurge;
 use super::until;
 
 /// Leases in tests: short, and long enough for a slow machine to keep them.
@@ -43,6 +44,7 @@ pub(crate) struct World {
     pub(crate) env: Env,
     pub(crate) objects: Arc<Memory>,
     pub(crate) detector: Arc<MoodyDetector>,
+    pub(crate) purge: Arc<FlakyPurge>,
     pub(crate) model: Arc<MoodyModel>,
     pub(crate) context: WorkerContext,
     pub(crate) database: TestDatabase,
@@ -88,6 +90,7 @@ impl World {
         let env = clock.env();
         let objects = Arc::new(Memory::default());
         let detector = Arc::new(MoodyDetector::new());
+        let purge = Arc::new(FlakyPurge::default());
         let model = Arc::new(MoodyModel::new());
         let waker = Waker::new();
         let pictures = Pictures {
@@ -104,6 +107,7 @@ impl World {
             objects: objects.clone(),
             pictures,
             detector: detector.clone(),
+            purge: purge.clone(),
             text_model: model.clone(),
             policy: Arc::new(TextPolicy::embedded().unwrap()),
             erasure: Erasure {
@@ -128,6 +132,7 @@ impl World {
             env,
             objects,
             detector,
+            purge,
             model,
             context,
             database: test_database,

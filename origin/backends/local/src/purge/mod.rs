@@ -1,0 +1,7 @@
+//! Hooks that tell caches of removed pictures.
+
+mod http;
+mod none;
+
+pub use http::{HttpPurgeHook, PurgeLimits};
+pub use none::NoPurgeHook;

@@ -1,0 +1,50 @@
+//! Tells caches that a picture was removed.
+
+use async_trait::async_trait;
+use sluicegate_contract::uploads::Moderation;
+use sluicegate_core::job::{LeasedJob, PURGE_JOB, PURGE_QUEUE, PurgeMedia};
+use sluicegate_core::ports::Purge;
+
+use super::payload;
+use crate::context::WorkerContext;
+use crate::job::Job;
+use crate::outcome::{JobError, Outcome};
+
+pub(crate) struct PurgeMediaJob {
+    context: WorkerContext,
+}
+
+impl PurgeMediaJob {
+    pub(crate) fn new(context: WorkerContext) -> Self {
+        Self { context }
+    }
+}
+
+#[async_trait]
+impl Job for PurgeMediaJob {
+    fn queue(&self) -> &'static str {
+        PURGE_QUEUE
+    }
+
+    fn name(&self) -> &'static str {
+        PURGE_JOB
+    }
+
+    async fn run(&self, job: &LeasedJob) -> Result<Outcome, JobError> {
+        let key = match payload::<PurgeMedia>(job) {
+            Ok(payload) => payload.key,
+            Err(failed) => return Ok(failed),
+        };
+        let upload = self.context.uploads.upload(key.0).await?;
+        if upload.is_some_and(|upload| upload.moderation != Moderation::Removed) {
+            // A person gave it back: what caches have is right.
+            return Ok(Outcome::Done);
+        }
+        let purge = Purge {
+            id: job.lease.job,
+            key,
+        };
+        self.context.purge.purge(&purge).await?;
+        Ok(Outcome::Done)
+    }
+}
