@@ -52,5 +52,5 @@ fn authenticator(secret: &[u8]) -> Authenticator {
         issuer: "sluicegate".to_owned(),
         audience: "sluicegate".to_owned(),
     };
-    Authenticator::new(secret, expected).expect("a long secret, or none")
+    Authenticator::new(secret, None, expected).expect("a long secret, or none")
 }

@@ -114,7 +114,7 @@ impl Tokens {
     ) -> Result<T, PortError> {
         Ok(match &self.keyring {
             Keyring::Secret(key) => work(Root::shared(&key.to_bytes())),
-            Keyring::Stored(keys) => work(keys.current().await?.newest.root()),
+            Keyring::Stored(keys) => keys.with_signing(|key| work(key.root())).await?,
         })
     }
 
