@@ -40,10 +40,9 @@ async fn caches_are_told_once_when_no_edge_has_a_grant_any_more() {
     let (upload, job) = removed(&world).await;
     assert_eq!(world.job(job).await.state, JobState::Ready);
     assert_eq!(world.purge.taken(), [], "edges may still have a grant");
-    world.clock.advance(GRANT_CACHE_TIME);
+    world.clock.put_forward(GRANT_CACHE_TIME);
     let running = world.work();
     world.until_job(job, JobState::Done).await;
-    world.clock.advance(Duration::from_hours(1));
     running.stop().await;
     assert_eq!(world.purge.taken(), [purge(upload, job)]);
 }
@@ -53,13 +52,15 @@ async fn a_hook_that_is_down_is_called_again_with_the_same_id() {
     let world = World::new().await;
     world.purge.set_down(true);
     let (upload, job) = removed(&world).await;
-    world.clock.advance(GRANT_CACHE_TIME);
+    world.clock.put_forward(GRANT_CACHE_TIME);
     let running = world.work();
     let failed = world.until_failed(job).await;
     assert!(failed.last_error.unwrap().contains("purge hook"));
     assert!(world.purge.refused() >= 1);
+    running.stop().await;
     world.purge.set_down(false);
-    world.clock.advance(Duration::from_mins(1));
+    world.clock.put_forward(Duration::from_mins(1));
+    let running = world.work();
     world.until_job(job, JobState::Done).await;
     running.stop().await;
     assert_eq!(world.purge.taken(), [purge(upload, job)]);
@@ -69,13 +70,13 @@ async fn a_hook_that_is_down_is_called_again_with_the_same_id() {
 async fn a_removal_survives_the_worker_that_made_it() {
     let world = World::new().await;
     let (upload, job) = removed(&world).await;
-    world.clock.advance(GRANT_CACHE_TIME);
+    world.clock.put_forward(GRANT_CACHE_TIME);
     world.purge.set_down(true);
     let running = world.work();
     world.until_failed(job).await;
     running.kill().await;
     world.purge.set_down(false);
-    world.clock.advance(Duration::from_mins(1));
+    world.clock.put_forward(Duration::from_mins(1));
     let running = world.work();
     world.until_job(job, JobState::Done).await;
     running.stop().await;
