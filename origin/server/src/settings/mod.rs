@@ -286,7 +286,7 @@ impl Settings {
 
 /// Variables of the wider design that this version cannot honour. Ignoring them would look like obeying.
 fn refuse_unsupported(reader: &mut Reader<'_>) {
-    const UNSUPPORTED: [(&str, &str); 5] = [
+    const UNSUPPORTED: [(&str, &str); 4] = [
         (
             "REDIS_URL",
             "is not supported by this version: jobs are kept in Postgres; unset it",
