@@ -1,7 +1,8 @@
 //! Headers of a request: what names it, what crosses inward, and what an upload declares.
 
 use sluicegate_contract::headers::{CLIENT_ADDRESS, EDGE_KEY};
-use sluicegate_policy::admission::{digest, length};
+use sluicegate_contract::limits;
+use sluicegate_policy::admission::{Shape, body_length, file_digest, idempotency_key, shape};
 use sluicegate_policy::headers::{HeaderList, Introduction, inward, outward, values};
 use sluicegate_policy::trace::{FRESH_BYTES, Trace};
 
@@ -18,13 +19,7 @@ pub fn run(data: &[u8]) {
             Some((name.to_owned(), value.get(1..)?.to_vec()))
         })
         .collect();
-    if let Ok(Some(digest)) = digest(&headers) {
-        let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        assert!(digest.len() == 64 && digest.bytes().all(is_hex), "{digest}");
-    }
-    if let Ok(length) = length(&headers) {
-        assert!((1..=sluicegate_contract::limits::PICTURE_BYTES).contains(&length));
-    }
+    declared(&headers);
     let trace = Trace::of(&headers, FRESH);
     let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
     assert!(is_plain(&trace.request_id) && is_plain(&trace.traceparent));
@@ -47,4 +42,23 @@ pub fn run(data: &[u8]) {
             .next()
             .is_none()
     );
+}
+
+/// What an upload says of its body.
+fn declared(headers: &HeaderList) {
+    let Ok(shape) = shape(headers) else { return };
+    if let Ok(Some(digest)) = file_digest(headers, &shape) {
+        let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        assert!(digest.len() == 64 && digest.bytes().all(is_hex), "{digest}");
+        assert!(
+            matches!(shape, Shape::Raw),
+            "the digest of a form is not the file's"
+        );
+    }
+    if let (Ok(length), Shape::Raw) = (body_length(headers, &shape), &shape) {
+        assert!((1..=limits::PICTURE_BYTES).contains(&length));
+    }
+    if let Ok(Some(key)) = idempotency_key(headers) {
+        assert!((1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
+    }
 }

@@ -4,6 +4,8 @@
 mod conditions;
 #[path = "../../../../fuzz/bodies/headers.rs"]
 mod headers;
+#[path = "../../../../fuzz/bodies/multipart.rs"]
+mod multipart;
 #[path = "../../../../fuzz/bodies/replay.rs"]
 mod replay;
 #[path = "../../../../fuzz/bodies/targets.rs"]
@@ -29,4 +31,9 @@ fn targets() {
 #[test]
 fn tokens() {
     replay::replay("tokens", tokens::run);
+}
+
+#[test]
+fn multipart() {
+    replay::replay("multipart", multipart::run);
 }
