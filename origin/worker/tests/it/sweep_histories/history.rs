@@ -159,6 +159,8 @@ impl History {
             owner: self.owners[usize::from(n) % 2],
             purpose: purposes[usize::from(n / 2) % 3],
             length: 3,
+            sha256: None,
+            key: None,
             created_at: now,
             expires_at: now.plus(PUT_LIFE),
         };
