@@ -34,8 +34,6 @@ pub struct Options {
     pub settings: Vec<(String, String)>,
     /// Variables of the edge beyond the defaults, without their prefix.
     pub edge_variables: Vec<(String, String)>,
-    /// Flags of the edge beyond the defaults.
-    pub edge_arguments: Vec<String>,
     /// Everything runs as this user instead of ours; only root can do that.
     pub user: Option<u32>,
     /// `serve --no-workers`.
