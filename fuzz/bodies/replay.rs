@@ -13,7 +13,6 @@ pub fn replay(target: &str, run: fn(&[u8])) {
     for entry in folder
         .into_iter()
         .flat_map(fs::read_dir)
-        .into_iter()
         .flatten()
         .flatten()
     {

@@ -54,9 +54,9 @@ fn read(data: &[u8]) -> Option<Colours> {
 mod tests {
     use super::find;
 
-    fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    fn chunk(name: [u8; 4], data: &[u8]) -> Vec<u8> {
         let length = u32::try_from(data.len()).unwrap().to_be_bytes();
-        [&length[..], name, data, &[0; 4]].concat()
+        [&length[..], &name, data, &[0; 4]].concat()
     }
 
     fn finds(chunks: &[Vec<u8>]) -> bool {
@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn colours_of_screens_are_taken_and_others_left() {
-        let before = chunk(b"gAMA", &[0; 4]);
-        let named = |data: &[u8]| finds(&[before.clone(), chunk(b"cICP", data)]);
+        let before = chunk(*b"gAMA", &[0; 4]);
+        let named = |data: &[u8]| finds(&[before.clone(), chunk(*b"cICP", data)]);
         assert!(named(&[12, 13, 0, 1]));
         assert!(named(&[9, 1, 0, 1]));
         assert!(!named(&[9, 16, 0, 1]), "PQ");
@@ -78,8 +78,8 @@ mod tests {
 
     #[test]
     fn it_has_to_stand_before_the_pixels() {
-        let named = chunk(b"cICP", &[12, 13, 0, 1]);
-        assert!(!finds(&[chunk(b"IDAT", &[1]), named.clone()]));
+        let named = chunk(*b"cICP", &[12, 13, 0, 1]);
+        assert!(!finds(&[chunk(*b"IDAT", &[1]), named.clone()]));
         let mut cut = named;
         cut.truncate(10);
         assert!(!finds(&[cut]));

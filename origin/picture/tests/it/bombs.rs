@@ -1,5 +1,11 @@
 //! Files that want to do harm: each is refused or becomes a plain picture, and nobody else notices.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
+
 use std::fs;
 use std::time::Duration;
 

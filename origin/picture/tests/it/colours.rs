@@ -1,4 +1,8 @@
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageEncoder, ImageFormat, Rgb, RgbImage};
@@ -16,7 +20,7 @@ const STORED: [[u8; 3]; 5] = [
     [250, 60, 40],
     [30, 40, 160],
 ];
-/// The same, read as Display P3, in sRGB: by LittleCMS.
+/// The same, read as Display P3, in sRGB: by `LittleCMS`.
 const SEEN: [[u8; 3]; 5] = [
     [215, 93, 31],
     [0, 142, 85],

@@ -1,5 +1,7 @@
 //! PNG files, taken apart and put together again.
 
+#![expect(clippy::indexing_slicing, reason = "helpers of tests")]
+
 /// A chunk's name and data.
 pub(crate) type Chunk = ([u8; 4], Vec<u8>);
 

@@ -1,5 +1,7 @@
 //! Nothing of what a photo tells beside its pixels leaves the maker.
 
+#![expect(clippy::indexing_slicing, reason = "helpers of tests")]
+
 use image::ImageFormat;
 use sluicegate_contract::uploads::Purpose;
 use sluicegate_core::ports::PictureMaker;
