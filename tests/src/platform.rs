@@ -378,7 +378,7 @@ pub async fn start_edge(
     Ok((edge, url))
 }
 
-fn settings(data: &Path, options: &Options) -> Vec<(String, String)> {
+pub(crate) fn settings(data: &Path, options: &Options) -> Vec<(String, String)> {
     let mut settings = vec![
         (
             "SLUICEGATE_DATA".to_owned(),

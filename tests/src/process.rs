@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -34,6 +35,7 @@ pub struct Program {
     name: String,
     child: Child,
     output: Arc<Mutex<Vec<String>>>,
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Program {
@@ -76,12 +78,15 @@ impl Program {
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
         let output = Arc::default();
-        keep_lines(child.stdout.take(), &output);
-        keep_lines(child.stderr.take(), &output);
+        let readers = [
+            keep_lines(child.stdout.take(), &output),
+            keep_lines(child.stderr.take(), &output),
+        ];
         Ok(Self {
             name,
             child,
             output,
+            readers: readers.into_iter().flatten().collect(),
         })
     }
 
@@ -154,6 +159,21 @@ impl Program {
         self.wait(limit).await
     }
 
+    /// Waits until it has ended by itself with 0, and answers what it wrote.
+    pub async fn finish(mut self, limit: Duration) -> Result<Vec<String>> {
+        let what = format!("{} to end by itself", self.name);
+        let status = wait_for(what, limit, async || Ok(self.child.try_wait()?)).await?;
+        for reader in self.readers.drain(..) {
+            // It ends with the stream that it reads.
+            let _ = reader.join();
+        }
+        let output = self.output();
+        if !status.success() {
+            bail!("{} ended with {status}:\n{}", self.name, output.join("\n"));
+        }
+        Ok(output)
+    }
+
     async fn wait(mut self, limit: Duration) -> Result<()> {
         let what = format!("{} to end", self.name);
         let status = wait_for(what, limit, async || Ok(self.child.try_wait()?)).await?;
@@ -192,10 +212,13 @@ pub fn children_of(parent: Pid) -> Vec<Pid> {
         .collect()
 }
 
-fn keep_lines<R: Read + Send + 'static>(stream: Option<R>, output: &Arc<Mutex<Vec<String>>>) {
-    let Some(stream) = stream else { return };
+fn keep_lines<R: Read + Send + 'static>(
+    stream: Option<R>,
+    output: &Arc<Mutex<Vec<String>>>,
+) -> Option<JoinHandle<()>> {
+    let stream = stream?;
     let output = Arc::clone(output);
-    std::thread::spawn(move || {
+    Some(std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             if let Ok(mut kept) = output.lock()
                 && kept.len() < KEPT_LINES
@@ -203,5 +226,5 @@ fn keep_lines<R: Read + Send + 'static>(stream: Option<R>, output: &Arc<Mutex<Ve
                 kept.push(line);
             }
         }
-    });
+    }))
 }

@@ -5,6 +5,7 @@
 //! suite. Start at the file of your port.
 
 pub mod accounts;
+pub mod audit;
 pub mod detector;
 pub mod erasure;
 pub mod jobs;

@@ -19,8 +19,8 @@ use sluicegate_core::account::{Account, NewAccount};
 use sluicegate_core::job::{ModerateImage, NewJob, ProcessPost};
 use sluicegate_core::moderation::{Outcome, Record, Subject};
 use sluicegate_core::ports::{
-    AccountStore, ErasureStore, JobQueue, PostStore, SessionStore, SigningKeyStore, SweepStore,
-    UploadStore,
+    AccountStore, AuditStore, ErasureStore, JobQueue, PostStore, SessionStore, SigningKeyStore,
+    SweepStore, UploadStore,
 };
 use sluicegate_core::post::{NewPost, Post, fingerprint};
 use sluicegate_core::quota::Quota;
@@ -41,6 +41,8 @@ pub struct Stores {
     pub uploads: Arc<dyn UploadStore>,
     /// Posts; none yet.
     pub posts: Arc<dyn PostStore>,
+    /// What an audit needs.
+    pub audit: Arc<dyn AuditStore>,
     /// What the sweep needs.
     pub sweep: Arc<dyn SweepStore>,
     /// The queue.

@@ -8,6 +8,7 @@
 #![deny(missing_docs)]
 
 pub mod account;
+pub mod audit;
 mod cursor;
 pub mod env;
 pub mod erasure;

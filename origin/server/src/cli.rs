@@ -31,6 +31,8 @@ pub enum Command {
     },
     /// Bring the schema of `DATABASE_URL` to what this version needs
     Migrate,
+    /// Delete what nobody needs any more now; workers do it every five minutes
+    Sweep(Sweep),
     /// The keys that sign access tokens
     Keys {
         /// What to do with them
@@ -87,8 +89,19 @@ pub struct Serve {
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Doctor {
     /// Print one JSON object instead of tables
-    #[arg(long)]
+    #[arg(long, conflicts_with = "deep")]
     pub json: bool,
+    /// Also compare every row with every object of the store
+    #[arg(long)]
+    pub deep: bool,
+}
+
+/// Options of `sweep`.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Sweep {
+    /// For drills: as if it were so many hours later. Only on the embedded database
+    #[arg(long, default_value_t = 0)]
+    pub ahead_hours: u32,
 }
 
 /// Options of `work`.

@@ -230,6 +230,17 @@ fn api_config(settings: &Settings) -> Result<ApiConfig> {
     })
 }
 
+/// What deletes that which nobody needs.
+pub fn sweep(ports: &Ports) -> Sweep {
+    Sweep {
+        env: ports.env.clone(),
+        store: ports.database.sweep(),
+        objects: Arc::clone(&ports.objects),
+        waker: ports.waker.clone(),
+        rules: SweepRules::default(),
+    }
+}
+
 /// Workers for these queues on these ports.
 pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
     let context = WorkerContext {
@@ -247,13 +258,7 @@ pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
             store: ports.database.erasure(),
             objects: Arc::clone(&ports.objects),
         },
-        sweep: Sweep {
-            env: ports.env.clone(),
-            store: ports.database.sweep(),
-            objects: Arc::clone(&ports.objects),
-            waker: ports.waker.clone(),
-            rules: SweepRules::default(),
-        },
+        sweep: sweep(ports),
         waker: ports.waker.clone(),
         observer: Arc::new(ports.metrics.clone()),
     };

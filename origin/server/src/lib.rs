@@ -10,6 +10,7 @@
 pub mod cli;
 pub mod commands;
 pub mod compose;
+mod deep;
 pub mod doctor;
 pub mod http;
 pub mod logging;

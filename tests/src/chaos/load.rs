@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sluicegate_contract::accounts::Session;
+use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::posts::Post;
 use sluicegate_contract::uploads::Upload;
 use tokio::task::JoinSet;
@@ -80,6 +81,7 @@ impl Load {
                 tally: Arc::clone(&tally),
                 done: Vec::new(),
                 uploads: 0,
+                header: None,
             };
             people.spawn(person.work(stop.clone()));
         }
@@ -118,6 +120,8 @@ struct Person {
     tally: Arc<Mutex<Tally>>,
     done: Vec<Done>,
     uploads: usize,
+    /// A good picture for the next post.
+    header: Option<UploadId>,
 }
 
 impl Person {
@@ -194,6 +198,9 @@ impl Person {
             let set = self.client.send(Method::PUT, "/v1/me/avatar", &body).await;
             self.seen("avatar", set);
         }
+        if purpose == "post_header" && !bad {
+            self.header = Some(upload.id);
+        }
         self.done.push(Done::Picture { upload, bad });
         Ok(())
     }
@@ -229,7 +236,7 @@ impl Person {
         } else {
             format!("The water stands at {number} today.")
         };
-        let Some(answer) = self.seen("post", self.client.post(&body, None).await) else {
+        let Some(answer) = self.seen("post", self.client.post(&body, self.header).await) else {
             return Ok(());
         };
         if answer.status == 201 {

@@ -2,17 +2,17 @@
 //!
 //! A run is bounded in faults and time and follows from its seed, save for the scheduling of the machine. Each fault is
 //! injected on the wire or on a process and must be seen to have happened ([`faults`]). What a client was told is there
-//! must be there at the end ([`verify`]).
+//! must be there at the end ([`verify`]), and nothing else once it is swept ([`sweep`]).
 
 mod faults;
 mod load;
 mod random;
 mod report;
+mod sweep;
 mod verify;
 mod world;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 
@@ -49,9 +49,10 @@ pub async fn run(plan: Plan) -> Result<()> {
         report.fault(number, fault, &outcome, &load.tally().since(&before));
     }
     println!("chaos: all faults are over; looking at what was acknowledged");
-    let ledger = Arc::new(load.stop().await?);
+    let ledger = load.stop().await?;
     let findings = verify::all(&world, &ledger).await?;
-    report.end(&ledger, &findings);
+    let swept = sweep::drill(&world, &ledger).await?;
+    report.end(&ledger, &findings, &swept);
     let text = report.text();
     println!("\n{text}");
     if let Some(path) = &plan.report {

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use super::Plan;
 use super::faults::Fault;
 use super::load::{Ledger, Tally};
+use super::sweep::Swept;
 use super::verify::Findings;
 
 const BEGIN: &str = "<!-- chaos: begin -->";
@@ -60,18 +61,32 @@ impl Report {
         self.rows.values().map(|row| row.times - row.happened).sum()
     }
 
-    pub fn end(&mut self, ledger: &Ledger, findings: &Findings) {
+    pub fn end(&mut self, ledger: &Ledger, findings: &Findings, swept: &Swept) {
         let people = ledger.people.len();
         self.end = format!(
             "{people} people were told that {} pictures and {} posts are there. All were looked at when the faults were over: \
              {} pictures and {} posts had to be removed, the others had to be shown. \
-             The detector was asked {} times. Wrong: {}.",
+             The detector was asked {} times. Wrong: {}.\n\n\
+             Then the sweep ran as it will in the next days: all {} pictures that a profile or post shows are still there, \
+             the {} that nothing shows are gone.",
             findings.pictures,
             findings.posts,
             findings.removed_pictures,
             findings.removed_posts,
             findings.judged,
             findings.wrong.len(),
+            swept.shown,
+            swept.gone,
+        );
+        let audit: Vec<_> = swept
+            .audit
+            .iter()
+            .map(|(what, count)| format!("{what} {count}"))
+            .collect();
+        let _ = write!(
+            self.end,
+            " `sluicegate-origin doctor --deep` found: {}.",
+            audit.join(", ")
         );
         for wrong in &findings.wrong {
             let _ = write!(self.end, "\n- {wrong}");

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use crate::client::Client;
 use crate::detector::Detector;
 use crate::platform::{
-    ANY_PORT, EdgePlace, Options, STOP_LIMIT, data_directory, service, start_edge, start_origin,
-    start_services, start_worker, store_settings,
+    ANY_PORT, EdgePlace, Options, STOP_LIMIT, data_directory, service, settings, start_edge,
+    start_origin, start_services, start_worker, store_settings,
 };
 use crate::process::Program;
 use crate::proxy::Proxy;
@@ -115,6 +115,11 @@ impl World {
     /// The embedded services' process, whose child is the database.
     pub fn services(&self) -> &Program {
         &self.services
+    }
+
+    /// What programs are told that look at this world's data.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        settings(self.data.path(), &self.options)
     }
 
     /// Ends everything in order.

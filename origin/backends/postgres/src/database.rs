@@ -3,13 +3,14 @@ use std::time::Duration;
 
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{
-    AccountStore, ErasureStore, JobQueue, PostStore, SessionStore, SigningKeyStore, SweepStore,
-    UploadStore,
+    AccountStore, AuditStore, ErasureStore, JobQueue, PostStore, SessionStore, SigningKeyStore,
+    SweepStore, UploadStore,
 };
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::accounts::PgAccounts;
+use crate::audit::PgAudit;
 use crate::erasure::PgErasure;
 use crate::error::{bounded, port_error};
 use crate::jobs::PgJobs;
@@ -88,6 +89,11 @@ impl Database {
     /// Posts.
     pub fn posts(&self) -> Arc<dyn PostStore> {
         Arc::new(PgPosts(self.clone()))
+    }
+
+    /// What an audit needs.
+    pub fn audit(&self) -> Arc<dyn AuditStore> {
+        Arc::new(PgAudit(self.clone()))
     }
 
     /// What the sweep needs.

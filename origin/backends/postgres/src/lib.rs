@@ -10,6 +10,7 @@
 #![deny(missing_docs)]
 
 mod accounts;
+mod audit;
 mod census;
 mod columns;
 mod database;

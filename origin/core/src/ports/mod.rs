@@ -11,6 +11,7 @@
 //! - Each adapter passes the suite of its port in `origin/conformance`.
 
 mod accounts;
+mod audit;
 mod detector;
 mod erasure;
 mod jobs;
@@ -24,6 +25,7 @@ mod text_model;
 mod uploads;
 
 pub use accounts::{AccountStore, CreateAccountError, Credentials, SetPictureError};
+pub use audit::{AuditStore, AuditedUpload};
 pub use detector::Detector;
 pub use erasure::ErasureStore;
 pub use jobs::{Burial, ClaimRequest, JobQueue, QueueStats, SettleError};

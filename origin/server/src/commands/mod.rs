@@ -3,6 +3,7 @@
 pub mod grant;
 pub mod jobs;
 pub mod keys;
+pub mod sweep;
 
 use anyhow::Result;
 use sluicegate_postgres::Database;

@@ -41,10 +41,13 @@ pub async fn command(settings: &Settings, options: cli::Doctor) -> Result<ExitCo
             table(["check", "where", "found", "what to do"], &rows)
         );
     }
-    Ok(if findings.iter().any(Finding::is_wrong) {
-        ExitCode::FAILURE
-    } else {
+    // What does not answer cannot be compared.
+    let sound = !findings.iter().any(Finding::is_wrong)
+        && (!options.deep || crate::deep::look(settings).await?);
+    Ok(if sound {
         ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }
 

@@ -1,6 +1,6 @@
 use sluicegate_conformance::stores::Stores;
 use sluicegate_conformance::testdb::TestDatabase;
-use sluicegate_conformance::{accounts, erasure, jobs, posts, sessions, sweep, uploads};
+use sluicegate_conformance::{accounts, audit, erasure, jobs, posts, sessions, sweep, uploads};
 
 pub(crate) fn stores(database: &TestDatabase) -> Stores {
     let database = database.database();
@@ -10,6 +10,7 @@ pub(crate) fn stores(database: &TestDatabase) -> Stores {
         signing_keys: database.signing_keys(),
         uploads: database.uploads(),
         posts: database.posts(),
+        audit: database.audit(),
         sweep: database.sweep(),
         jobs: database.jobs(),
         erasure: database.erasure(),
@@ -44,6 +45,12 @@ async fn keeps_the_promises_of_upload_stores() {
 async fn keeps_the_promises_of_post_stores() {
     let database = TestDatabase::new().await;
     posts::run(&stores(&database)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_promises_of_audit_stores() {
+    let database = TestDatabase::new().await;
+    audit::run(&stores(&database)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
