@@ -30,7 +30,7 @@ use crate::state::App;
     request_body = TicketRequest,
     security(("token" = [])),
     responses((status = 201, description = "Leave to store one file once", body = Ticket)),
-    extensions(("x-problems" = json!(["direct-uploads-off", "conflict", "idempotency-key-reused", "too-many-requests"]))),
+    extensions(("x-problems" = json!(["direct-uploads-off", "conflict", "idempotency-key-reused", "too-many-requests", "storage-full"]))),
 )]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
