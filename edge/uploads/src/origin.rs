@@ -112,7 +112,7 @@ pub(crate) async fn complete(client: &Client<'_>, id: UploadId) -> Result<Answer
             .ask("POST", &target, None, limits::API_REQUEST_TIME)
             .await
         {
-            Ok(called) => return Ok(called.hand_on(&client.trace.request_id)),
+            Ok(called) => return Ok(completed(called.hand_on(&client.trace.request_id), id)),
             Err(refusal) if refusal.status() != 502 || tried == COMPLETE_TRIES => {
                 // With the id the client can complete later what is stored already.
                 return Err(refusal.with("upload_id", id.to_string()).into());
@@ -125,12 +125,12 @@ pub(crate) async fn complete(client: &Client<'_>, id: UploadId) -> Result<Answer
     }
 }
 
-/// The answer to an upload that is repeated and was stored before: what the first one got, or would have got.
-pub(crate) async fn complete_again(client: &Client<'_>, id: UploadId) -> Result<Answer, Stop> {
-    let mut answer = complete(client, id).await?;
+/// That another call came first, ours whose answer was lost or a repeat's, is no news for the client: it gets
+/// what the first one got.
+fn completed(mut answer: Answer, id: UploadId) -> Answer {
     if answer.status == 200 {
         answer.status = 201;
         set(&mut answer.headers, "location", format!("/v1/uploads/{id}"));
     }
-    Ok(answer)
+    answer
 }

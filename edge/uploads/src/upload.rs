@@ -14,7 +14,7 @@ use sluicegate_policy::path::Target;
 use sluicegate_policy::refusal::Refusal;
 
 use crate::inspect::inspect;
-use crate::origin::{Client, Leave, complete, complete_again, give_back, ticket};
+use crate::origin::{Client, Leave, complete, give_back, ticket};
 use crate::payload::{Cut, Payload};
 use crate::store::put;
 
@@ -81,7 +81,7 @@ async fn run(
     let (ticket, quotas) = match ticket(client, &wanted).await? {
         Leave::Given(ticket, quotas) => (ticket, quotas),
         // As the body is not read: to be drained, as after a refusal.
-        Leave::StoredBefore(id) => return Err(Stop::Answered(complete_again(client, id).await?)),
+        Leave::StoredBefore(id) => return Err(Stop::Answered(complete(client, id).await?)),
     };
     let digest = wanted.sha256.is_some();
     if let Err(refusal) = put(&ticket.put, head, &mut file, total, digest).await {
