@@ -28,7 +28,6 @@ use crate::auth::tokens::Tokens;
 use crate::endpoints::openapi;
 use crate::gate::Gate;
 use crate::staging::Staging;
-use crate::views;
 use crate::views::Eyes;
 use crate::waiters::Waiters;
 
