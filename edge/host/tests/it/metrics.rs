@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
-use crate::program::{Program, addresses, command};
+use crate::program::{Program, addresses};
 use crate::support::{Raw, in_time, manifest};
 
 async fn ask(address: std::net::SocketAddr, request: &str) -> String {
@@ -144,8 +144,20 @@ async fn two_hosts_on_one_machine_need_no_setting_and_off_is_off() {
     }
     assert_ne!(children[0].0, children[1].0);
 
-    let mut off = command(&app);
-    off.args(["--metrics-listen", "of"]);
-    let refused = in_time(off.output()).await.unwrap();
+    let mut off = start(&app)
+        .args(["--metrics-listen", "off", "--cache-dir"])
+        .arg(crate::support::cache())
+        .env("SPIN_VARIABLE_TOKEN", "x")
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(off.stdout.as_mut().unwrap()).lines();
+    let first = in_time(lines.next_line()).await.unwrap().unwrap();
+    assert!(first.starts_with("listening on "), "{first}");
+
+    let mut wrong = start(&app);
+    wrong.args(["--metrics-listen", "of"]);
+    let refused = in_time(wrong.output()).await.unwrap();
     assert_eq!(refused.status.code(), Some(2));
 }
