@@ -19,6 +19,8 @@ use promql::Exposition;
 
 const PASSWORD: &str = "correct horse battery";
 const WRONG: &str = "wrong-horse-battery-and-long-enough";
+/// Everything, but not each step of a compiler that compiles components.
+const LOUD: &str = "debug,cranelift_codegen=info,regalloc2=info,wasmtime_internal_cranelift=info";
 /// A database may have to be made first, on a machine that is busy.
 const LIMIT: std::time::Duration = std::time::Duration::from_mins(2);
 
@@ -26,7 +28,7 @@ const LIMIT: std::time::Duration = std::time::Duration::from_mins(2);
 async fn no_secret_is_logged_however_much_is() {
     let detector = Detector::start().await.unwrap();
     let debug = |format| Options {
-        log: Some(("debug", format)),
+        log: Some((LOUD, format)),
         ..Options::default()
             .setting("MODERATION_IMAGE_SERVICE_URL", &detector.url)
             .setting("MODERATION_IMAGE_ASYNC", "true")
