@@ -143,7 +143,7 @@ fn jobs(stats: &QueueStats, now: Timestamp) -> State {
     } else if stats.dead > 0 {
         State::Note(
             found,
-            "find out why, then replay them: docs/operations/workers.md",
+            "see why with `jobs list`, then `jobs retry`: docs/operations/workers.md",
         )
     } else {
         State::ok(found)
