@@ -15,7 +15,7 @@ use crate::state::App;
 /// Who asks: the token is valid and its session lives.
 pub(crate) struct Caller {
     pub(crate) account: AccountId,
-    /// As the token says.
+    /// As the database says: a token may be older than the role.
     pub(crate) role: Role,
     pub(crate) session: SessionId,
 }
@@ -34,7 +34,7 @@ impl FromRequestParts<Arc<App>> for Caller {
         tracing::Span::current().record("role", live.role.as_str());
         Ok(Self {
             account: verified.account,
-            role: verified.role,
+            role: live.role,
             session: verified.session,
         })
     }

@@ -31,7 +31,6 @@ pub(crate) struct Tokens {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Verified {
     pub(crate) account: AccountId,
-    pub(crate) role: Role,
     pub(crate) session: SessionId,
 }
 
@@ -179,7 +178,6 @@ fn read(claims: &JWTClaims<TokenClaims>) -> Result<Verified, ApiError> {
         .and_then(|subject| subject.parse().ok());
     Ok(Verified {
         account: subject.ok_or_else(refused)?,
-        role: claims.custom.role,
         session: claims.custom.sid,
     })
 }
