@@ -64,7 +64,7 @@ fn take(body: &[u8], piece: usize) -> Result<Taken, FormError> {
 fn lengthened(body: &[u8]) -> Vec<u8> {
     let at = find(body, b"\r\n\r\n").map_or(body.len(), |at| at + 4);
     let (before, after) = body.split_at(at);
-    [before, &[b'a'; FILLER], after].concat()
+    [before, &vec![b'a'; FILLER], after].concat()
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {

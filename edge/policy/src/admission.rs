@@ -74,7 +74,7 @@ pub enum Shape {
     /// The picture itself.
     Raw,
     /// A form with the picture in it.
-    Form(Boundary),
+    Form(Box<Boundary>),
 }
 
 /// Reads what the body is. What type a picture declares does not matter.
@@ -89,7 +89,7 @@ pub fn shape(headers: &HeaderList) -> Result<Shape, Refusal> {
     let essence = declared.split(';').next().unwrap_or_default().trim();
     let essence = essence.to_ascii_lowercase();
     if essence == "multipart/form-data" {
-        return Ok(Shape::Form(Boundary::of(declared)?));
+        return Ok(Shape::Form(Box::new(Boundary::of(declared)?)));
     }
     if essence.starts_with("multipart/") {
         return Err(Refusal::new(

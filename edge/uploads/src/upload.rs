@@ -128,7 +128,7 @@ async fn admit(client: &Client<'_>, method: &str, target: &str) -> Result<Admitt
     let sha256 = admission::file_digest(client.headers, &shape)?;
     let form = match shape {
         Shape::Raw => None,
-        Shape::Form(boundary) => Some(Form::new(boundary, body_length)),
+        Shape::Form(boundary) => Some(Form::new(*boundary, body_length)),
     };
     Ok(Admitted {
         purpose,

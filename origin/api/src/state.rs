@@ -66,6 +66,10 @@ pub struct ApiState {
 
 /// Settings of the API. [`ApiConfig::default`] holds the documented defaults and no secrets.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "settings of their own that are on or off"
+)]
 pub struct ApiConfig {
     /// `iss` of access tokens.
     pub issuer: String,

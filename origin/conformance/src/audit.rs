@@ -40,7 +40,8 @@ pub async fn walks_through_uploads_by_id(stores: &Stores) {
             after = page.last().map(|row| row.id);
             found.extend(page);
         }
-        assert_eq!(found[..2], expected);
+        found.truncate(2);
+        assert_eq!(found, expected);
     }
     for row in expected {
         assert_eq!(stores.audit.upload(row.id).await.unwrap(), Some(row));

@@ -135,7 +135,7 @@ pub fn purge_hook(purge: Option<&PurgeSettings>) -> Result<Arc<dyn PurgeHook>> {
     Ok(match purge {
         None => Arc::new(NoPurgeHook),
         Some(PurgeSettings { url, key }) => {
-            let key = key.as_ref().map(|key| key.expose());
+            let key = key.as_ref().map(crate::settings::Secret::expose);
             let limits = PurgeLimits::default();
             let hook = HttpPurgeHook::new(url.expose(), key, http_client()?, limits);
             Arc::new(hook.context("PURGE_HOOK_URL and PURGE_HOOK_KEY")?)

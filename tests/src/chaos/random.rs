@@ -1,6 +1,6 @@
 //! Numbers that follow from a seed.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same everywhere.
+/// `SplitMix64` (Steele, Lea, Flood 2014): small, and the same everywhere.
 #[derive(Clone)]
 pub struct Random(u64);
 

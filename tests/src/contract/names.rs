@@ -60,7 +60,7 @@ impl Naming {
                 for (name, value) in members {
                     match value {
                         Value::String(text) if TOLD.contains(&name.as_str()) => {
-                            self.name(name, text)
+                            self.name(name, text);
                         }
                         // Presigned addresses, and the entity tag that goes with one.
                         Value::String(text) if name == "url" && text.starts_with("http") => {

@@ -66,10 +66,9 @@ pub struct Names(pub BTreeMap<String, String>);
 impl Names {
     /// A recorded text with values in place of names that are known.
     pub fn fill(&self, text: &str) -> String {
-        let filled = self.0.iter().fold(text.to_owned(), |text, (name, value)| {
+        self.0.iter().fold(text.to_owned(), |text, (name, value)| {
             text.replace(&format!("<{name}>"), value)
-        });
-        filled
+        })
     }
 
     /// The same for all texts of a JSON value.

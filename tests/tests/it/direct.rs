@@ -84,10 +84,7 @@ impl Direct {
 async fn a_file_sent_to_the_store_becomes_a_picture() {
     let direct = direct("direct_sender").await;
     let photo = fixtures::read("photo.jpg").unwrap();
-    let sha256: String = Sha256::digest(&photo)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let sha256 = format!("{:x}", Sha256::digest(&photo));
     let request = json!({
         "purpose": "avatar", "content_length": photo.len(), "sha256": sha256,
     });

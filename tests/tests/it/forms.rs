@@ -154,7 +154,7 @@ async fn a_form_that_is_no_upload_stores_nothing() {
         "seen only while it streams"
     );
     let text = "Content-Disposition: form-data; name=\"purpose\"";
-    let spare = [b'x'; 40_000];
+    let spare = vec![b'x'; 40_000];
     let mut short = form(&[(FILE, &photo)], "--\r\n");
     let at = short.len() - 40;
     short[at] ^= 1;

@@ -20,6 +20,17 @@ pub(super) struct Opening {
     purpose: Option<Purpose>,
 }
 
+/// What came of looking at the buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// More bytes are needed.
+    Starved,
+    /// Something was taken from it; there may be more.
+    Taken,
+    /// A part has begun.
+    Begun(Part),
+}
+
 /// Where the buffer begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
@@ -63,8 +74,12 @@ impl Opening {
     pub(super) fn push(&mut self, piece: &[u8]) -> Result<Option<Opened>, FormError> {
         self.taken += piece.len();
         self.buffer.extend_from_slice(piece);
-        while let Some(part) = self.step()? {
-            if let Some(Part::File(length)) = part {
+        loop {
+            let step = self.step()?;
+            if step == Step::Starved {
+                break;
+            }
+            if let Step::Begun(Part::File(length)) = step {
                 let before = self.taken - self.buffer.len();
                 if before > limits::FORM_OPENING {
                     return Err(FormError::TooMuchBefore);
@@ -83,8 +98,7 @@ impl Opening {
         Ok(None)
     }
 
-    /// `None` if more bytes are needed; what part has begun, if one has.
-    fn step(&mut self) -> Result<Option<Option<Part>>, FormError> {
+    fn step(&mut self) -> Result<Step, FormError> {
         match self.at {
             At::Passed | At::Purpose => self.content(),
             At::Line => self.line(),
@@ -92,13 +106,13 @@ impl Opening {
         }
     }
 
-    fn content(&mut self) -> Result<Option<Option<Part>>, FormError> {
+    fn content(&mut self) -> Result<Step, FormError> {
         let length = self.boundary.delimiter().len();
         let boundary = &self.boundary;
         let found = find(&self.buffer, self.searched, |bytes| boundary.find(bytes));
         let Some(found) = found else {
             self.searched = self.buffer.len().saturating_sub(length - 1);
-            return Ok(None);
+            return Ok(Step::Starved);
         };
         if self.at == At::Purpose {
             let purpose = self
@@ -112,10 +126,10 @@ impl Opening {
             self.purpose = purpose;
         }
         self.consume(found + length, At::Line);
-        Ok(Some(None))
+        Ok(Step::Taken)
     }
 
-    fn line(&mut self) -> Result<Option<Option<Part>>, FormError> {
+    fn line(&mut self) -> Result<Step, FormError> {
         if self.buffer.starts_with(b"--") {
             return Err(FormError::NoFile);
         }
@@ -124,24 +138,24 @@ impl Opening {
         match self.buffer.get(padding..).unwrap_or_default() {
             [b'\r', b'\n', ..] => {
                 self.consume(padding, At::Head);
-                Ok(Some(None))
+                Ok(Step::Taken)
             }
-            [] | [b'\r'] => Ok(None),
-            [b'-'] if padding == 0 => Ok(None),
+            [] | [b'\r'] => Ok(Step::Starved),
+            [b'-'] if padding == 0 => Ok(Step::Starved),
             _ => Err(FormError::Malformed(
                 "a delimiter does not stand on a line of its own.",
             )),
         }
     }
 
-    fn head(&mut self) -> Result<Option<Option<Part>>, FormError> {
+    fn head(&mut self) -> Result<Step, FormError> {
         const END: &[u8] = b"\r\n\r\n";
         let found = find(&self.buffer, self.searched, |bytes| {
             memchr::memmem::find(bytes, END)
         });
         let Some(found) = found else {
             self.searched = self.buffer.len().saturating_sub(END.len() - 1);
-            return Ok(None);
+            return Ok(Step::Starved);
         };
         let part = part::read(self.buffer.get(2..found).unwrap_or_default())?;
         let at = if part == Part::Purpose {
@@ -156,7 +170,7 @@ impl Opening {
                 return Err(FormError::TooMuchBefore);
             }
         }
-        Ok(Some(Some(part)))
+        Ok(Step::Begun(part))
     }
 
     fn consume(&mut self, length: usize, at: At) {

@@ -1,6 +1,7 @@
 //! The pages that the `type` of a problem points to.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use axum::Json;
 use axum::response::{Html, IntoResponse, Response};
@@ -93,18 +94,18 @@ fn explained(kind: ProblemType) -> Explained {
 }
 
 fn list() -> String {
-    let rows: String = ProblemType::ALL
-        .iter()
-        .map(|kind| {
-            format!(
-                "<tr><td>{}</td><td><a href=\"{}\"><code>{}</code></a></td><td>{}</td></tr>\n",
-                kind.status(),
-                kind.uri(),
-                kind.slug(),
-                kind.title()
-            )
-        })
-        .collect();
+    let mut rows = String::new();
+    for kind in ProblemType::ALL {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            rows,
+            "<tr><td>{}</td><td><a href=\"{}\"><code>{}</code></a></td><td>{}</td></tr>",
+            kind.status(),
+            kind.uri(),
+            kind.slug(),
+            kind.title()
+        );
+    }
     document(
         "Problems",
         &format!(
@@ -116,10 +117,10 @@ fn list() -> String {
 }
 
 fn page(kind: ProblemType) -> String {
-    let rows: String = members(kind)
-        .iter()
-        .map(|(name, what)| format!("<tr><td><code>{name}</code></td><td>{what}</td></tr>\n"))
-        .collect();
+    let mut rows = String::new();
+    for (name, what) in members(kind) {
+        let _ = writeln!(rows, "<tr><td><code>{name}</code></td><td>{what}</td></tr>");
+    }
     let members = if rows.is_empty() {
         String::new()
     } else {

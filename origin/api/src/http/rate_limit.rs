@@ -19,10 +19,10 @@ pub(crate) fn headers(quota: &Quota, usage: &Usage, reset: Option<(Bound, u32)>)
             Bound::Bytes => format!(r#";qu="content-bytes";w={}"#, WINDOW.as_secs()),
         };
         let size = quota.size(bound);
-        let rest = quota.left(usage, bound);
+        let unused = quota.left(usage, bound);
         // Writing to a string cannot fail.
         let _ = write!(policies, r#"{separator}"{name}";q={size}{kind}"#);
-        let _ = write!(left, r#"{separator}"{name}";r={rest}"#);
+        let _ = write!(left, r#"{separator}"{name}";r={unused}"#);
         if let Some((_, seconds)) = reset.filter(|(reached, _)| *reached == bound) {
             let _ = write!(left, ";t={seconds}");
         }

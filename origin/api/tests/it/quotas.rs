@@ -38,7 +38,7 @@ async fn the_21st_open_ticket_waits_for_the_first_to_run_out() {
     let world = World::new().await;
     let ada = world.sign_up("ada").await;
     world.ticket(&ada, "avatar", 100).await;
-    world.clock.advance(Duration::from_secs(300));
+    world.clock.advance(Duration::from_mins(5));
     for _ in 0..19 {
         world.ticket(&ada, "avatar", 100).await;
     }
@@ -51,7 +51,7 @@ async fn the_21st_open_ticket_waits_for_the_first_to_run_out() {
     assert_eq!(problem["quota"], "open-tickets");
     assert_eq!(problem["limit"], 20);
     assert_eq!(problem["retry_after"], 1_200);
-    world.clock.advance(Duration::from_secs(1_200));
+    world.clock.advance(Duration::from_mins(20));
     let ada = world.log_in("ada").await;
     ask(&world, &ada, 9).await.expect(201);
 }
@@ -69,7 +69,7 @@ async fn pictures_and_bytes_are_those_of_24_hours() {
     let ada = world.sign_up("ada").await;
     let grace = world.sign_up("grace").await;
     world.upload(&ada, "avatar").await;
-    world.clock.advance(Duration::from_secs(600));
+    world.clock.advance(Duration::from_mins(10));
     let refused = ask(&world, &ada, photo.len()).await;
     assert_eq!(refused.header("retry-after"), "85800");
     let problem = refused.problem(429, "too-many-requests");
@@ -80,7 +80,7 @@ async fn pictures_and_bytes_are_those_of_24_hours() {
     // Somebody else's quota is their own.
     world.upload(&grace, "avatar").await;
     // The second one has run out, and a day is over.
-    world.clock.advance(Duration::from_secs(85_800));
+    world.clock.advance(Duration::from_mins(1_430));
     let ada = world.log_in("ada").await;
     let left = ask(&world, &ada, 1).await;
     assert!(left.header("ratelimit").contains(r#""pictures-a-day";r=1"#));

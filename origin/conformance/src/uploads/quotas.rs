@@ -36,8 +36,12 @@ async fn complete(stores: &Stores, upload: &Upload, seconds: i64) {
 }
 
 fn refused(given: Result<(Upload, Usage), QuotaReached>) -> (Bound, Timestamp) {
-    let reached = given.expect_err("must be refused");
-    (reached.bound, reached.retry_at)
+    match given {
+        Err(QuotaReached {
+            bound, retry_at, ..
+        }) => (bound, retry_at),
+        Ok((upload, _)) => panic!("must be refused: {upload:?}"),
+    }
 }
 
 /// Complete and expired ones are not open, nor do those of others count; the first one that runs out

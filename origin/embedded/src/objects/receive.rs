@@ -183,7 +183,8 @@ pub(super) async fn receive(
 
 /// The library may have wrapped it.
 fn is_silence(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<Silent>())
+    std::iter::successors(Some(error), |error| error.source())
+        .any(<dyn std::error::Error + 'static>::is::<Silent>)
 }
 
 fn base64(bytes: &[u8]) -> String {

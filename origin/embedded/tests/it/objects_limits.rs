@@ -46,10 +46,10 @@ async fn presigned(server: &Server, key: &str, length: i64) -> (String, String) 
         .await
         .unwrap();
     let target = request.uri().splitn(4, '/').nth(3).unwrap();
-    let headers: String = request
-        .headers()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
+    let mut headers = String::new();
+    for (name, value) in request.headers() {
+        headers.push_str(&[name, ": ", value, "\r\n"].concat());
+    }
     (format!("/{target}"), headers)
 }
 

@@ -72,7 +72,7 @@ async fn ask(url: &Secret, place: &str, env: &Env) -> Result<Vec<Finding>> {
     let theirs = database.server_time().await?;
     let ours = middle(before, env.now());
     let mut findings = vec![
-        Finding::new(WHAT, place, schema_state(&schema, &pooling)),
+        Finding::new(WHAT, place, schema_state(schema, pooling)),
         Finding::new("database's clock", place, clock(apart(ours, theirs))),
     ];
     if schema != SchemaState::Behind {
@@ -90,7 +90,7 @@ fn middle(before: Timestamp, after: Timestamp) -> Timestamp {
     before.plus(after.since(before) / 2)
 }
 
-fn schema_state(schema: &SchemaState, pooling: &Pooling) -> State {
+fn schema_state(schema: SchemaState, pooling: Pooling) -> State {
     match (schema, pooling) {
         (SchemaState::Behind, _) => State::Wrong(
             "its schema is older than this program".to_owned(),

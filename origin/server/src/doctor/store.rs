@@ -47,14 +47,12 @@ pub(super) async fn look(settings: &Settings, running: &Running<'_>, env: &Env) 
     };
     let edge_place = chosen.edge_endpoint.clone();
     let store = S3ObjectStore::new(&chosen);
-    match store.ping().await {
-        Err(error) => vec![Finding::new(WHAT, place, missing(&error))],
-        Ok(()) => {
-            let mut findings = vec![Finding::new(WHAT, place, State::ok("ok"))];
-            findings.extend(probe(&store, &edge_place, env).await);
-            findings
-        }
+    if let Err(error) = store.ping().await {
+        return vec![Finding::new(WHAT, place, missing(&error))];
     }
+    let mut findings = vec![Finding::new(WHAT, place, State::ok("ok"))];
+    findings.extend(probe(&store, &edge_place, env).await);
+    findings
 }
 
 fn missing(error: &PortError) -> State {

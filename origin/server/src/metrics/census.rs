@@ -61,12 +61,12 @@ impl Metrics {
         for queue in QUEUES {
             let found = census.queues.iter().find(|(name, _)| name == queue);
             let stats = found.map_or_else(QueueStats::default, |(_, stats)| *stats);
-            let states = [
+            let numbers = [
                 ("ready", stats.ready),
                 ("running", stats.running),
                 ("dead", stats.dead),
             ];
-            for (state, number) in states {
+            for (state, number) in numbers {
                 let labels = labels([("queue", queue), ("state", state)]);
                 self.families
                     .jobs

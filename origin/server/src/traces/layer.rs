@@ -170,7 +170,7 @@ impl Draft {
         let error = self.error.take().or_else(|| self.fields.failure());
         Span {
             trace: self.trace,
-            span: self.span,
+            id: self.span,
             parent: self.parent,
             name: name.trim_end().to_owned(),
             kind,
@@ -335,7 +335,7 @@ mod tests {
         assert_eq!((&*request.trace, &*detector.trace), (TRACE, TRACE));
         assert_eq!(request.parent.as_deref(), Some("1111111111111111"));
         assert_eq!(detector.parent.as_deref(), Some("00f067aa0ba902b7"));
-        assert_ne!(detector.span, request.span);
+        assert_ne!(detector.id, request.id);
         assert_eq!((request.kind, &*request.name), (Kind::Server, "GET /v1/me"));
         assert_eq!(detector.error.as_deref(), Some("unavailable"));
         assert_eq!(request.error, None);

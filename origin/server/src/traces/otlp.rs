@@ -19,7 +19,7 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Span {
     pub(super) trace: String,
-    pub(super) span: String,
+    pub(super) id: String,
     pub(super) parent: Option<String>,
     pub(super) name: String,
     pub(super) kind: Kind,
@@ -69,7 +69,7 @@ fn written(span: &Span) -> Value {
     };
     json!({
         "traceId": span.trace,
-        "spanId": span.span,
+        "spanId": span.id,
         "parentSpanId": span.parent.as_deref().unwrap_or_default(),
         "name": span.name,
         "kind": span.kind as i32,
@@ -99,7 +99,7 @@ mod tests {
     fn a_span_is_written_as_the_protocol_has_it() {
         let span = Span {
             trace: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
-            span: "00f067aa0ba902b7".to_owned(),
+            id: "00f067aa0ba902b7".to_owned(),
             parent: None,
             name: "GET /v1/me".to_owned(),
             kind: Kind::Server,

@@ -1,5 +1,11 @@
 //! The runner and the jobs, on a real database.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test's helper fails by panicking"
+)]
+
 mod erasure;
 mod leases;
 mod outages;

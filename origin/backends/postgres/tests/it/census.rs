@@ -4,7 +4,7 @@ use sluicegate_conformance::stores::{at, image_job, new_post, post_job};
 use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_contract::uploads::{Purpose, UploadState};
 use sluicegate_core::job::{IMAGE_QUEUE, POST_QUEUE};
-use sluicegate_core::ports::ClaimRequest;
+use sluicegate_core::ports::{ClaimRequest, QueueStats};
 use sqlx::{PgPool, Row};
 
 use crate::conformance::stores;
@@ -50,7 +50,10 @@ async fn queues_and_unfinished_uploads_are_counted() {
     );
     assert_eq!((posts.ready, posts.dead), (0, 1));
     assert_eq!(before.queues[1].1.ready, 1);
-    assert_eq!((name.as_str(), *nobody), ("nobody's", Default::default()));
+    assert_eq!(
+        (name.as_str(), *nobody),
+        ("nobody's", QueueStats::default())
+    );
     assert_eq!(census.uploads[0], (UploadState::Ticketed, 4));
     assert_eq!(census.uploads[3], (UploadState::Failed, 0));
 }
