@@ -48,9 +48,12 @@ impl Answer {
         serde_json::from_slice(&self.body).with_context(|| format!("unexpected: {}", self.text()))
     }
 
-    /// The body as text.
+    /// The body as text; of a picture only its size.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
+        match std::str::from_utf8(&self.body) {
+            Ok(text) => text.to_owned(),
+            Err(_) => format!("{} bytes that are not text", self.body.len()),
+        }
     }
 
     /// A header, or nothing.

@@ -193,10 +193,13 @@ async fn detector_down(world: &World) -> Result<()> {
 
 /// One connection's process of Postgres killed makes the whole of it start anew and recover from its log.
 async fn crash_database(services: Pid) -> Result<()> {
-    let (postmaster, connection) = below(services)
-        .into_iter()
-        .find(|(_, pid)| command_line(*pid).is_some_and(|line| line.contains("[local]")))
-        .context("a connection of the database's, below the services")?;
+    let what = "a connection of the database's, below the services";
+    let (postmaster, connection) = wait_for(what, FAULT_LIMIT, async || {
+        let is_connection =
+            |(_, pid): &(Pid, Pid)| command_line(*pid).is_some_and(|line| line.contains("[local]"));
+        Ok(below(services).into_iter().find(is_connection))
+    })
+    .await?;
     let before = children_of(postmaster);
     kill_process(connection, Signal::KILL)?;
     wait_for("the database to start anew", FAULT_LIMIT, async || {

@@ -33,8 +33,12 @@ const REPEAT_PAUSE: Duration = Duration::from_millis(500);
 /// Something that the platform said is done.
 #[derive(Debug, Clone)]
 pub enum Done {
-    /// A picture, and whether the detector calls it unsafe.
-    Picture { upload: Upload, bad: bool },
+    /// A picture, what for, and whether the detector calls it unsafe.
+    Picture {
+        upload: Upload,
+        purpose: &'static str,
+        bad: bool,
+    },
     /// A post, and whether a rule removes it.
     Post { post: Post, bad: bool },
 }
@@ -201,7 +205,11 @@ impl Person {
         if purpose == "post_header" && !bad {
             self.header = Some(upload.id);
         }
-        self.done.push(Done::Picture { upload, bad });
+        self.done.push(Done::Picture {
+            upload,
+            purpose,
+            bad,
+        });
         Ok(())
     }
 

@@ -30,7 +30,7 @@ pub async fn all(world: &World, ledger: &Ledger) -> Result<Findings> {
     for (client, done) in &ledger.people {
         for done in done {
             let wrong = match done {
-                Done::Picture { upload, bad } => {
+                Done::Picture { upload, bad, .. } => {
                     findings.pictures += 1;
                     findings.removed_pictures += u64::from(*bad);
                     picture(client, upload.id, *bad).await
