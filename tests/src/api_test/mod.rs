@@ -42,7 +42,9 @@ impl Options {
 
 /// Starts a platform, tests all operations of its document through the edge, and stops it.
 pub async fn run(options: &Options) -> Result<()> {
-    let platform = Platform::start(PlatformOptions::default()).await?;
+    // Direct uploads are a part of the document: they are on.
+    let settings = PlatformOptions::default().setting("S3_PUBLIC_ENDPOINT", "same");
+    let platform = Platform::start(settings).await?;
     let document: Value = platform
         .client()?
         .call(Method::GET, report::DOCUMENT)

@@ -140,11 +140,19 @@ fn settings(things: &Things) -> Result<String> {
             "[[operations]]\ninclude-name = {name:?}\nparameters = {{ {bindings} }}"
         )?;
     }
-    writeln!(
-        text,
-        "[[operations]]\ninclude-operation-id = \"log_out\"\nheaders = {{ authorization = \"Bearer {}\" }}",
-        things.last_token
-    )?;
+    for (operation, token) in &things.apart {
+        writeln!(
+            text,
+            "[[operations]]\ninclude-operation-id = {operation:?}\n\
+             headers = {{ authorization = \"Bearer {token}\" }}"
+        )?;
+        if *operation == "delete_account" {
+            writeln!(
+                text,
+                "parameters = {{ \"body.password\" = {{ dictionary = \"passwords\", probability = 0.6 }} }}"
+            )?;
+        }
+    }
     Ok(text)
 }
 

@@ -15,6 +15,8 @@ use crate::platform::{EDGE_KEY, Platform};
 const POSTS: usize = 12;
 /// Uploads that are begun and not completed.
 const TICKETS: usize = 8;
+/// They end the session or the account, or use up its open tickets.
+const APART: [&str; 3] = ["log_out", "delete_account", "create_upload_ticket"];
 /// The account whose token the requests carry.
 pub const HANDLE: &str = "ada";
 
@@ -23,8 +25,8 @@ pub struct Things {
     client: Client,
     /// The token of most requests.
     pub token: String,
-    /// The token of requests that end a session.
-    pub last_token: String,
+    /// Operations that would spoil the account for all others, and the token of an account of their own.
+    pub apart: Vec<(&'static str, String)>,
     /// Uploads of each purpose, ready: avatar, profile header, post header.
     pub uploads: Vec<String>,
     /// Uploads whose file is not there yet.
@@ -40,7 +42,11 @@ impl Things {
     pub async fn make(platform: &Platform) -> Result<Self> {
         let stranger = platform.client()?;
         let (client, session) = stranger.sign_up(HANDLE).await?;
-        let (_, last) = stranger.sign_up("leaver").await?;
+        let mut apart = Vec::new();
+        for operation in APART {
+            let (_, session) = stranger.sign_up(operation).await?;
+            apart.push((operation, session.access_token));
+        }
         let (_, other) = stranger.sign_up("refresher").await?;
         let photo = fixtures::read("photo.jpg")?;
         let mut uploads = Vec::new();
@@ -61,7 +67,7 @@ impl Things {
         Ok(Self {
             client,
             token: session.access_token,
-            last_token: last.access_token,
+            apart,
             uploads: uploads.iter().map(ToString::to_string).collect(),
             tickets,
             posts,
