@@ -13,6 +13,7 @@ use sluicegate_contract::posts::Post;
 use sluicegate_contract::problem::Problem;
 use sluicegate_contract::uploads::{Moderation, Upload, UploadState};
 
+use crate::secrets;
 use crate::wait::wait_for;
 
 /// Long enough for a queue, a child and a slow machine; never reached where all is well.
@@ -36,11 +37,18 @@ impl Answer {
     /// Reads an answer to its end.
     pub async fn read(response: Response) -> Result<Self> {
         let (status, headers) = (response.status(), response.headers().clone());
-        Ok(Self {
+        let answer = Self {
             status,
             headers,
             body: response.bytes().await?.to_vec(),
-        })
+        };
+        if answer.header("content-type").contains("json")
+            && let Ok(value) = answer.json()
+        {
+            // Tokens that it gives are in no log from now on.
+            secrets::register_json(&value);
+        }
+        Ok(answer)
     }
 
     /// The body as JSON of that type.
@@ -142,6 +150,9 @@ impl Client {
     /// The same connection with another token, or none.
     #[must_use]
     pub fn with_token(&self, token: Option<&str>) -> Self {
+        if let Some(token) = token {
+            secrets::register(token);
+        }
         Self {
             token: token.map(str::to_owned),
             ..self.clone()
@@ -164,6 +175,7 @@ impl Client {
 
     /// Any method with a JSON body.
     pub async fn send(&self, method: Method, path: &str, body: &Value) -> Result<Answer> {
+        secrets::register_json(body);
         Answer::read(self.request(method, path).json(body).send().await?).await
     }
 

@@ -15,4 +15,5 @@ pub mod fixtures;
 pub mod platform;
 pub mod process;
 pub mod proxy;
+pub mod secrets;
 pub mod wait;

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::client::{Answer, Client};
 use crate::process::{Program, program};
+use crate::secrets;
 
 /// Time for a database to be made and components to be compiled on a loaded machine.
 const START_LIMIT: Duration = Duration::from_mins(3);
@@ -42,6 +43,8 @@ pub struct Options {
     pub log: Option<(&'static str, &'static str)>,
     /// Arguments of the edge beyond the defaults.
     pub edge_arguments: Vec<String>,
+    /// The edge's environment beyond the defaults.
+    pub edge_environment: Vec<(String, String)>,
 }
 
 impl Options {
@@ -270,7 +273,9 @@ pub(crate) async fn start_services(data: &Path, options: &Options) -> Result<Pro
     services
         .wait_for_line("services are ready", START_LIMIT)
         .await?;
-    Ok(services)
+    secrets::register(&service(data, "s3_secret_access_key")?);
+    secrets::register_url(&service(data, "database_url")?);
+    Ok(services.with_log(data.join("postgres/log")))
 }
 
 /// Starts a worker, and waits until it works.
@@ -354,6 +359,7 @@ pub async fn start_edge(
         ),
         ("SPIN_VARIABLE_EDGE_KEY".to_owned(), EDGE_KEY.to_owned()),
     ];
+    environment.extend(options.edge_environment.iter().cloned());
     for (name, value) in &options.edge_variables {
         environment.push((
             format!("SPIN_VARIABLE_{}", name.to_uppercase()),

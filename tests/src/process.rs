@@ -6,15 +6,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::secrets;
 use crate::wait::wait_for;
 
 /// Lines that are kept of each program's output.
 pub const KEPT_LINES: usize = 20_000;
+/// How long a program that is gone is read on: a child of its own may still hold its output open.
+const REST: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Where cargo put a program of ours: beside the tests that were built with it.
 pub fn program(name: &str) -> Result<PathBuf> {
@@ -28,14 +32,37 @@ pub fn program(name: &str) -> Result<PathBuf> {
 
 /// A running program, whose output is kept. Killed when it is dropped.
 ///
+/// No secret may stand in that output: each line is looked at when it comes, and once more at the end, when
+/// more secrets are known. One that does is a panic of whoever drops the program.
+///
 /// Its standard input is a pipe that ends when we do: services of ours that are told to watch it then
 /// stop, however we end. Threads read its output, not tasks: a platform that several tests share outlives the runtime of
 /// the test that started it.
 pub struct Program {
     name: String,
     child: Child,
-    output: Arc<Mutex<Vec<String>>>,
+    output: Arc<Mutex<Output>>,
     readers: Vec<JoinHandle<()>>,
+    /// Files that it logs to as well.
+    logs: Vec<PathBuf>,
+}
+
+#[derive(Default)]
+struct Output {
+    lines: Vec<String>,
+    /// Lines that have a secret, and what it is.
+    leaks: Vec<(&'static str, String)>,
+}
+
+impl Output {
+    fn take(&mut self, line: String) {
+        if let Some(what) = secrets::find(&line) {
+            self.leaks.push((what, line.clone()));
+        }
+        if self.lines.len() < KEPT_LINES {
+            self.lines.push(line);
+        }
+    }
 }
 
 impl Program {
@@ -70,6 +97,7 @@ impl Program {
         if let Some(user) = user {
             command.uid(user).gid(user);
         }
+        secrets::register_settings(environment);
         let mut child = command
             .envs(environment.iter().cloned())
             .stdin(Stdio::piped())
@@ -87,7 +115,15 @@ impl Program {
             child,
             output,
             readers: readers.into_iter().flatten().collect(),
+            logs: Vec::new(),
         })
+    }
+
+    /// The same for a file that it logs to.
+    #[must_use]
+    pub fn with_log(mut self, file: PathBuf) -> Self {
+        self.logs.push(file);
+        self
     }
 
     /// Waits for a line of output that contains `text`, and answers what follows it there.
@@ -112,7 +148,7 @@ impl Program {
     pub fn output(&self) -> Vec<String> {
         self.output
             .lock()
-            .map(|lines| lines.clone())
+            .map(|output| output.lines.clone())
             .unwrap_or_default()
     }
 
@@ -174,6 +210,29 @@ impl Program {
         Ok(output)
     }
 
+    /// What it has written that nobody may write.
+    fn leaks(&mut self) -> Vec<(&'static str, String)> {
+        let until = Instant::now() + REST;
+        for reader in self.readers.drain(..) {
+            while !reader.is_finished() && Instant::now() < until {
+                std::thread::sleep(LOOK);
+            }
+        }
+        let mut leaks = Vec::new();
+        let find = |line: &str| secrets::find(line).map(|what| (what, line.to_owned()));
+        if let Ok(output) = self.output.lock() {
+            leaks.extend(output.leaks.iter().cloned());
+            leaks.extend(output.lines.iter().filter_map(|line| find(line)));
+        }
+        for log in &self.logs {
+            let text = std::fs::read(log).unwrap_or_default();
+            leaks.extend(String::from_utf8_lossy(&text).lines().filter_map(find));
+        }
+        leaks.sort_unstable();
+        leaks.dedup();
+        leaks
+    }
+
     async fn wait(mut self, limit: Duration) -> Result<()> {
         let what = format!("{} to end", self.name);
         let status = wait_for(what, limit, async || Ok(self.child.try_wait()?)).await?;
@@ -193,6 +252,15 @@ impl Drop for Program {
         // It may have ended by itself, and then there is nothing to kill.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let leaks = self.leaks();
+        let said = leaks.iter().map(|(what, line)| format!("\n{what}: {line}"));
+        let said = format!("{} logged secrets:{}", self.name, said.collect::<String>());
+        if std::thread::panicking() && !leaks.is_empty() {
+            // A second panic would end all tests.
+            eprintln!("{said}");
+        } else {
+            assert!(leaks.is_empty(), "{said}");
+        }
     }
 }
 
@@ -214,16 +282,14 @@ pub fn children_of(parent: Pid) -> Vec<Pid> {
 
 fn keep_lines<R: Read + Send + 'static>(
     stream: Option<R>,
-    output: &Arc<Mutex<Vec<String>>>,
+    output: &Arc<Mutex<Output>>,
 ) -> Option<JoinHandle<()>> {
     let stream = stream?;
     let output = Arc::clone(output);
     Some(std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            if let Ok(mut kept) = output.lock()
-                && kept.len() < KEPT_LINES
-            {
-                kept.push(line);
+            if let Ok(mut output) = output.lock() {
+                output.take(line);
             }
         }
     }))

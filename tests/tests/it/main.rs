@@ -19,6 +19,7 @@ mod forms;
 mod full_disk;
 mod gate;
 mod keys;
+mod leaks;
 mod load;
 mod media;
 mod moderation;
