@@ -23,15 +23,23 @@ pub(crate) fn main(stop: &Stop, options: &Options) -> Result<ExitCode> {
     chromium::try_get(stop);
     components::main(stop, false)?;
     let skips = target().join("skipped-tests.txt");
+    let figures = target().join("measured.txt");
     fs::create_dir_all(target())?;
-    fs::write(&skips, "")?;
+    for notes in [&skips, &figures] {
+        fs::write(notes, "")?;
+    }
     // Examples in docs are not run: there are none, and looking for them costs a minute.
     let mut command = cargo(["test", "--no-fail-fast", "--tests"]);
     command
         .args(&options.arguments)
         .env("SLUICEGATE_POSTGRES_BIN", postgres)
-        .env("SLUICEGATE_SKIPPED", &skips);
+        .env("SLUICEGATE_SKIPPED", &skips)
+        .env("SLUICEGATE_MEASURED", &figures);
     let (tally, green) = run(stop, &mut command)?;
+    // What a test that passes prints is not shown: what it measured it adds to a file.
+    for figure in fs::read_to_string(&figures)?.lines() {
+        println!("measured: {figure}");
+    }
     let skipped = fs::read_to_string(&skips)?;
     Ok(close(tally, green, &skipped))
 }

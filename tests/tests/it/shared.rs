@@ -43,13 +43,24 @@ pub async fn somebody(platform: &Platform, handle: &str) -> Result<Client> {
 /// Notes that a test could not run, where `cargo xtask test` counts it.
 pub fn skip(name: &str, reason: &str) {
     println!("skipped: {name}: {reason}");
-    if let Some(path) = std::env::var_os("SLUICEGATE_SKIPPED") {
-        let line = format!("{name}: {reason}\n");
-        let mut file = std::fs::File::options()
-            .append(true)
-            .create(true)
-            .open(path)
-            .unwrap();
-        std::io::Write::write_all(&mut file, line.as_bytes()).unwrap();
-    }
+    note("SLUICEGATE_SKIPPED", &format!("{name}: {reason}\n"));
+}
+
+/// Notes what a test measured, where `cargo xtask test` tells it at its end.
+pub fn measured(figure: &str) {
+    println!("measured: {figure}");
+    note("SLUICEGATE_MEASURED", &format!("{figure}\n"));
+}
+
+/// Adds a line to the file that the variable names.
+fn note(variable: &str, line: &str) {
+    let Some(path) = std::env::var_os(variable) else {
+        return;
+    };
+    let mut file = std::fs::File::options()
+        .append(true)
+        .create(true)
+        .open(path)
+        .unwrap();
+    std::io::Write::write_all(&mut file, line.as_bytes()).unwrap();
 }

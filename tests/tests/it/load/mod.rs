@@ -161,13 +161,13 @@ async fn a_stalled_store_and_a_thousand_clients_do_not_fill_the_memory() {
     }
 
     let most = peak(pid);
-    println!(
+    shared::measured(&format!(
         "{} uploads of 10 MiB hung at a store while {} clients waited: the edge had at most {} MiB ({} at its start)",
         together.0,
         together.1,
         most >> 20,
         before >> 20,
-    );
+    ));
     assert!(most < MOST_MEMORY, "{} MiB", most >> 20);
     edge.stop(STOP_LIMIT).await.unwrap();
 }
