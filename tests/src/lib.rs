@@ -5,6 +5,7 @@
 //! The tests in `tests/it` and the programs `demo`, `test-api` and `record-contract` are built on it. It knows nothing of the insides:
 //! of our crates it uses the contract alone.
 
+pub mod answers;
 pub mod api_test;
 pub mod chaos;
 pub mod client;
@@ -12,6 +13,7 @@ pub mod contract;
 pub mod demo;
 pub mod detector;
 pub mod fixtures;
+pub mod metrics;
 pub mod platform;
 pub mod process;
 pub mod proxy;

@@ -9,6 +9,7 @@
 
 mod bombs;
 mod browser;
+mod complete_unanswered;
 mod contract;
 mod crashes;
 mod demo;
