@@ -1,7 +1,7 @@
 //! How long a picture that everybody saw is seen after its removal, and who is told.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
@@ -9,18 +9,26 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use reqwest::Method;
 use serde_json::{Value, json};
+use sluicegate_contract::limits::GRANT_CACHE_TIME;
 use sluicegate_contract::uploads::Moderation;
+use sluicegate_tests::client::Answer;
 use sluicegate_tests::detector::Detector;
 use sluicegate_tests::fixtures;
-use sluicegate_tests::platform::{Options, Platform};
+use sluicegate_tests::metrics::Metrics;
+use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
 use sluicegate_tests::wait::wait_for;
 use tokio_util::task::AbortOnDropHandle;
 
 /// Many times the 30 seconds that a grant is kept.
 const LIMIT: Duration = Duration::from_mins(3);
+/// For a machine that is busy.
+const SLACK: Duration = Duration::from_secs(8);
+/// The time of a removal is taken shortly before it is committed.
+const EARLIER: Duration = Duration::from_secs(1);
 
-/// What a hook heard: idempotency key, authorization, body.
-type Heard = Arc<Mutex<Vec<(String, String, Value)>>>;
+/// What a hook heard: idempotency key, authorization, body; and when.
+type Heard = Arc<Mutex<Vec<(Said, Instant)>>>;
+type Said = (String, String, Value);
 
 /// A hook that fails its first call.
 async fn hook() -> (String, Heard, AbortOnDropHandle<()>) {
@@ -40,12 +48,19 @@ async fn hear(State(heard): State<Heard>, headers: HeaderMap, body: String) -> S
     let said = |name: &str| headers[name].to_str().unwrap().to_owned();
     let body = serde_json::from_str(&body).unwrap();
     let mut heard = heard.lock().unwrap();
-    heard.push((said("idempotency-key"), said("authorization"), body));
+    let said = (said("idempotency-key"), said("authorization"), body);
+    heard.push((said, Instant::now()));
     if heard.len() == 1 {
         StatusCode::SERVICE_UNAVAILABLE
     } else {
         StatusCode::ACCEPTED
     }
+}
+
+fn is_gone(answer: &Answer) {
+    answer.expect_status(404).unwrap();
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("etag"), "");
 }
 
 #[tokio::test]
@@ -68,33 +83,75 @@ async fn a_removed_picture_is_gone_and_the_caches_are_told() {
     seen.expect_status(200).unwrap();
     assert!(seen.header("cache-control").contains("max-age=60"));
 
+    // As does another one; it is only asked for what needs no byte.
+    let (spare, spare_url) = platform
+        .start_another_edge(&platform.origin_url)
+        .await
+        .unwrap();
+    let elsewhere = stranger.at(&spare_url);
+    let kept = elsewhere.call(Method::HEAD, &upload.url).await.unwrap();
+    kept.expect_status(200).unwrap();
+    let object = format!("objects/sluicegate/media%2F{}.webp", upload.id);
+    let object = platform.data().join(object);
+    assert!(object.is_file(), "the picture is there");
+
     detector.set_down(false);
-    let removed = owner.wait_for_verdict(upload.id).await.unwrap();
-    assert_eq!(removed.moderation, Moderation::Removed);
+    // It was removed between these two.
+    let (mut earliest, mut latest) = (Instant::now(), Instant::now());
+    wait_for("the verdict", LIMIT, async || {
+        let asked = Instant::now();
+        let state = owner.upload_state(upload.id).await?;
+        latest = Instant::now();
+        let removed = state.moderation == Moderation::Removed;
+        if !removed {
+            earliest = asked;
+        }
+        Ok(removed.then_some(()))
+    })
+    .await
+    .unwrap();
     assert!(detector.failed() > 0, "the detector was down");
+    wait_for("the object to go", LIMIT, async || {
+        Ok((!object.exists()).then_some(()))
+    })
+    .await
+    .unwrap();
+    assert!(
+        latest.elapsed() < SLACK,
+        "gone after {:?}",
+        latest.elapsed()
+    );
     // No byte is left once the object is deleted, whatever the edge still thinks; what needs no byte (HEAD)
     // ends with the grant.
-    for method in [Method::GET, Method::HEAD] {
-        let what = format!("{method} to find nothing");
-        let gone = wait_for(what, LIMIT, async || {
-            let answer = stranger.call(method.clone(), &upload.url).await?;
-            Ok((answer.status == 404).then_some(answer))
-        });
-        let gone = gone.await.unwrap();
-        assert_eq!(gone.header("cache-control"), "no-store");
-        assert_eq!(gone.header("etag"), "");
-    }
+    let gone = stranger.get(&upload.url).await.unwrap();
+    is_gone(&gone);
+    let gone = wait_for("HEAD to find nothing", LIMIT, async || {
+        let answer = elsewhere.call(Method::HEAD, &upload.url).await?;
+        Ok((answer.status == 404).then_some(answer))
+    });
+    is_gone(&gone.await.unwrap());
+    let seen_for = latest.elapsed();
+    assert!(seen_for < GRANT_CACHE_TIME + SLACK, "for {seen_for:?}");
 
     wait_for("the hook to be called again", LIMIT, async || {
         Ok((heard.lock().unwrap().len() >= 2).then_some(()))
     })
     .await
     .unwrap();
+    let origin = platform.origin.as_ref().unwrap();
+    let failed = Metrics::of(origin).await.unwrap().sum(
+        "sluicegate_job_attempt_duration_seconds_count",
+        &[("queue", "media-purge"), ("outcome", "retry")],
+    );
+    assert!(failed > 0.5, "the alert PurgeHookFails sees nothing");
+    spare.stop(STOP_LIMIT).await.unwrap();
     platform.stop().await.unwrap();
     let heard = heard.lock().unwrap().clone();
     assert_eq!(heard.len(), 2, "once, and once more after a failure");
-    assert_eq!(heard[0], heard[1], "each attempt says the same");
-    let (id, key, body) = &heard[0];
+    assert_eq!(heard[0].0, heard[1].0, "each attempt says the same");
+    let ((id, key, body), told) = &heard[0];
+    let after = told.duration_since(earliest) + EARLIER;
+    assert!(after > GRANT_CACHE_TIME, "told after {after:?}: too early");
     assert!(!id.is_empty());
     assert_eq!(key, "Bearer the hook's key");
     let path = format!("/media/{}", upload.key);
