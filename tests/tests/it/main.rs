@@ -9,6 +9,7 @@
 
 mod bombs;
 mod browser;
+mod clocks;
 mod complete_unanswered;
 mod contract;
 mod crashes;
