@@ -55,7 +55,8 @@ fn declared(headers: &HeaderList) {
             "the digest of a form is not the file's"
         );
     }
-    if let (Ok(length), Shape::Raw) = (body_length(headers, &shape), &shape) {
+    let length = body_length(headers, &shape, limits::PICTURE_BYTES);
+    if let (Ok(length), Shape::Raw) = (length, &shape) {
         assert!((1..=limits::PICTURE_BYTES).contains(&length));
     }
     if let Ok(Some(key)) = idempotency_key(headers) {

@@ -100,9 +100,9 @@ pub fn shape(headers: &HeaderList) -> Result<Shape, Refusal> {
     Ok(Shape::Raw)
 }
 
-/// The body's length in bytes: declared, not zero, and of a file within the limit; a form may be longer by
+/// The body's length in bytes: declared, not zero, and of a file within `limit`; a form may be longer by
 /// what stands around its file.
-pub fn body_length(headers: &HeaderList, shape: &Shape) -> Result<u64, Refusal> {
+pub fn body_length(headers: &HeaderList, shape: &Shape, limit: u64) -> Result<u64, Refusal> {
     let declared = single(headers, "content-length")
         .filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()))
         .map(|text| text.parse::<u64>().unwrap_or(u64::MAX));
@@ -113,28 +113,30 @@ pub fn body_length(headers: &HeaderList, shape: &Shape) -> Result<u64, Refusal> 
         ));
     };
     match shape {
-        Shape::Raw => file_length(length)?,
-        Shape::Form(_) if length > limits::PICTURE_BYTES + FORM_AROUND => return Err(too_large()),
+        Shape::Raw => file_length(length, limit)?,
+        Shape::Form(_) if length > limit.saturating_add(FORM_AROUND) => {
+            return Err(too_large(limit));
+        }
         Shape::Form(_) => {}
     }
     Ok(length)
 }
 
-/// Refuses files that are empty or too large.
-pub fn file_length(length: u64) -> Result<(), Refusal> {
+/// Refuses files that are empty or longer than `limit`.
+pub fn file_length(length: u64, limit: u64) -> Result<(), Refusal> {
     match length {
         0 => Err(refused("broken", "The file is empty.")),
-        _ if length > limits::PICTURE_BYTES => Err(too_large()),
+        _ if length > limit => Err(too_large(limit)),
         _ => Ok(()),
     }
 }
 
-fn too_large() -> Refusal {
+fn too_large(limit: u64) -> Refusal {
     Refusal::new(
         ProblemType::TooLarge,
-        &format!("A picture may have {} bytes.", limits::PICTURE_BYTES),
+        &format!("A picture may have {limit} bytes."),
     )
-    .with("limit", limits::PICTURE_BYTES)
+    .with("limit", limit)
 }
 
 /// The digest that came with an upload; none may come with a form.

@@ -1,5 +1,7 @@
 //! The components' settings: variables of the application, checked before they are used.
 
+use sluicegate_contract::limits;
+
 use crate::authenticator::Authenticator;
 use crate::cors::Cors;
 use crate::jwks::{JwksError, KeySet};
@@ -18,6 +20,9 @@ pub enum SettingsError {
     /// `jwt_keys`
     #[error("jwt_keys: {0}")]
     Keys(#[from] JwksError),
+    /// `limit_picture_bytes`
+    #[error("limit_picture_bytes: must be 1 to {}", limits::PICTURE_BYTES)]
+    PictureLimit,
     /// `jwt_issuer` or `jwt_audience`
     #[error("{0} must not be empty")]
     Empty(&'static str),
@@ -38,6 +43,8 @@ pub struct Variables {
     pub jwt_audience: String,
     /// `edge_key`; may be empty.
     pub edge_key: String,
+    /// `limit_picture_bytes`; empty for the limit of the API, which it can only lower.
+    pub limit_picture_bytes: String,
     /// `cors_allowed_origins`; comma-separated, may be empty.
     pub cors_allowed_origins: String,
 }
@@ -49,6 +56,8 @@ pub struct Settings {
     pub origin: HttpUrl,
     /// The secret shared with the origin.
     pub edge_key: Option<String>,
+    /// The largest picture that is let in, in bytes.
+    pub picture_limit: u64,
     /// Other sites that may call.
     pub cors: Cors,
 }
@@ -76,10 +85,21 @@ impl Variables {
         let settings = Settings {
             origin: HttpUrl::parse(self.origin_url.trim())?,
             edge_key: Some(self.edge_key).filter(|key| !key.is_empty()),
+            picture_limit: picture_limit(self.limit_picture_bytes.trim())?,
             cors: Cors::parse(&self.cors_allowed_origins),
         };
         Ok((settings, authenticator))
     }
+}
+
+fn picture_limit(text: &str) -> Result<u64, SettingsError> {
+    if text.is_empty() {
+        return Ok(limits::PICTURE_BYTES);
+    }
+    text.parse()
+        .ok()
+        .filter(|limit| (1..=limits::PICTURE_BYTES).contains(limit))
+        .ok_or(SettingsError::PictureLimit)
 }
 
 #[cfg(test)]
@@ -100,6 +120,33 @@ mod tests {
         let (settings, _) = good().check().expect("usable");
         assert_eq!(settings.edge_key, None);
         assert_eq!(settings.cors, Cors::default());
+    }
+
+    #[test]
+    fn the_picture_limit_can_only_be_lowered() {
+        let limit = |text: &str| {
+            let variables = Variables {
+                limit_picture_bytes: text.into(),
+                ..good()
+            };
+            variables
+                .check()
+                .map(|(settings, _)| settings.picture_limit)
+        };
+        for (text, is) in [
+            ("", 10_485_760),
+            ("10485760", 10_485_760),
+            (" 1000 ", 1_000),
+        ] {
+            assert_eq!(limit(text).ok(), Some(is), "{text:?}");
+        }
+        for text in ["0", "-1", "10485761", "10 MB", "1e3"] {
+            assert_eq!(
+                limit(text).err(),
+                Some(SettingsError::PictureLimit),
+                "{text:?}"
+            );
+        }
     }
 
     #[test]

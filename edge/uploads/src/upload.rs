@@ -71,7 +71,8 @@ async fn run(
 ) -> Result<Answer, Stop> {
     let admitted = admit(client, method, target).await?;
     let mut file = Payload::new(body, admitted.form, admitted.body_length);
-    let (head, total) = head(&mut file).await?;
+    let limit = client.instance.settings.picture_limit;
+    let (head, total) = head(&mut file, limit).await?;
     let wanted = TicketRequest {
         purpose: admission::one_purpose(admitted.purpose, file.form().and_then(Form::purpose))?,
         content_length: total,
@@ -124,7 +125,8 @@ async fn admit(client: &Client<'_>, method: &str, target: &str) -> Result<Admitt
     if let Shape::Raw = shape {
         admission::one_purpose(purpose, None)?;
     }
-    let body_length = admission::body_length(client.headers, &shape)?;
+    let limit = client.instance.settings.picture_limit;
+    let body_length = admission::body_length(client.headers, &shape, limit)?;
     let sha256 = admission::file_digest(client.headers, &shape)?;
     let form = match shape {
         Shape::Raw => None,
@@ -139,12 +141,12 @@ async fn admit(client: &Client<'_>, method: &str, target: &str) -> Result<Admitt
 }
 
 /// The beginning of the file, as much as is inspected or all of it, and the file's length.
-async fn head(file: &mut Payload<'_>) -> Result<(Vec<u8>, u64), Refusal> {
-    let limit = match file.file_length() {
+async fn head(file: &mut Payload<'_>, limit: u64) -> Result<(Vec<u8>, u64), Refusal> {
+    let enough = match file.file_length() {
         Some(total) => inspected_length(total),
         None => limits::INSPECTED_HEAD,
     };
-    let head = time_limit(HEAD_TIME, file.head(limit))
+    let head = time_limit(HEAD_TIME, file.head(enough))
         .await
         .map_err(|_| {
             Refusal::new(
@@ -153,7 +155,7 @@ async fn head(file: &mut Payload<'_>) -> Result<(Vec<u8>, u64), Refusal> {
             )
         })??;
     let total = file.file_length().ok_or(Cut::Short)?;
-    admission::file_length(total)?;
+    admission::file_length(total, limit)?;
     if head.len() < inspected_length(total) {
         return Err(Cut::Short.into());
     }

@@ -9,7 +9,7 @@ use sluicegate_contract::uploads::{Purpose, TicketRequest};
 use sluicegate_contract::{headers, limits};
 use sluicegate_tests::client::{Answer, Client};
 use sluicegate_tests::fixtures;
-use sluicegate_tests::platform::{EDGE_KEY, Options, Platform};
+use sluicegate_tests::platform::{EDGE_KEY, Options, Platform, STOP_LIMIT};
 
 use crate::{raw, shared};
 
@@ -108,6 +108,26 @@ async fn what_cannot_be_read_as_an_upload_is_a_clear_refusal() {
     let large = client.upload("avatar", vec![0; size]).await.unwrap();
     let problem = large.expect_problem(413, "too-large").unwrap();
     assert_eq!(problem.members["limit"], limits::PICTURE_BYTES);
+}
+
+/// The origin of the platform would take it: it is the edge that does not.
+#[tokio::test]
+async fn an_edge_lets_in_less_where_it_is_told_to() {
+    let platform = shared::platform().await.unwrap();
+    let client = shared::somebody(&platform, "up_lowered").await.unwrap();
+    let photo = fixtures::read("photo.png").unwrap();
+    let limit = photo.len() - 1;
+    let variables = [("limit_picture_bytes", &*limit.to_string())];
+    let edge = platform.start_edge_with(&platform.origin_url, &variables);
+    let (edge, url) = edge.await.unwrap();
+    let lowered = client.at(&url);
+    let refused = lowered.upload("avatar", photo.clone()).await.unwrap();
+    let problem = refused.expect_problem(413, "too-large").unwrap();
+    assert_eq!(problem.members["limit"], limit);
+    let small = fixtures::read("p3.png").unwrap();
+    lowered.upload_ok("avatar", small).await.unwrap();
+    client.upload_ok("avatar", photo).await.unwrap();
+    edge.stop(STOP_LIMIT).await.unwrap();
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ pub(crate) async fn variables() -> Variables {
         jwt_issuer: read("jwt_issuer").await,
         jwt_audience: read("jwt_audience").await,
         edge_key: read("edge_key").await,
+        limit_picture_bytes: read("limit_picture_bytes").await,
         cors_allowed_origins: read("cors_allowed_origins").await,
     }
 }

@@ -2,6 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const LIMIT: u64 = limits::PICTURE_BYTES;
+
 fn header(name: &str, value: &str) -> HeaderList {
     vec![(name.into(), value.into())]
 }
@@ -18,10 +20,12 @@ fn reason(result: Result<(), Refusal>) -> (u16, Option<String>) {
 
 #[test]
 fn the_length_is_checked_first() {
-    let status =
-        |value| body_length(&header("content-length", value), &Shape::Raw).map_err(|r| r.status());
+    let within = |value, limit| {
+        body_length(&header("content-length", value), &Shape::Raw, limit).map_err(|r| r.status())
+    };
+    let status = |value| within(value, LIMIT);
     assert_eq!(
-        body_length(&Vec::new(), &Shape::Raw).map_err(|r| r.status()),
+        body_length(&Vec::new(), &Shape::Raw, LIMIT).map_err(|r| r.status()),
         Err(411)
     );
     assert_eq!(status("x"), Err(411));
@@ -31,9 +35,13 @@ fn the_length_is_checked_first() {
     assert_eq!(status("10485760"), Ok(10_485_760));
     assert_eq!(status("10485761"), Err(413));
     assert_eq!(status("99999999999999999999999"), Err(413));
-    let refusal =
-        body_length(&header("content-length", "10485761"), &Shape::Raw).expect_err("too large");
-    assert_eq!(refusal.problem().members["limit"], 10_485_760);
+    assert_eq!(within("1000", 1_000), Ok(1_000));
+    assert_eq!(within("1001", 1_000), Err(413));
+    for limit in [LIMIT, 1_000] {
+        let refusal = body_length(&header("content-length", "10485761"), &Shape::Raw, limit)
+            .expect_err("too large");
+        assert_eq!(refusal.problem().members["limit"], limit);
+    }
 }
 
 #[test]
@@ -133,23 +141,22 @@ fn pictures_come_raw_or_in_a_form() {
 
 #[test]
 fn a_form_may_be_a_little_longer_than_its_file() {
-    let status = |length: u64| {
-        let headers = header("content-length", &length.to_string());
-        body_length(&headers, &form()).map_err(|refusal| refusal.status())
-    };
+    for limit in [LIMIT, 1_000] {
+        let status = |length: u64| {
+            let headers = header("content-length", &length.to_string());
+            body_length(&headers, &form(), limit).map_err(|refusal| refusal.status())
+        };
+        assert_eq!(status(limit + 500), Ok(limit + 500));
+        assert_eq!(status(limit + FORM_AROUND + 1), Err(413));
+        let status = |length| file_length(length, limit).map_err(|refusal| refusal.status());
+        assert_eq!(status(0), Err(422));
+        assert_eq!(status(limit), Ok(()));
+        assert_eq!(status(limit + 1), Err(413));
+    }
     assert_eq!(
-        status(limits::PICTURE_BYTES + 500),
-        Ok(limits::PICTURE_BYTES + 500)
-    );
-    assert_eq!(status(limits::PICTURE_BYTES + FORM_AROUND + 1), Err(413));
-    assert_eq!(
-        body_length(&Vec::new(), &form()).map_err(|r| r.status()),
+        body_length(&Vec::new(), &form(), LIMIT).map_err(|r| r.status()),
         Err(411)
     );
-    let status = |length| file_length(length).map_err(|refusal| refusal.status());
-    assert_eq!(status(0), Err(422));
-    assert_eq!(status(limits::PICTURE_BYTES), Ok(()));
-    assert_eq!(status(limits::PICTURE_BYTES + 1), Err(413));
 }
 
 #[test]
@@ -213,7 +220,7 @@ proptest! {
     fn any_header_is_read_without_panic(value in prop::collection::vec(any::<u8>(), 0..80)) {
         for name in ["content-length", "content-type", "repr-digest"] {
             let headers = vec![(name.to_owned(), value.clone())];
-            let _ = (body_length(&headers, &Shape::Raw), shape(&headers), digest(&headers));
+            let _ = (body_length(&headers, &Shape::Raw, LIMIT), shape(&headers), digest(&headers));
         }
     }
 }
