@@ -31,6 +31,7 @@ export class Problem extends Error {
     this.status = status;
     this.type = body.type;
     this.reason = body.reason;
+    this.deleteAfter = body.delete_after;
   }
 }
 

@@ -1,103 +1,18 @@
 import * as api from "/api.js";
-import { paint } from "/blurhash.js";
-
-const $ = (id) => document.getElementById(id);
-const make = (tag, properties = {}, ...children) => {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-};
+import { reloadAccount, showAccount } from "/account.js";
+import { $, attempt, make, picture, say } from "/page.js";
 
 let postPicture = null;
 let nextPosts = null;
 // Ends the following of the upload before: there is one place to show it.
 let following = new AbortController();
 
-// --- messages -----------------------------------------------------------------------------------
-
-function say(text, good = false) {
-  $("message").textContent = text;
-  $("message").classList.toggle("good", good);
-  $("message").hidden = !text;
-}
-
-/** Runs what a form asks for; its buttons rest meanwhile, and what fails is said. */
-async function attempt(form, work) {
-  say("");
-  const buttons = form ? [...form.querySelectorAll("button")] : [];
-  buttons.forEach((button) => { button.disabled = true; });
-  try {
-    return await work();
-  } catch (error) {
-    say(error.message);
-    return null;
-  } finally {
-    buttons.forEach((button) => { button.disabled = false; });
-  }
-}
-
-// --- pictures -----------------------------------------------------------------------------------
-
-/** A picture in its proportions, its blurhash in the place until it is loaded. */
-function picture(shown, alt, kind = "") {
-  const frame = make("div", { className: `frame ${kind}` });
-  if (kind !== "avatar" && shown.width) {
-    frame.style.aspectRatio = `${shown.width} / ${shown.height}`;
-    frame.style.maxWidth = `${24 * shown.width / shown.height}rem`;
-  }
-  const canvas = paint(shown.blurhash);
-  if (canvas) frame.append(canvas);
-  const image = make("img", { alt, decoding: "async" });
-  image.onload = () => image.classList.add("loaded");
-  image.src = shown.preview_url ?? shown.url;
-  frame.append(image);
-  return frame;
-}
-
 // --- account ------------------------------------------------------------------------------------
 
-function showAccount() {
-  const account = api.session?.account;
-  $("account").hidden = Boolean(account);
-  $("upload").hidden = !account;
-  $("write").hidden = !account;
-  $("who").hidden = !account;
-  if (!account) return;
-  $("who-name").textContent = account.display_name;
-  $("who-avatar").replaceChildren(...(account.avatar ? [picture(account.avatar, "", "avatar")] : []));
-}
-
-async function reloadAccount() {
-  const account = await api.json("GET", "/v1/me");
-  api.keep({ ...api.session, account });
-  showAccount();
-}
-
-$("account-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const path = event.submitter?.value === "log-in" ? "/v1/sessions" : "/v1/accounts";
-  attempt(event.target, async () => {
-    api.keep(await api.json("POST", path, {
-      handle: $("handle").value,
-      password: $("password").value,
-    }));
-    $("password").value = "";
-    showAccount();
-    $("file").focus();
-  });
-});
-
-$("log-out").addEventListener("click", () => attempt(null, async () => {
+addEventListener("signed-out", () => {
   following.abort();
-  await api.json("DELETE", "/v1/sessions/current").catch(() => {});
-  api.keep(null);
-  showAccount();
-}));
-
-addEventListener("session-ended", () => {
-  following.abort();
-  showAccount();
-  say("Your session has ended. Log in again.");
+  // What was theirs alone, or is hidden with them, is not to be seen any more.
+  attempt(null, loadPosts);
 });
 
 // --- upload -------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ const FILES: &[Asset] = &[
     Asset::new("/", HTML, include_str!("../assets/index.html")),
     Asset::new("/app.css", CSS, include_str!("../assets/app.css")),
     Asset::new("/app.js", SCRIPT, include_str!("../assets/app.js")),
+    Asset::new("/account.js", SCRIPT, include_str!("../assets/account.js")),
+    Asset::new("/page.js", SCRIPT, include_str!("../assets/page.js")),
     Asset::new("/api.js", SCRIPT, include_str!("../assets/api.js")),
     Asset::new(
         "/blurhash.js",

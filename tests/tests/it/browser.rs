@@ -15,6 +15,7 @@ use sluicegate_tests::wait::wait_for;
 
 use crate::shared::skip;
 
+const PASSWORD: &str = "correct horse battery";
 const LIMIT: Duration = Duration::from_mins(1);
 
 fn on_path(program: &str) -> Option<PathBuf> {
@@ -92,7 +93,7 @@ async fn visit(browser: &fantoccini::Client, url: &str, detector: &Detector) -> 
     find(browser, "#handle").await?.send_keys("visitor").await?;
     find(browser, "#password")
         .await?
-        .send_keys("correct horse battery")
+        .send_keys(PASSWORD)
         .await?;
     find(browser, "button[value=sign-up]")
         .await?
@@ -138,6 +139,75 @@ async fn visit(browser: &fantoccini::Client, url: &str, detector: &Detector) -> 
     assert_eq!(post, "Written in a real browser.");
     let message = find(browser, "#message").await?.text().await?;
     assert_eq!(message, "Posted.");
+    come_back_as_a_known_device(browser).await?;
+    leave_and_come_back(browser).await
+}
+
+/// The token that the account gave this device at sign-up is sent with the next log-in: a known one stays as it is.
+async fn come_back_as_a_known_device(browser: &fantoccini::Client) -> Visit {
+    let token = "return JSON.parse(localStorage.getItem('sluicegate.devices'))?.visitor ?? null";
+    let first = browser.execute(token, Vec::new()).await?;
+    assert!(
+        first.as_str().is_some_and(|token| !token.is_empty()),
+        "{first}"
+    );
+    let session = "return sessionStorage.getItem('sluicegate.session')";
+    let session = browser.execute(session, Vec::new()).await?;
+    let session = session.as_str().unwrap_or_default().to_owned();
+    assert!(session.contains("refresh_token") && !session.contains("device_token"));
+    find(browser, "#log-out").await?.click().await?;
+    log_in(browser, "log-in").await?;
+    find(browser, "#upload:not([hidden])").await?;
+    assert_eq!(browser.execute(token, Vec::new()).await?, first);
+    Ok(())
+}
+
+async fn leave_and_come_back(browser: &fantoccini::Client) -> Visit {
+    find(browser, "#leave summary").await?.click().await?;
+    for (password, said) in [
+        ("something else", "The password is wrong."),
+        (PASSWORD, "Your account is hidden"),
+    ] {
+        let field = find(browser, "#leave-password").await?;
+        field.clear().await?;
+        field.send_keys(password).await?;
+        find(browser, "#leave-form button:enabled")
+            .await?
+            .click()
+            .await?;
+        say(browser, said).await?;
+    }
+    find(browser, "#account:not([hidden])").await?;
+    find(browser, "#no-posts:not([hidden])").await?;
+
+    log_in(browser, "log-in").await?;
+    let offered = find(browser, "#restore:not([hidden]) button:focus").await?;
+    let text = find(browser, "#restore-text").await?.text().await?;
+    assert!(text.starts_with("This account will be deleted"), "{text}");
+    offered.click().await?;
+    find(browser, "#upload:not([hidden])").await?;
+    let name = find(browser, "#who-name").await?.text().await?;
+    assert_eq!(name, "visitor");
+    Ok(())
+}
+
+/// The handle is still in its field.
+async fn log_in(browser: &fantoccini::Client, button: &str) -> Visit {
+    let password = find(browser, "#password").await?;
+    password.clear().await?;
+    password.send_keys(PASSWORD).await?;
+    let button = format!("button[value={button}]:enabled");
+    find(browser, &button).await?.click().await
+}
+
+/// Waits until the page says something that begins so.
+async fn say(browser: &fantoccini::Client, text: &str) -> Visit {
+    let what = format!("the page to say {text:?}");
+    let said = wait_for(what, LIMIT, async || {
+        let said = find(browser, "#message").await?.text().await?;
+        Ok(said.starts_with(text).then_some(()))
+    });
+    said.await.expect("the page says what came of it");
     Ok(())
 }
 
