@@ -1,12 +1,23 @@
 use std::time::Duration;
 
 use serde_json::json;
+use sluicegate_contract::ids::UploadId;
 
-use crate::support::{Answer, Person, World, call};
+use crate::support::{Answer, Person, World, call, fixture};
 
 async fn ask(world: &World, person: &Person, length: usize) -> Answer {
     call("POST", "/edge/v1/upload-tickets")
         .token(&person.access)
+        .json(&json!({ "purpose": "avatar", "content_length": length }))
+        .send(&world.origin)
+        .await
+}
+
+/// As above, with an `Idempotency-Key`.
+async fn ask_named(world: &World, person: &Person, key: &str, length: usize) -> Answer {
+    call("POST", "/edge/v1/upload-tickets")
+        .token(&person.access)
+        .header("idempotency-key", key)
         .json(&json!({ "purpose": "avatar", "content_length": length }))
         .send(&world.origin)
         .await
@@ -35,4 +46,35 @@ async fn tickets_are_refused_before_the_store_is_full() {
         }
     });
     assert!(room.await.is_ok(), "no room");
+}
+
+#[tokio::test]
+async fn a_repeat_needs_no_room() {
+    let file = fixture("photo.jpg");
+    let budget = u64::try_from(file.len()).unwrap() + 100;
+    let world = World::with(|config| config.staging_budget = budget).await;
+    let (ada, bob) = (world.sign_up("ada").await, world.sign_up("bob").await);
+    let ticket = ask_named(&world, &ada, "k", file.len()).await.expect(201);
+    ask(&world, &bob, 101).await.problem(503, "storage-full");
+
+    // The same answers as with room: under way, then stored, then complete.
+    let running = ask_named(&world, &ada, "k", file.len()).await;
+    assert_eq!(running.problem(409, "conflict")["upload_id"], ticket["id"]);
+    let id: UploadId = ticket["id"].as_str().unwrap().parse().unwrap();
+    world.objects.store(&format!("staging/{id}"), &file);
+    let stored = json!({ "id": ticket["id"] });
+    let repeated = ask_named(&world, &ada, "k", file.len()).await;
+    assert_eq!(repeated.expect(200), stored);
+    let first = world.complete(&ada, id).await.expect(201);
+    let repeated = ask_named(&world, &ada, "k", file.len()).await;
+    assert_eq!(repeated.expect(200), stored);
+    assert_eq!(world.complete(&ada, id).await.expect(200), first);
+
+    // It is the request that repeats, not the key alone; and a new one needs room.
+    let other = ask_named(&world, &ada, "k", 1).await;
+    other.problem(422, "idempotency-key-reused");
+    for (person, key) in [(&ada, "new"), (&bob, "k")] {
+        let new = ask_named(&world, person, key, file.len() + 101).await;
+        new.problem(503, "storage-full");
+    }
 }

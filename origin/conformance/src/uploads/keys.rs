@@ -81,6 +81,37 @@ pub async fn gives_one_ticket_for_a_key_at_once(stores: &Stores) {
     assert!(repeated.iter().all(|upload| given.contains(upload)));
 }
 
+/// What a key stands for can be asked without asking for a ticket; it is the owner's own, and ends as the key does.
+pub async fn says_what_a_key_stands_for(stores: &Stores) {
+    let (owner, other) = (stores.account().await, stores.account().await);
+    let new = named(new_upload(owner.id, Purpose::Avatar), "k", 1_000);
+    let given = stores.uploads.create_ticket(&new, &open_tickets(20)).await;
+    let (upload, _) = given.unwrap();
+    let find = |account, key: &'static str, seconds| async move {
+        let found = stores.uploads.named(account, key, at(seconds)).await;
+        found.unwrap()
+    };
+    assert_eq!(find(owner.id, "k", 1).await, Some(upload.clone()));
+    assert_eq!(find(owner.id, "another", 1).await, None);
+    assert_eq!(find(other.id, "k", 1).await, None);
+    let job = image_job(&upload);
+    let completed = stores.uploads.complete(upload.id, ETAG, &job, at(2)).await;
+    completed.unwrap();
+    let found = find(owner.id, "k", 999).await.unwrap();
+    assert_eq!((found.id, found.state), (upload.id, UploadState::Received));
+    assert_eq!(find(owner.id, "k", 1_000).await, None);
+
+    let mut given_up = named(new_upload(owner.id, Purpose::Avatar), "given up", 1_000);
+    given_up.created_at = at(3);
+    let given = stores
+        .uploads
+        .create_ticket(&given_up, &open_tickets(20))
+        .await;
+    given.unwrap();
+    stores.uploads.abandon(given_up.id).await.unwrap();
+    assert_eq!(find(owner.id, "given up", 4).await, None);
+}
+
 /// An upload that was given up, or whose ticket ran out, leaves its key to the next one.
 pub async fn forgets_keys_of_uploads_that_came_to_nothing(stores: &Stores) {
     let owner = stores.account().await;

@@ -27,6 +27,7 @@ promises!(Stores:
     gives_tickets_up,
     gives_one_ticket_for_a_key,
     gives_one_ticket_for_a_key_at_once,
+    says_what_a_key_stands_for,
     forgets_keys_of_uploads_that_came_to_nothing,
     keeps_declared_hashes,
     limits_open_tickets_that_come_at_once,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sluicegate_contract::ids::UploadId;
+use sluicegate_contract::ids::{AccountId, UploadId};
 use sluicegate_contract::time::Timestamp;
 
 use super::jobs::{Burial, SettleError};
@@ -53,6 +53,14 @@ pub trait UploadStore: Send + Sync {
         upload: &NewUpload,
         quota: &Quota,
     ) -> Result<(Upload, Usage), CreateTicketError>;
+
+    /// The upload that a key of this owner stands for at `now`, as [`create_ticket`](Self::create_ticket) would say it.
+    async fn named(
+        &self,
+        owner: AccountId,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Upload>, PortError>;
 
     /// The upload.
     async fn upload(&self, id: UploadId) -> Result<Option<Upload>, PortError>;

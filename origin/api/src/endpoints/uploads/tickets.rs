@@ -77,9 +77,6 @@ pub(crate) async fn give(
 ) -> Result<Given, ApiError> {
     let limits = &app.config.limits;
     check_length(request.content_length, limits.picture_bytes)?;
-    app.staging
-        .admit(&*app.uploads, request.content_length)
-        .await?;
     let now = app.env.now();
     let new = NewUpload {
         id: UploadId(app.env.new_id()),
@@ -91,6 +88,14 @@ pub(crate) async fn give(
         created_at: now,
         expires_at: now.plus(limits.ticket_lifetime).plus(GRACE),
     };
+    let admitted = app.staging.admit(&*app.uploads, request.content_length);
+    if let Err(full) = admitted.await {
+        // A repeat takes no room that the first request did not take.
+        return match named(app, &new).await? {
+            Some(upload) => repeated(app, request, upload).await,
+            None => Err(full),
+        };
+    }
     match app.uploads.create_ticket(&new, &limits.quota).await {
         Ok((upload, usage)) => {
             let ticket = ticket(app, &upload, new.sha256, limits.ticket_lifetime, reach).await?;
@@ -101,6 +106,14 @@ pub(crate) async fn give(
         Err(CreateTicketError::QuotaReached(reached)) => Err(used_up(&limits.quota, &reached, now)),
         Err(CreateTicketError::Port(error)) => Err(error.into()),
     }
+}
+
+async fn named(app: &App, new: &NewUpload) -> Result<Option<Upload>, ApiError> {
+    let Some(key) = &new.key else {
+        return Ok(None);
+    };
+    let named = app.uploads.named(new.owner, &key.key, new.created_at);
+    Ok(named.await?)
 }
 
 async fn repeated(app: &App, request: &TicketRequest, upload: Upload) -> Result<Given, ApiError> {

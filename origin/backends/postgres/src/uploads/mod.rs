@@ -7,7 +7,7 @@ mod verdict;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sluicegate_contract::ids::UploadId;
+use sluicegate_contract::ids::{AccountId, UploadId};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
 use sluicegate_core::job::{Lease, NewJob};
@@ -41,6 +41,17 @@ impl UploadStore for PgUploads {
             Given::Earlier(upload) => Err(CreateTicketError::Repeated(Box::new(upload))),
             Given::Reached(reached) => Err(CreateTicketError::QuotaReached(reached)),
         }
+    }
+
+    async fn named(
+        &self,
+        owner: AccountId,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Upload>, PortError> {
+        self.0
+            .run(ticket::named(&self.0.pool, owner, key, now))
+            .await
     }
 
     async fn upload(&self, id: UploadId) -> Result<Option<Upload>, PortError> {

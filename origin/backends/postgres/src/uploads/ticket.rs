@@ -1,9 +1,9 @@
-use sluicegate_contract::ids::UploadId;
+use sluicegate_contract::ids::{AccountId, UploadId};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::{Moderation, UploadState};
 use sluicegate_core::quota::{Quota, QuotaReached, Usage, WINDOW};
 use sluicegate_core::upload::{NewUpload, Upload};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use super::row::{UploadRow, upload_query};
 use crate::columns::{bigint, unsigned, unsigned_long};
@@ -31,7 +31,8 @@ pub(super) async fn create(
     .fetch_one(&mut *transaction)
     .await?;
     if let Some(key) = &upload.key
-        && let Some(earlier) = earlier(&mut transaction, upload, &key.key).await?
+        && let Some(earlier) =
+            named(&mut *transaction, upload.owner, &key.key, upload.created_at).await?
     {
         transaction.rollback().await?;
         return Ok(Given::Earlier(earlier));
@@ -51,20 +52,21 @@ pub(super) async fn create(
 }
 
 /// The upload that the key stands for, unless nothing can come of it any more.
-async fn earlier(
-    connection: &mut PgConnection,
-    upload: &NewUpload,
+pub(super) async fn named(
+    executor: impl PgExecutor<'_>,
+    owner: AccountId,
     key: &str,
+    now: Timestamp,
 ) -> sqlx::Result<Option<Upload>> {
     upload_query!(
         "select u.* from upload_keys k join uploads u on u.id = k.upload_id
         where k.owner_id = $1 and k.key = $2 and k.expires_at > $3
             and u.state <> 'expired' and not (u.state = 'ticketed' and u.expires_at <= $3)",
-        upload.owner.0,
+        owner.0,
         key,
-        upload.created_at.into_inner(),
+        now.into_inner(),
     )
-    .fetch_optional(connection)
+    .fetch_optional(executor)
     .await?
     .map(UploadRow::read)
     .transpose()
