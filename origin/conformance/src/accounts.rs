@@ -15,7 +15,7 @@ use sluicegate_core::session::LiveSession;
 use tokio::task::JoinSet;
 
 use crate::promises::promises;
-use crate::stores::{Stores, at, derivative, id, new_account, new_session, number};
+use crate::stores::{Stores, at, derivative, id, new_account, new_session, number, purge_account};
 
 promises!(Stores:
     keeps_accounts,
@@ -323,10 +323,13 @@ pub async fn hides_who_leaves(stores: &Stores) {
     let post = stores.post(new.id, "good bye").await;
     let accounts = &stores.accounts;
     assert!(!accounts.is_hidden(new.id).await.unwrap());
-    let until = accounts.leave(new.id, at(1), at(100)).await.unwrap();
-    assert_eq!(until, Some(at(100)));
-    let again = accounts.leave(new.id, at(2), at(200)).await.unwrap();
-    assert_eq!(again, Some(at(100)), "the first call decides");
+    let (job, other) = (purge_account(new.id), purge_account(new.id));
+    let until = accounts.leave(new.id, at(1), at(100), &job).await;
+    assert_eq!(until.unwrap(), Some(at(100)));
+    let again = accounts.leave(new.id, at(2), at(200), &other).await;
+    assert_eq!(again.unwrap(), Some(at(100)), "the first call decides");
+    assert!(stores.jobs.job(job.id).await.unwrap().is_some());
+    assert_eq!(stores.jobs.job(other.id).await.unwrap(), None);
     assert!(accounts.is_hidden(new.id).await.unwrap());
     assert_eq!(accounts.by_handle(&new.handle).await.unwrap(), None);
     assert_eq!(stores.sessions.live(session.id, at(2)).await.unwrap(), None);
@@ -344,7 +347,10 @@ pub async fn hides_who_leaves(stores: &Stores) {
     let taken = accounts.create(&other, &new_session(other.id)).await;
     assert!(matches!(taken, Err(CreateAccountError::HandleTaken)));
     let nobody = sluicegate_contract::ids::AccountId(id());
-    assert_eq!(accounts.leave(nobody, at(1), at(2)).await.unwrap(), None);
+    let job = purge_account(nobody);
+    let left = accounts.leave(nobody, at(1), at(2), &job).await;
+    assert_eq!(left.unwrap(), None);
+    assert_eq!(stores.jobs.job(job.id).await.unwrap(), None);
     assert!(accounts.is_hidden(nobody).await.unwrap());
 }
 
@@ -355,7 +361,9 @@ pub async fn brings_back_who_left(stores: &Stores) {
     let accounts = &stores.accounts;
     let created = accounts.create(&new, &session).await.unwrap();
     let post = stores.post(new.id, "here again").await;
-    accounts.leave(new.id, at(1), at(100)).await.unwrap();
+    let first = purge_account(new.id);
+    let left = accounts.leave(new.id, at(1), at(100), &first).await;
+    left.unwrap();
     assert!(
         !accounts.restore(new.id, at(100)).await.unwrap(),
         "too late"
@@ -370,4 +378,10 @@ pub async fn brings_back_who_left(stores: &Stores) {
     assert_eq!(stores.sessions.live(session.id, at(2)).await.unwrap(), None);
     let due = stores.erasure.due(at(1_000), 1_000).await.unwrap();
     assert!(!due.contains(&new.id));
+
+    // Who leaves again is hidden again.
+    let second = purge_account(new.id);
+    let left = accounts.leave(new.id, at(50), at(5_000), &second).await;
+    assert_eq!(left.unwrap(), Some(at(5_000)));
+    assert!(stores.jobs.job(second.id).await.unwrap().is_some());
 }

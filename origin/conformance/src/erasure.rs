@@ -7,6 +7,7 @@
 )]
 
 use sluicegate_contract::ids::AccountId;
+use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::token::Role;
 use sluicegate_contract::uploads::Purpose;
 use sluicegate_core::account::{NewAccount, PictureSlot};
@@ -14,10 +15,14 @@ use sluicegate_core::moderation::{Outcome, Subject};
 use sluicegate_core::ports::ImageVerdict;
 
 use crate::promises::promises;
-use crate::stores::{Stores, at, id, new_account, new_post, new_session, post_job, record};
+use crate::stores::{
+    Stores, at, id, new_account, new_post, new_session, post_job, purge_account, record,
+};
 
 promises!(Stores:
     names_what_is_due,
+    lists_pictures_that_may_have_been_seen,
+    writes_jobs_unless_the_account_is_gone,
     erases_a_person_and_nobody_else,
     keeps_an_account_with_something_left,
 );
@@ -75,14 +80,67 @@ async fn erase_contents(stores: &Stores, account: AccountId) {
     while erasure.erase_records(account, 1).await.unwrap() > 0 {}
 }
 
+async fn leave(stores: &Stores, id: AccountId, now: i64, after: i64) -> Option<Timestamp> {
+    let job = purge_account(id);
+    let left = stores.accounts.leave(id, at(now), at(after), &job).await;
+    left.unwrap()
+}
+
+/// Each picture that somebody may have seen, page by page; no tickets, and none that was taken away.
+pub async fn lists_pictures_that_may_have_been_seen(stores: &Stores) {
+    let owner = stores.account().await.id;
+    stores
+        .ready(stores.account().await.id, Purpose::Avatar)
+        .await;
+    stores.ticket(owner, Purpose::Avatar).await;
+    let received = stores.received(owner, Purpose::Avatar).await.id;
+    let ready = stores.ready(owner, Purpose::Avatar).await.id;
+    let removed = stores.ready(owner, Purpose::Avatar).await.id;
+    let verdict = record(Subject::Upload(removed), owner, Outcome::Removed);
+    let verdict = ImageVerdict::Removed(verdict);
+    let judged = stores.uploads.apply_verdict(removed, &verdict, None, at(5));
+    judged.await.unwrap();
+    let refused = stores.received(owner, Purpose::Avatar).await.id;
+    stores
+        .uploads
+        .reject(refused, "broken", at(2))
+        .await
+        .unwrap();
+    let last = stores.ready(owner, Purpose::PostHeader).await.id;
+
+    let page = async |after, limit| {
+        let page = stores.erasure.pictures(owner, after, limit).await;
+        page.unwrap()
+    };
+    assert_eq!(page(None, 10).await, [received, ready, last]);
+    assert_eq!(page(None, 2).await, [received, ready]);
+    assert_eq!(page(Some(ready), 2).await, [last]);
+    assert_eq!(page(Some(last), 2).await, []);
+}
+
+/// Once each, as long as the account is there; and they are gone with it.
+pub async fn writes_jobs_unless_the_account_is_gone(stores: &Stores) {
+    let account = stores.account().await.id;
+    let jobs = [purge_account(account), purge_account(account)];
+    for _ in 0..2 {
+        assert!(stores.erasure.add_jobs(account, &jobs).await.unwrap());
+    }
+    for job in &jobs {
+        assert!(stores.jobs.job(job.id).await.unwrap().is_some());
+    }
+    leave(stores, account, 6, 7).await;
+    stores.erasure.due(at(7), 1_000).await.unwrap();
+    stores.erasure.finish(account).await.unwrap();
+    assert!(!stores.erasure.add_jobs(account, &jobs).await.unwrap());
+    for job in &jobs {
+        assert_eq!(stores.jobs.job(job.id).await.unwrap(), None);
+    }
+}
+
 /// From `delete_after` on, again and again; and then it is too late to come back.
 pub async fn names_what_is_due(stores: &Stores) {
     let account = stores.account().await;
-    stores
-        .accounts
-        .leave(account.id, at(1), at(100))
-        .await
-        .unwrap();
+    leave(stores, account.id, 1, 100).await;
     let due = async |seconds| {
         let due = stores.erasure.due(at(seconds), 1_000).await.unwrap();
         due.contains(&account.id)
@@ -98,14 +156,7 @@ pub async fn names_what_is_due(stores: &Stores) {
             .unwrap()
             .is_none()
     );
-    assert_eq!(
-        stores
-            .accounts
-            .leave(account.id, at(1), at(900))
-            .await
-            .unwrap(),
-        None
-    );
+    assert_eq!(leave(stores, account.id, 1, 900).await, None);
     assert!(due(101).await);
 }
 
@@ -113,7 +164,7 @@ pub async fn names_what_is_due(stores: &Stores) {
 pub async fn erases_a_person_and_nobody_else(stores: &Stores) {
     let (gone, stays) = (somebody(stores).await, somebody(stores).await);
     let before = stores.accounts.account(stays.id).await.unwrap();
-    stores.accounts.leave(gone.id, at(6), at(7)).await.unwrap();
+    leave(stores, gone.id, 6, 7).await;
     let due = stores.erasure.due(at(7), 1_000).await.unwrap();
     assert!(due.contains(&gone.id) && !due.contains(&stays.id));
     for _ in 0..2 {
@@ -150,7 +201,7 @@ pub async fn keeps_an_account_with_something_left(stores: &Stores) {
     stores.erasure.finish(new.id).await.unwrap();
     let live = stores.sessions.live(session.id, at(1)).await.unwrap();
     assert!(live.is_some(), "it was not to be erased at all");
-    stores.accounts.leave(new.id, at(6), at(7)).await.unwrap();
+    leave(stores, new.id, 6, 7).await;
     stores.erasure.due(at(7), 1_000).await.unwrap();
     assert!(stores.erasure.finish(new.id).await.is_err());
     assert!(stores.accounts.account(new.id).await.unwrap().is_some());

@@ -167,6 +167,11 @@ pub fn post_job(post: &NewPost) -> NewJob {
     NewJob::process_post(JobId(id()), &payload, None, at(0))
 }
 
+/// The job of an account that is deleted by its owner.
+pub fn purge_account(account: AccountId) -> NewJob {
+    NewJob::purge_account(JobId(id()), account, None, at(1))
+}
+
 /// A picture as it would be made.
 pub fn derivative() -> Derivative {
     Derivative {

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use futures_util::{TryStreamExt, stream};
 use sluicegate_contract::ids::{AccountId, UploadId};
+use sluicegate_contract::media::MediaKey;
 
 use crate::env::Env;
 use crate::error::PortError;
-use crate::ports::{ErasureStore, ObjectStore};
+use crate::job::purge_id;
+use crate::ports::{ErasureStore, ObjectStore, Purge, PurgeHook};
 use crate::upload::{media_object, staged_object};
 
 /// Accounts of one run; the next run takes the others.
@@ -28,6 +30,8 @@ pub struct Erasure {
     pub store: Arc<dyn ErasureStore>,
     /// The objects.
     pub objects: Arc<dyn ObjectStore>,
+    /// Who is told of pictures that are gone.
+    pub purge: Arc<dyn PurgeHook>,
 }
 
 impl Erasure {
@@ -55,10 +59,26 @@ impl Erasure {
                 break;
             }
             self.delete_objects(&uploads).await?;
+            self.tell(account, &uploads).await;
             self.store.erase_uploads(account, &uploads).await?;
         }
         while self.store.erase_records(account, BATCH).await? > 0 {}
         self.store.finish(account).await
+    }
+
+    /// Caches were told when the account was hidden, as often as it took. This is for those that came later, without a
+    /// job: nothing of the person may be left in one, and a cache that does not answer must not keep them here.
+    async fn tell(&self, account: AccountId, uploads: &[UploadId]) {
+        let keys: Vec<_> = uploads.iter().map(|id| Ok(MediaKey(*id))).collect();
+        let told: Result<(), PortError> = stream::iter(keys)
+            .try_for_each_concurrent(DELETES, |key| async move {
+                let id = purge_id(account.0, key);
+                self.purge.purge(&Purge { id, key }).await
+            })
+            .await;
+        if let Err(error) = told {
+            tracing::warn!(%account, %error, "caches were not told of an account's end");
+        }
     }
 
     async fn delete_objects(&self, uploads: &[UploadId]) -> Result<(), PortError> {

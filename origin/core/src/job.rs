@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use sluicegate_contract::ids::{AccountId, JobId, PostId};
 use sluicegate_contract::limits;
 use sluicegate_contract::media::MediaKey;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::Purpose;
+use uuid::Uuid;
 
 /// Makes and judges pictures.
 pub const IMAGE_QUEUE: &str = "image-moderation";
@@ -33,6 +35,8 @@ pub const ERASE_JOB: &str = "erase-accounts";
 pub const PURGE_QUEUE: &str = "media-purge";
 /// The job's name in [`PURGE_QUEUE`].
 pub const PURGE_JOB: &str = "purge";
+/// Tells caches of all pictures of an account that is hidden; in [`PURGE_QUEUE`].
+pub const PURGE_ACCOUNT_JOB: &str = "purge-account";
 /// All queues that this version works on.
 pub const QUEUES: [&str; 4] = [IMAGE_QUEUE, POST_QUEUE, PURGE_QUEUE, MAINTENANCE_QUEUE];
 
@@ -87,6 +91,14 @@ pub struct PurgeMedia {
     /// The picture.
     pub key: MediaKey,
     /// Whose it was.
+    pub user_id: AccountId,
+}
+
+/// Payload of [`PURGE_ACCOUNT_JOB`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PurgeAccount {
+    /// Who left.
     pub user_id: AccountId,
 }
 
@@ -174,6 +186,44 @@ impl NewJob {
             created_at: removed_at,
         }
     }
+
+    /// The job that writes a [`PURGE_JOB`] for each picture of an account that is hidden from `hidden_at` on. There may
+    /// be many, so whoever leaves does not wait for that.
+    pub fn purge_account(
+        id: JobId,
+        account: AccountId,
+        traceparent: Option<String>,
+        hidden_at: Timestamp,
+    ) -> Self {
+        let payload = PurgeAccount { user_id: account };
+        Self {
+            id,
+            queue: PURGE_QUEUE,
+            name: PURGE_ACCOUNT_JOB,
+            payload: serde_json::to_value(payload).unwrap_or_default(),
+            owner: account,
+            run_at: hidden_at,
+            max_attempts: MAX_ATTEMPTS,
+            traceparent,
+            created_at: hidden_at,
+        }
+    }
+}
+
+/// The id of the purge of one picture among those that `cause` leads to: the same for each attempt.
+pub fn purge_id(cause: Uuid, picture: MediaKey) -> JobId {
+    JobId(derived_id(&[cause.as_bytes(), picture.0.0.as_bytes()]))
+}
+
+/// An id that follows from what it is made of; a `UUIDv8` (RFC 9562): ours to fill.
+pub(crate) fn derived_id(parts: &[&[u8]]) -> Uuid {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(hash.finalize().get(..16).unwrap_or(&[0; 16]));
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 /// How far a job has come.
@@ -353,6 +403,26 @@ mod tests {
                 "key": "01890a5d-ac96-774b-bcce-b302099a8057.webp",
                 "userId": "01890a5d-ac96-774b-bcce-b302099a8058",
             })
+        );
+    }
+
+    #[test]
+    fn purges_of_an_account_are_told_apart_and_known_again() {
+        let key = |number| MediaKey(sluicegate_contract::ids::UploadId(Uuid::from_u128(number)));
+        let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let id = purge_id(first, key(3));
+        assert_eq!(purge_id(first, key(3)), id);
+        assert_ne!(purge_id(first, key(4)), id);
+        assert_ne!(purge_id(second, key(3)), id, "the account left again");
+
+        let ada: AccountId = "01890a5d-ac96-774b-bcce-b302099a8058"
+            .parse()
+            .expect("an id");
+        let now = Timestamp::from_unix_ms(1_795_521_600_000).expect("in range");
+        let job = NewJob::purge_account(id, ada, None, now);
+        assert_eq!(
+            job.payload,
+            serde_json::json!({ "userId": "01890a5d-ac96-774b-bcce-b302099a8058" })
         );
     }
 

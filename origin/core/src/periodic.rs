@@ -6,12 +6,11 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
 use uuid::Uuid;
 
-use crate::job::{ERASE_JOB, MAINTENANCE_QUEUE, NewJob, PRUNE_JOB, SWEEP_JOB};
+use crate::job::{ERASE_JOB, MAINTENANCE_QUEUE, NewJob, PRUNE_JOB, SWEEP_JOB, derived_id};
 
 /// Few: the next slot is another attempt.
 const ATTEMPTS: u32 = 3;
@@ -47,7 +46,11 @@ impl Periodic {
         let every = i64::try_from(self.every.as_millis().max(1)).unwrap_or(i64::MAX);
         let slot = now.unix_ms().div_euclid(every) * every;
         NewJob {
-            id: JobId(slot_id(self.name, slot)),
+            id: JobId(derived_id(&[
+                self.name.as_bytes(),
+                &[0],
+                &slot.to_be_bytes(),
+            ])),
             queue: MAINTENANCE_QUEUE,
             name: self.name,
             payload: json!({ "slot": Timestamp::from_unix_ms(slot) }),
@@ -58,18 +61,6 @@ impl Periodic {
             created_at: now,
         }
     }
-}
-
-/// A `UUIDv8` (RFC 9562): ours to fill.
-fn slot_id(name: &str, slot: i64) -> Uuid {
-    let hash = Sha256::new()
-        .chain_update(name)
-        .chain_update([0])
-        .chain_update(slot.to_be_bytes())
-        .finalize();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(hash.get(..16).unwrap_or(&[0; 16]));
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 #[cfg(test)]

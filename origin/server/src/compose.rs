@@ -245,6 +245,7 @@ pub fn sweep(ports: &Ports) -> Sweep {
 pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
     let context = WorkerContext {
         env: ports.env.clone(),
+        accounts: ports.database.accounts(),
         uploads: ports.database.uploads(),
         posts: ports.database.posts(),
         objects: Arc::clone(&ports.objects),
@@ -257,6 +258,7 @@ pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
             env: ports.env.clone(),
             store: ports.database.erasure(),
             objects: Arc::clone(&ports.objects),
+            purge: Arc::clone(&ports.purge),
         },
         sweep: sweep(ports),
         waker: ports.waker.clone(),

@@ -4,7 +4,9 @@ use sluicegate_core::env::Env;
 use sluicegate_core::erasure::Erasure;
 use sluicegate_core::observe::Observer;
 use sluicegate_core::pictures::Pictures;
-use sluicegate_core::ports::{Detector, ObjectStore, PostStore, PurgeHook, TextModel, UploadStore};
+use sluicegate_core::ports::{
+    AccountStore, Detector, ObjectStore, PostStore, PurgeHook, TextModel, UploadStore,
+};
 use sluicegate_core::sweep::Sweep;
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
@@ -14,6 +16,8 @@ use sluicegate_core::wake::Waker;
 pub struct WorkerContext {
     /// Time, ids, randomness.
     pub env: Env,
+    /// Accounts.
+    pub accounts: Arc<dyn AccountStore>,
     /// Uploads.
     pub uploads: Arc<dyn UploadStore>,
     /// Posts.

@@ -7,7 +7,8 @@ use sluicegate_core::job::LeasedJob;
 use crate::context::WorkerContext;
 use crate::job::Job;
 use crate::jobs::{
-    EraseAccountsJob, ModerateImageJob, ProcessPostJob, PruneJob, PurgeMediaJob, SweepJob,
+    EraseAccountsJob, ModerateImageJob, ProcessPostJob, PruneJob, PurgeAccountJob, PurgeMediaJob,
+    SweepJob,
 };
 
 /// The jobs of this version.
@@ -18,6 +19,7 @@ pub fn registry(context: &WorkerContext) -> Registry {
         Arc::new(ProcessPostJob::new(context.clone())),
         Arc::new(SweepJob::new(context.sweep.clone())),
         Arc::new(PruneJob::new(context.sweep.clone())),
+        Arc::new(PurgeAccountJob::new(context.clone())),
         Arc::new(PurgeMediaJob::new(context.clone())),
     ])
 }

@@ -2,6 +2,7 @@ use async_trait::async_trait;
 use sluicegate_contract::ids::{AccountId, UploadId};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
+use sluicegate_core::job::NewJob;
 use sluicegate_core::ports::ErasureStore;
 use uuid::Uuid;
 
@@ -44,6 +45,48 @@ impl ErasureStore for PgErasure {
         );
         let left = self.0.run(query.fetch_all(&self.0.pool)).await?;
         Ok(left.into_iter().map(UploadId).collect())
+    }
+
+    async fn pictures(
+        &self,
+        account: AccountId,
+        after: Option<UploadId>,
+        limit: u32,
+    ) -> Result<Vec<UploadId>, PortError> {
+        let query = sqlx::query_scalar!(
+            "select id from uploads
+            where owner_id = $1 and id > $2 and state in ('received', 'processing', 'ready')
+                and moderation <> 'removed'
+            order by id limit $3",
+            account.0,
+            after.map_or(Uuid::nil(), |id| id.0),
+            i64::from(limit),
+        );
+        let pictures = self.0.run(query.fetch_all(&self.0.pool)).await?;
+        Ok(pictures.into_iter().map(UploadId).collect())
+    }
+
+    /// The account's row is held meanwhile: whoever erases it waits, and finds the jobs.
+    async fn add_jobs(&self, account: AccountId, jobs: &[NewJob]) -> Result<bool, PortError> {
+        self.0
+            .run(async {
+                let mut transaction = self.0.pool.begin().await?;
+                let found = sqlx::query_scalar!(
+                    "select id from accounts where id = $1 for key share",
+                    account.0
+                )
+                .fetch_optional(&mut *transaction)
+                .await?;
+                if found.is_none() {
+                    return Ok(false);
+                }
+                for job in jobs {
+                    crate::jobs::insert(&mut *transaction, job).await?;
+                }
+                transaction.commit().await?;
+                Ok(true)
+            })
+            .await
     }
 
     async fn erase_uploads(&self, account: AccountId, ids: &[UploadId]) -> Result<(), PortError> {

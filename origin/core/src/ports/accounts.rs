@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::account::{Account, NewAccount, PictureSlot};
 use crate::error::PortError;
+use crate::job::NewJob;
 use crate::session::NewSession;
 
 /// What a log-in is checked against.
@@ -97,13 +98,14 @@ pub trait AccountStore: Send + Sync {
     ) -> Result<Option<Role>, PortError>;
 
     /// Its owner deletes the account: it is hidden at once, with its posts and pictures, all its sessions end, and at
-    /// `delete_after` it is ready to be erased. Answers when that is: the first call decides. `None` if there is no such
-    /// account, or it is being erased.
+    /// `delete_after` it is ready to be erased. Answers when that is: the first call decides, and `job` is committed with
+    /// that one alone. `None` if there is no such account, or it is being erased.
     async fn leave(
         &self,
         id: AccountId,
         now: Timestamp,
         delete_after: Timestamp,
+        job: &NewJob,
     ) -> Result<Option<Timestamp>, PortError>;
 
     /// Takes that back; only sessions do not come again. `false` if it is too late. Idempotent.

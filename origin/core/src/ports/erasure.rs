@@ -3,6 +3,7 @@ use sluicegate_contract::ids::{AccountId, UploadId};
 use sluicegate_contract::time::Timestamp;
 
 use crate::error::PortError;
+use crate::job::NewJob;
 
 /// Erases accounts, piece by piece. All is idempotent, bounded by its limit, and may be called by several at once.
 /// What was erased stays so if the next call never comes.
@@ -17,6 +18,19 @@ pub trait ErasureStore: Send + Sync {
 
     /// Uploads that are left, of any state. Their objects are deleted before they are.
     async fn uploads(&self, account: AccountId, limit: u32) -> Result<Vec<UploadId>, PortError>;
+
+    /// Pictures of the account after `after`, by id, that somebody may have seen: those that arrived and were not taken
+    /// away.
+    async fn pictures(
+        &self,
+        account: AccountId,
+        after: Option<UploadId>,
+        limit: u32,
+    ) -> Result<Vec<UploadId>, PortError>;
+
+    /// Writes jobs that are about the account, unless it is gone: `false` then. Idempotent by their ids. What this writes
+    /// goes with the account.
+    async fn add_jobs(&self, account: AccountId, jobs: &[NewJob]) -> Result<bool, PortError>;
 
     /// Deletes these uploads of the account, and takes them from its profile. Its posts are gone by then.
     async fn erase_uploads(&self, account: AccountId, ids: &[UploadId]) -> Result<(), PortError>;

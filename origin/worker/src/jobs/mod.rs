@@ -4,6 +4,7 @@ mod erase_accounts;
 mod moderate_image;
 mod process_post;
 mod prune;
+mod purge_account;
 mod purge_media;
 mod sweep;
 
@@ -11,6 +12,7 @@ pub(crate) use erase_accounts::EraseAccountsJob;
 pub(crate) use moderate_image::ModerateImageJob;
 pub(crate) use process_post::ProcessPostJob;
 pub(crate) use prune::PruneJob;
+pub(crate) use purge_account::PurgeAccountJob;
 pub(crate) use purge_media::PurgeMediaJob;
 pub(crate) use sweep::SweepJob;
 

@@ -1,4 +1,4 @@
-//! Tells caches that a picture was removed.
+//! Tells caches that a picture was removed, or hidden with its owner.
 
 use async_trait::async_trait;
 use sluicegate_contract::uploads::Moderation;
@@ -35,9 +35,11 @@ impl Job for PurgeMediaJob {
             Ok(payload) => payload.key,
             Err(failed) => return Ok(failed),
         };
-        let upload = self.context.uploads.upload(key.0).await?;
-        if upload.is_some_and(|upload| upload.moderation != Moderation::Removed) {
-            // A person gave it back: what caches have is right.
+        if let Some(upload) = self.context.uploads.upload(key.0).await?
+            && upload.moderation != Moderation::Removed
+            && !self.context.accounts.is_hidden(upload.owner).await?
+        {
+            // A person gave it back, or its owner came back: what caches have is right.
             return Ok(Outcome::Done);
         }
         let purge = Purge {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use sluicegate_contract::ids::{JobId, UploadId};
-use sluicegate_contract::limits::GRANT_CACHE_TIME;
+use sluicegate_contract::ids::{AccountId, JobId, UploadId};
+use sluicegate_contract::limits::{DELETION_GRACE, GRANT_CACHE_TIME};
 use sluicegate_contract::media::MediaKey;
 use sluicegate_contract::uploads::Moderation;
-use sluicegate_core::job::JobState;
+use sluicegate_core::job::{JobState, purge_id};
 use sluicegate_core::ports::Purge;
+use sluicegate_core::upload::media_object;
 
 use crate::support::{Mood, World};
 
@@ -81,4 +82,98 @@ async fn a_removal_survives_the_worker_that_made_it() {
     world.until_job(job, JobState::Done).await;
     running.stop().await;
     assert_eq!(world.purge.taken(), [purge(upload, job)]);
+}
+
+/// Keys and ids of what caches were told, sorted by key.
+fn told(world: &World) -> Vec<(UploadId, JobId)> {
+    let taken = world.purge.taken();
+    let mut told: Vec<_> = taken.iter().map(|purge| (purge.key.0, purge.id)).collect();
+    told.sort_unstable();
+    told
+}
+
+/// Somebody with two pictures, and somebody else with one.
+async fn with_pictures(world: &World) -> (AccountId, [UploadId; 2]) {
+    let (ada, bob) = (world.account("ada").await, world.account("bob").await);
+    let running = world.work();
+    let mut pictures = Vec::new();
+    for owner in [ada, bob, ada] {
+        let (upload, job) = world.upload(owner, "a photo").await;
+        world.until_job(job, JobState::Done).await;
+        pictures.push(upload);
+    }
+    running.stop().await;
+    (ada, [pictures[0], pictures[2]])
+}
+
+#[tokio::test]
+async fn caches_are_told_of_all_pictures_of_who_leaves() {
+    let world = World::new().await;
+    let (ada, pictures) = with_pictures(&world).await;
+    let job = world.leave(ada).await;
+    let running = world.work();
+    world.until_job(job, JobState::Done).await;
+    running.stop().await;
+    assert_eq!(told(&world), [], "edges may still have grants");
+
+    let ids = pictures.map(|upload| purge_id(job.0, MediaKey(upload)));
+    world.purge.set_down(true);
+    world.clock.put_forward(GRANT_CACHE_TIME);
+    let running = world.work();
+    for id in ids {
+        world.until_failed(id).await;
+    }
+    running.stop().await;
+    world.purge.set_down(false);
+    world.clock.put_forward(Duration::from_mins(1));
+    let running = world.work();
+    for id in ids {
+        world.until_job(id, JobState::Done).await;
+    }
+    running.stop().await;
+    let mut expected = [(pictures[0], ids[0]), (pictures[1], ids[1])];
+    expected.sort_unstable();
+    assert_eq!(told(&world), expected);
+
+    // At the end of the time they are told once more, and nobody else's picture is in it.
+    world.clock.put_forward(DELETION_GRACE);
+    assert_eq!(world.context.erasure.run().await.unwrap(), 1);
+    let again = pictures.map(|upload| (upload, purge_id(ada.0, MediaKey(upload))));
+    let mut expected = [expected, again].concat();
+    expected.sort_unstable();
+    assert_eq!(told(&world), expected);
+}
+
+#[tokio::test]
+async fn caches_keep_the_pictures_of_who_came_back() {
+    let world = World::new().await;
+    let (ada, pictures) = with_pictures(&world).await;
+    let job = world.leave(ada).await;
+    let running = world.work();
+    world.until_job(job, JobState::Done).await;
+    running.stop().await;
+    let back = world.accounts.restore(ada, world.env.now()).await;
+    assert!(back.unwrap());
+    world.clock.put_forward(GRANT_CACHE_TIME);
+    let running = world.work();
+    for upload in pictures {
+        let purge = purge_id(job.0, MediaKey(upload));
+        world.until_job(purge, JobState::Done).await;
+    }
+    running.stop().await;
+    assert_eq!(told(&world), []);
+}
+
+#[tokio::test]
+async fn an_account_is_erased_though_no_cache_answers() {
+    let world = World::new().await;
+    let (ada, pictures) = with_pictures(&world).await;
+    world.leave(ada).await;
+    world.purge.set_down(true);
+    world.clock.put_forward(DELETION_GRACE);
+    assert_eq!(world.context.erasure.run().await.unwrap(), 1);
+    assert!(world.purge.refused() >= 1);
+    for upload in pictures {
+        assert!(!world.objects.has(&media_object(upload)));
+    }
 }

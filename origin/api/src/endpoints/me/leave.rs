@@ -4,14 +4,18 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use sluicegate_contract::accounts::{Leave, Leaving};
+use sluicegate_contract::ids::JobId;
 use sluicegate_contract::limits;
 use sluicegate_contract::problem::ProblemType;
+use sluicegate_core::job::{NewJob, PURGE_QUEUE};
+use sluicegate_core::wake::Wake;
 
 use crate::attempts;
 use crate::auth::caller::Caller;
 use crate::auth::tokens::refused;
 use crate::error::ApiError;
 use crate::http::extract;
+use crate::http::trace::Trace;
 use crate::state::App;
 
 /// `DELETE /v1/me`
@@ -32,6 +36,7 @@ use crate::state::App;
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     caller: Caller,
+    Trace(traceparent): Trace,
     extract::Json(request): extract::Json<Leave>,
 ) -> Result<(StatusCode, Json<Leaving>), ApiError> {
     let attempt = attempts::leave(&app, caller.account).await?;
@@ -45,11 +50,14 @@ pub(crate) async fn handler(
     }
     attempts::forget(&app, &attempt).await;
     let now = app.env.now();
+    let id = JobId(app.env.new_id());
+    let job = NewJob::purge_account(id, caller.account, traceparent, now);
     let delete_after = app
         .accounts
-        .leave(caller.account, now, now.plus(limits::DELETION_GRACE))
+        .leave(caller.account, now, now.plus(limits::DELETION_GRACE), &job)
         .await?
         .ok_or_else(refused)?;
+    app.waker.wake(Wake::Jobs(PURGE_QUEUE));
     tracing::info!(account = %caller.account, %delete_after, "an account was deleted by its owner");
     Ok((StatusCode::ACCEPTED, Json(Leaving { delete_after })))
 }

@@ -1,30 +1,44 @@
 use sluicegate_contract::ids::AccountId;
 use sluicegate_contract::time::Timestamp;
+use sluicegate_core::job::NewJob;
 use sqlx::PgPool;
 
+use crate::jobs;
+
+/// The first call finds the account in use, and commits the job with its end.
 pub(super) async fn leave(
     pool: &PgPool,
     id: AccountId,
     now: Timestamp,
     delete_after: Timestamp,
+    job: &NewJob,
 ) -> sqlx::Result<Option<Timestamp>> {
-    let until = sqlx::query_scalar!(
-        r#"with leaving as (
-            update accounts set delete_after = coalesce(delete_after, $3)
-            where id = $1 and not erasing
-            returning id, delete_after
+    let mut transaction = pool.begin().await?;
+    let left = sqlx::query!(
+        r#"with found as (
+            select id, delete_after from accounts where id = $1 and not erasing
+            for no key update
+        ), leaving as (
+            update accounts set delete_after = coalesce(found.delete_after, $3) from found
+            where accounts.id = found.id
+            returning accounts.id, accounts.delete_after as until,
+                found.delete_after is null as is_first
         ), ended as (
             update sessions set ended_at = $2 from leaving
             where sessions.account_id = leaving.id and sessions.ended_at is null
         )
-        select delete_after as "delete_after!" from leaving"#,
+        select until as "until!", is_first as "is_first!" from leaving"#,
         id.0,
         now.into_inner(),
         delete_after.into_inner(),
     )
-    .fetch_optional(pool)
+    .fetch_optional(&mut *transaction)
     .await?;
-    Ok(until.map(Into::into))
+    if left.as_ref().is_some_and(|left| left.is_first) {
+        jobs::insert(&mut *transaction, job).await?;
+    }
+    transaction.commit().await?;
+    Ok(left.map(|left| left.until.into()))
 }
 
 /// What is not deleted counts as restored: a repeat says the same.

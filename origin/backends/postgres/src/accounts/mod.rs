@@ -10,6 +10,7 @@ use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::token::Role;
 use sluicegate_core::account::{Account, NewAccount, PictureSlot};
 use sluicegate_core::error::PortError;
+use sluicegate_core::job::NewJob;
 use sluicegate_core::ports::{AccountStore, CreateAccountError, Credentials, SetPictureError};
 use sluicegate_core::session::NewSession;
 use uuid::Uuid;
@@ -109,8 +110,9 @@ impl AccountStore for PgAccounts {
         id: AccountId,
         now: Timestamp,
         delete_after: Timestamp,
+        job: &NewJob,
     ) -> Result<Option<Timestamp>, PortError> {
-        let left = leaving::leave(&self.0.pool, id, now, delete_after);
+        let left = leaving::leave(&self.0.pool, id, now, delete_after, job);
         self.0.run(left).await
     }
 

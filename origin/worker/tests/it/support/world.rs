@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_contract::ids::{AccountId, JobId, PostId, SessionId, UploadId};
+use sluicegate_contract::limits::DELETION_GRACE;
 use sluicegate_contract::uploads::Purpose;
 use sluicegate_core::account::NewAccount;
 use sluicegate_core::env::Env;
@@ -102,6 +103,7 @@ impl World {
         };
         let context = WorkerContext {
             env: env.clone(),
+            accounts: database.accounts(),
             uploads: database.uploads(),
             posts: database.posts(),
             objects: objects.clone(),
@@ -114,6 +116,7 @@ impl World {
                 env: env.clone(),
                 store: database.erasure(),
                 objects: objects.clone(),
+                purge: purge.clone(),
             },
             sweep: Sweep {
                 env: env.clone(),
@@ -322,6 +325,17 @@ impl World {
     pub(crate) fn maker(&self, upload: UploadId) -> Maker {
         let token = self.env.new_id();
         Maker { upload, token }
+    }
+
+    /// The owner deletes the account; answers the job that tells caches.
+    pub(crate) async fn leave(&self, account: AccountId) -> JobId {
+        let now = self.env.now();
+        let id = JobId(self.env.new_id());
+        let job = NewJob::purge_account(id, account, None, now);
+        let after = now.plus(DELETION_GRACE);
+        let left = self.accounts.leave(account, now, after, &job).await;
+        assert_eq!(left.unwrap(), Some(after));
+        id
     }
 
     pub(crate) async fn see_upload(&self, id: UploadId) -> Upload {
