@@ -2,13 +2,16 @@ use std::time::Duration;
 
 use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
+use sluicegate_contract::token::Role;
 use sluicegate_contract::uploads::Purpose;
 use sluicegate_core::job::NewJob;
 use sluicegate_core::ports::{ClaimRequest, CreateTicketError, Prunable};
-use sluicegate_core::session::Rotation;
+use sluicegate_core::session::{NewSession, Rotation};
 use sluicegate_core::upload::UploadKey;
 
-use crate::stores::{Stores, at, hash, image_job, new_session, new_upload, open_tickets};
+use crate::stores::{
+    Stores, at, hash, id, image_job, new_account, new_session, new_upload, open_tickets,
+};
 
 async fn prune(stores: &Stores, what: Prunable, until: i64, limit: u32) -> u64 {
     stores.sweep.prune(what, at(until), limit).await.unwrap()
@@ -168,4 +171,54 @@ pub async fn prunes_uploads_that_were_swept_for_good(stores: &Stores) {
         assert_eq!(after.is_some(), left);
     }
     assert!(stores.uploads.upload(kept).await.unwrap().is_some());
+}
+
+/// Those from which nobody logged in since; a log-in makes a device young again.
+pub async fn prunes_devices_without_a_log_in(stores: &Stores) {
+    let account = new_account();
+    let first = new_session(account.id);
+    stores.accounts.create(&account, &first).await.unwrap();
+    let later = NewSession {
+        created_at: at(40),
+        ..new_session(account.id)
+    };
+    stores.sessions.start(&later).await.unwrap();
+    let knows = |device| {
+        let handle = account.handle.clone();
+        async move {
+            let known = stores.sessions.knows_device(&handle, &device).await;
+            known.unwrap()
+        }
+    };
+    prune(stores, Prunable::Devices, -1, 1_000).await;
+    assert!(knows(first.device).await && knows(later.device).await);
+    prune(stores, Prunable::Devices, 39, 1_000).await;
+    assert!(!knows(first.device).await && knows(later.device).await);
+    let again = NewSession {
+        device: later.device,
+        created_at: at(60),
+        ..new_session(account.id)
+    };
+    stores.sessions.start(&again).await.unwrap();
+    prune(stores, Prunable::Devices, 59, 1_000).await;
+    assert!(knows(later.device).await);
+    prune(stores, Prunable::Devices, 60, 1_000).await;
+    assert!(!knows(later.device).await);
+}
+
+/// Those of that age, and the role itself stays.
+pub async fn prunes_role_changes(stores: &Stores) {
+    // Before all times of other suites, so that what they changed is not counted.
+    let (old, young) = (at(-900), at(-800));
+    let account = stores.account().await;
+    for (role, when) in [(Role::Reviewer, old), (Role::Operator, young)] {
+        let set = stores.accounts.set_role(&account.handle, role, id(), when);
+        set.await.unwrap();
+    }
+    for (until, pruned) in [(-901, 0), (-900, 1), (-900, 0), (-800, 1)] {
+        let count = prune(stores, Prunable::RoleChanges, until, 10).await;
+        assert_eq!(count, pruned, "by {until}");
+    }
+    let account = stores.accounts.account(account.id).await.unwrap();
+    assert_eq!(account.unwrap().role, Role::Operator);
 }

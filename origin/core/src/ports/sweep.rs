@@ -37,11 +37,15 @@ pub enum Prunable {
     UploadKeys,
     /// Uploads that are over, and whose objects were deleted for good.
     Uploads,
+    /// Devices from which nobody logged in. Their next log-in counts as a stranger's.
+    Devices,
+    /// Who was given which role when.
+    RoleChanges,
 }
 
 impl Prunable {
     /// All of them, in the order in which they are pruned: tokens before their sessions.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::DoneJobs,
         Self::DeadJobs,
         Self::Attempts,
@@ -49,6 +53,8 @@ impl Prunable {
         Self::Sessions,
         Self::UploadKeys,
         Self::Uploads,
+        Self::Devices,
+        Self::RoleChanges,
     ];
 
     /// How long such a row is kept, counted from when it became one.
@@ -59,6 +65,11 @@ impl Prunable {
             Self::Attempts => DAY,
             Self::UploadKeys => Duration::ZERO,
             Self::RefreshTokens | Self::Sessions | Self::Uploads => 30 * DAY,
+            // Only log-ins count as use, and a session that is refreshed needs none for months: a device that is in
+            // daily use must still be known when its session is lost.
+            Self::Devices => 365 * DAY,
+            // An audit trail: what was found out a year later must still be explained.
+            Self::RoleChanges => 2 * 365 * DAY,
         }
     }
 
@@ -72,6 +83,8 @@ impl Prunable {
             Self::Sessions => "sessions",
             Self::UploadKeys => "upload keys",
             Self::Uploads => "uploads",
+            Self::Devices => "devices",
+            Self::RoleChanges => "role changes",
         }
     }
 }

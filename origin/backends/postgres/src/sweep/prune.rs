@@ -76,6 +76,8 @@ pub(super) async fn prune(
                 and not exists (select from accounts where profile_header_upload_id = uploads.id)
                 and not exists (select from posts where header_upload_id = uploads.id)"
         )?,
+        Prunable::Devices => delete_oldest!(pool, until, limit, "devices", "last_used_at", "true")?,
+        Prunable::RoleChanges => delete_oldest!(pool, until, limit, "role_changes", "at", "true")?,
     };
     Ok(deleted.rows_affected())
 }
