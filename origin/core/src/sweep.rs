@@ -3,6 +3,12 @@
 //! A row is ended first, in a transaction that proves that nothing shows it; its objects are deleted after that; then
 //! it is noted. Whoever stops in between leaves it to the next run. Each run is bounded, and goes on where the one
 //! before stopped.
+//!
+//! What no row speaks of is found by the store's own lists (`objects`), and deleted only where bucket and database are
+//! known to belong together (`bucket`): a wrong `DATABASE_URL` must not empty a bucket.
+
+mod bucket;
+mod objects;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,18 +16,18 @@ use std::time::Duration;
 use futures_util::{TryStreamExt, stream};
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::time::Timestamp;
-use sluicegate_contract::uploads::UploadState;
 
 use crate::env::Env;
 use crate::error::PortError;
-use crate::ports::{ListedObject, ObjectStore, Prunable, SweepStore};
-use crate::upload::{STAGING, media_object, staged_object};
+use crate::ports::{ObjectStore, Prunable, SweepStore};
+use crate::upload::{media_object, staged_object};
 use crate::wake::{Wake, Waker};
+
+pub use bucket::{BUCKET_MARKER, Bucket};
 
 /// Objects that are deleted at once.
 const DELETES: usize = 16;
 const LOOSE_WALK: &str = "loose uploads";
-const STAGED_WALK: &str = "staged objects";
 
 /// What is swept when, and how much in one run.
 #[derive(Debug, Clone)]
@@ -38,6 +44,8 @@ pub struct SweepRules {
     pub again_after: Duration,
     /// A staged object that no row knows is deleted when it is so old.
     pub unknown_after: Duration,
+    /// A picture that no row knows, or whose row is over, is deleted when it is so old.
+    pub orphan_after: Duration,
     /// Rows or objects in one step.
     pub batch: u32,
     /// Steps of each kind in one run.
@@ -53,6 +61,7 @@ impl Default for SweepRules {
             failed_for: Duration::from_hours(30 * 24),
             again_after: Duration::from_hours(1),
             unknown_after: Duration::from_hours(1),
+            orphan_after: Duration::from_hours(24),
             batch: 500,
             batches: 20,
         }
@@ -72,6 +81,10 @@ pub struct SweepReport {
     pub uploads_swept: u64,
     /// Objects that were left in `staging/`, or came late.
     pub leftovers_deleted: u64,
+    /// Pictures that no row knew, or that were stored again long after their upload was over.
+    pub orphans_deleted: u64,
+    /// Whose the bucket is: only in our own is deleted what no row knows.
+    pub bucket: Bucket,
 }
 
 /// Sweeps and prunes.
@@ -92,13 +105,20 @@ pub struct Sweep {
 impl Sweep {
     /// One run. Can be repeated, and run at the same time as another.
     pub async fn run(&self) -> Result<SweepReport, PortError> {
-        Ok(SweepReport {
+        let mut report = SweepReport {
             tickets_expired: self.end_tickets().await?,
             loose_found: self.find_loose().await?,
             loose_expired: self.end_loose().await?,
             uploads_swept: self.sweep_over().await?,
-            leftovers_deleted: self.sweep_staging().await?,
-        })
+            bucket: self.mark_bucket().await?,
+            ..SweepReport::default()
+        };
+        let is_ours = report.bucket == Bucket::Ours;
+        report.leftovers_deleted = self.sweep_staging(is_ours).await?;
+        if is_ours {
+            report.orphans_deleted = self.sweep_media().await?;
+        }
+        Ok(report)
     }
 
     /// Deletes rows whose retention is over; answers how many of which.
@@ -186,47 +206,6 @@ impl Sweep {
         Ok(count)
     }
 
-    /// Finds by the store's own list what no row speaks of: what was put late, or could not be deleted.
-    async fn sweep_staging(&self) -> Result<u64, PortError> {
-        let mut after = self.store.position(STAGED_WALK).await?;
-        let mut count = 0;
-        for _ in 0..self.rules.batches {
-            let page = self
-                .objects
-                .list(STAGING, after.as_deref(), self.rules.batch)
-                .await?;
-            let last = page.objects.last().map(|object| object.key.clone());
-            count += self.sweep_page(&page.objects).await?;
-            after = last.filter(|_| page.more);
-            if after.is_none() {
-                break;
-            }
-        }
-        self.store
-            .set_position(STAGED_WALK, after.as_deref())
-            .await?;
-        Ok(count)
-    }
-
-    async fn sweep_page(&self, objects: &[ListedObject]) -> Result<u64, PortError> {
-        let staged: Vec<(UploadId, &ListedObject)> = objects
-            .iter()
-            .filter_map(|object| Some((staged_upload(&object.key)?, object)))
-            .collect();
-        let ids: Vec<UploadId> = staged.iter().map(|(id, _)| *id).collect();
-        let states = self.store.states(&ids).await?;
-        let old = self.before(self.rules.unknown_after);
-        let leftovers = staged.into_iter().filter(|(id, object)| {
-            states
-                .get(id)
-                .map_or(object.modified <= old, |state| !needs_staged(*state))
-        });
-        let keys: Vec<String> = leftovers.map(|(_, object)| object.key.clone()).collect();
-        let count = length(keys.len());
-        self.delete(keys).await?;
-        Ok(count)
-    }
-
     async fn delete(&self, keys: Vec<String>) -> Result<(), PortError> {
         stream::iter(keys.into_iter().map(Ok))
             .try_for_each_concurrent(DELETES, |key: String| async move {
@@ -251,38 +230,6 @@ impl Sweep {
     }
 }
 
-/// Whether a picture may still be made of the client's file.
-fn needs_staged(state: UploadState) -> bool {
-    match state {
-        UploadState::Ticketed
-        | UploadState::Received
-        | UploadState::Processing
-        | UploadState::Failed => true,
-        UploadState::Ready | UploadState::Rejected | UploadState::Expired => false,
-    }
-}
-
-/// The upload that a staged object belongs to; `None` if the name is not one of ours.
-fn staged_upload(key: &str) -> Option<UploadId> {
-    key.strip_prefix(STAGING)?.parse().ok()
-}
-
 fn length(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_our_own_names_are_staged_uploads() {
-        let id: UploadId = "01890a5d-ac96-774b-bcce-b302099a8057"
-            .parse()
-            .expect("an id");
-        assert_eq!(staged_upload(&staged_object(id)), Some(id));
-        for other in ["staging/notes.txt", "staging/", "media/x", ""] {
-            assert_eq!(staged_upload(other), None, "{other}");
-        }
-    }
 }

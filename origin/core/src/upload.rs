@@ -71,6 +71,9 @@ impl Upload {
 /// Where clients' files lie.
 pub const STAGING: &str = "staging/";
 
+/// Where pictures lie.
+pub const MEDIA: &str = "media/";
+
 /// Where the client's file of an upload lies until the picture is made.
 pub fn staged_object(id: UploadId) -> String {
     format!("{STAGING}{id}")
@@ -78,7 +81,7 @@ pub fn staged_object(id: UploadId) -> String {
 
 /// Where the picture of an upload lies.
 pub fn media_object(id: UploadId) -> String {
-    format!("media/{}", MediaKey(id))
+    format!("{MEDIA}{}", MediaKey(id))
 }
 
 /// What was stored of a picture that was made.

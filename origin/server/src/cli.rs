@@ -102,6 +102,11 @@ pub struct Sweep {
     /// For drills: as if it were so many hours later. Only on the embedded database
     #[arg(long, default_value_t = 0)]
     pub ahead_hours: u32,
+
+    /// First say that the bucket is this database's, whatever it says itself: from then on pictures are deleted that
+    /// this database does not know
+    #[arg(long)]
+    pub claim_bucket: bool,
 }
 
 /// Options of `work`.

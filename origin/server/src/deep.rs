@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use sluicegate_core::audit::{Audit, AuditReport, Found};
+use sluicegate_core::sweep::Bucket;
 
 use crate::compose::Ports;
 use crate::places::Places;
@@ -15,15 +16,30 @@ pub async fn look(settings: &Settings) -> Result<bool> {
     let program = program::own_file()?;
     let places = Places::find(settings, &program).await?;
     let ports = crate::compose::ports(settings, &places, &program).await?;
-    let report = audit(&ports).run().await;
+    let looked = async {
+        let bucket = crate::compose::sweep(&ports).bucket().await?;
+        anyhow::Ok((audit(&ports).run().await?, bucket))
+    };
+    let looked = looked.await;
     ports.database.close().await;
     places.leave().await;
-    let report = report?;
+    let (report, bucket) = looked?;
     print!(
         "{}",
         table(["audit", "count", "what it means"], &rows(&report))
     );
+    println!("bucket: {}", whose(bucket));
     Ok(report.is_sound())
+}
+
+fn whose(bucket: Bucket) -> &'static str {
+    match bucket {
+        Bucket::Ours => "this database's own",
+        Bucket::Unmarked => "not marked yet; the first sweep does that if it knows the pictures",
+        Bucket::Foreign => {
+            "marked as another database's: what no row knows stays; see docs/operations/store.md"
+        }
+    }
 }
 
 fn audit(ports: &Ports) -> Audit {

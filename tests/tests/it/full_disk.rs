@@ -31,10 +31,14 @@ impl Drop for SmallDisk {
     }
 }
 
+/// Whose the bucket is, as a sweep may note at any time.
+const MARKER: &str = "sluicegate-database";
+
 fn files(bucket: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(bucket)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != MARKER)
         .collect();
     names.sort();
     names

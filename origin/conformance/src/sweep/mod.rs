@@ -27,6 +27,7 @@ promises!(Stores:
     sweeps_what_is_over_twice,
     says_how_uploads_stand,
     remembers_positions,
+    keeps_its_first_identity,
     prunes_jobs,
     prunes_attempts,
     prunes_sessions_and_used_tokens,

@@ -62,3 +62,15 @@ pub async fn remembers_positions(stores: &Stores) {
         assert_eq!(sweep.position("another").await.unwrap(), None);
     }
 }
+
+/// Of those who name it at once one wins, and that name stays.
+pub async fn keeps_its_first_identity(stores: &Stores) {
+    let sweep = &stores.sweep;
+    let (one, other) = (id(), id());
+    let (first, second) = tokio::join!(sweep.note_identity(one), sweep.note_identity(other));
+    let name = first.unwrap();
+    assert!(name == one || name == other, "{name}");
+    assert_eq!(second.unwrap(), name);
+    assert_eq!(sweep.note_identity(id()).await.unwrap(), name);
+    assert_eq!(sweep.identity().await.unwrap(), Some(name));
+}

@@ -6,9 +6,8 @@ use sluicegate_contract::ids::UploadId;
 
 use crate::error::PortError;
 use crate::ports::{AuditStore, AuditedUpload, ObjectStore};
-use crate::upload::{STAGING, media_object, staged_object};
+use crate::upload::{MEDIA, STAGING, media_object, staged_object};
 
-const MEDIA: &str = "media/";
 const PAGE: u32 = 500;
 
 /// The rows.

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::UploadState;
+use uuid::Uuid;
 
 use crate::error::PortError;
 
@@ -143,6 +144,12 @@ pub trait SweepStore: Send + Sync {
 
     /// Notes that. `None` for the beginning.
     async fn set_position(&self, walk: &str, position: Option<&str>) -> Result<(), PortError>;
+
+    /// Who this database is: the first name that was noted; `None` before that.
+    async fn identity(&self) -> Result<Option<Uuid>, PortError>;
+
+    /// Notes a name if there is none yet; answers the one that holds.
+    async fn note_identity(&self, proposed: Uuid) -> Result<Uuid, PortError>;
 
     /// Deletes rows that became prunable by `until`; answers how many.
     async fn prune(&self, what: Prunable, until: Timestamp, limit: u32) -> Result<u64, PortError>;

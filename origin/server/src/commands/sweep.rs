@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::env::Clock;
-use sluicegate_core::sweep::Sweep;
+use sluicegate_core::sweep::{Bucket, Sweep};
 
 use crate::places::Places;
 use crate::settings::Settings;
@@ -35,17 +35,36 @@ pub async fn command(settings: &Settings, options: &cli::Sweep) -> Result<ExitCo
         let ahead = Duration::from_hours(options.ahead_hours.into());
         sweep.env.clock = Arc::new(Fixed(sweep.env.now().plus(ahead)));
     }
-    let report = sweep.run().await;
+    let claimed = if options.claim_bucket {
+        sweep.claim_bucket().await
+    } else {
+        Ok(())
+    };
+    let report = match claimed {
+        Ok(()) => sweep.run().await,
+        Err(error) => Err(error),
+    };
     ports.database.close().await;
     places.leave().await;
     let report = report?;
     println!(
-        "tickets expired: {}, found loose: {}, loose expired: {}, swept: {}, leftovers deleted: {}",
+        "tickets expired: {}, found loose: {}, loose expired: {}, swept: {}, leftovers deleted: {}, orphans deleted: {}",
         report.tickets_expired,
         report.loose_found,
         report.loose_expired,
         report.uploads_swept,
-        report.leftovers_deleted
+        report.leftovers_deleted,
+        report.orphans_deleted
     );
+    match report.bucket {
+        Bucket::Ours => {}
+        Bucket::Foreign => println!(
+            "the bucket says that it is another database's: objects that no row knows were left"
+        ),
+        Bucket::Unmarked => println!(
+            "the bucket does not say whose it is, and most of its pictures are unknown here: \
+             objects that no row knows were left"
+        ),
+    }
     Ok(ExitCode::SUCCESS)
 }

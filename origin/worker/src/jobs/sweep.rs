@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sluicegate_core::error::PortError;
 use sluicegate_core::job::{LeasedJob, MAINTENANCE_QUEUE, SWEEP_JOB};
-use sluicegate_core::sweep::Sweep;
+use sluicegate_core::sweep::{Bucket, Sweep};
 
 use super::periodic_end;
 use crate::job::Job;
@@ -26,8 +26,15 @@ impl SweepJob {
             report.loose_expired,
             report.uploads_swept,
             report.leftovers_deleted,
+            report.orphans_deleted,
             "swept"
         );
+        if report.bucket != Bucket::Ours {
+            tracing::warn!(
+                bucket = ?report.bucket,
+                "objects that no row knows stay: the bucket may be another database's; see docs/operations/store.md"
+            );
+        }
         Ok(())
     }
 }

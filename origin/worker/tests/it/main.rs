@@ -8,6 +8,7 @@
 
 mod erasure;
 mod leases;
+mod orphans;
 mod outages;
 mod pictures;
 mod pictures_making;

@@ -29,6 +29,7 @@ async fn a_slot_is_swept_once_by_all_workers_and_the_next_again() {
     let world = World::new().await;
     let stray = staged_object(UploadId(world.env.new_id()));
     world.objects.store(&stray, "left behind");
+    world.clock.put_forward(Duration::from_hours(1));
     let workers = [work(&world), work(&world)];
     let mut jobs = Vec::new();
     for _ in 0..2 {

@@ -1,3 +1,4 @@
+mod identity;
 mod loose;
 mod over;
 mod prune;
@@ -10,6 +11,7 @@ use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::UploadState;
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{LooseScan, Prunable, SweepStore};
+use uuid::Uuid;
 
 use crate::columns;
 use crate::database::Database;
@@ -110,6 +112,14 @@ impl SweepStore for PgSweep {
         self.0.run(query.execute(&self.0.pool)).await.map(drop)
     }
 
+    async fn identity(&self) -> Result<Option<Uuid>, PortError> {
+        self.0.run(identity::find(&self.0.pool)).await
+    }
+
+    async fn note_identity(&self, proposed: Uuid) -> Result<Uuid, PortError> {
+        self.0.run(identity::note(&self.0.pool, proposed)).await
+    }
+
     async fn prune(&self, what: Prunable, until: Timestamp, limit: u32) -> Result<u64, PortError> {
         self.0
             .run(prune::prune(&self.0.pool, what, until, limit))
@@ -117,6 +127,6 @@ impl SweepStore for PgSweep {
     }
 }
 
-fn uuids(ids: &[UploadId]) -> Vec<uuid::Uuid> {
+fn uuids(ids: &[UploadId]) -> Vec<Uuid> {
     ids.iter().map(|id| id.0).collect()
 }

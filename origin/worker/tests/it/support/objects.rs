@@ -9,21 +9,34 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream;
 use sluicegate_contract::time::Timestamp;
+use sluicegate_core::env::Clock;
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{
     ByteStream, ListPage, ListedObject, ObjectInfo, ObjectStore, PresignedGet, PresignedPut,
     PutGrant, PutOptions, Reach,
 };
 
+use super::clock::TestClock;
+
 /// Objects in memory. Can be told to be down, or to refuse to delete.
-#[derive(Default)]
 pub(crate) struct Memory {
-    objects: Mutex<BTreeMap<String, Bytes>>,
+    clock: TestClock,
+    /// With the times at which they were written.
+    objects: Mutex<BTreeMap<String, (Bytes, Timestamp)>>,
     down: AtomicBool,
     keeps: AtomicBool,
 }
 
 impl Memory {
+    pub(crate) fn new(clock: TestClock) -> Self {
+        Self {
+            clock,
+            objects: Mutex::default(),
+            down: AtomicBool::default(),
+            keeps: AtomicBool::default(),
+        }
+    }
+
     pub(crate) fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
     }
@@ -34,10 +47,8 @@ impl Memory {
     }
 
     pub(crate) fn store(&self, key: &str, content: &str) {
-        self.objects
-            .lock()
-            .unwrap()
-            .insert(key.to_owned(), content.to_owned().into());
+        let object = (content.to_owned().into(), self.clock.now());
+        self.objects.lock().unwrap().insert(key.to_owned(), object);
     }
 
     /// All keys, sorted.
@@ -57,7 +68,8 @@ impl Memory {
         if self.down.load(Ordering::SeqCst) {
             return Err(PortError::unavailable("store", "nobody there"));
         }
-        Ok(self.objects.lock().unwrap().get(key).cloned())
+        let objects = self.objects.lock().unwrap();
+        Ok(objects.get(key).map(|(content, _)| content.clone()))
     }
 }
 
@@ -103,7 +115,8 @@ impl ObjectStore for Memory {
     ) -> Result<ObjectInfo, PortError> {
         self.get(key)?;
         let length = u64::try_from(content.len()).unwrap();
-        self.objects.lock().unwrap().insert(key.to_owned(), content);
+        let object = (content, self.clock.now());
+        self.objects.lock().unwrap().insert(key.to_owned(), object);
         Ok(ObjectInfo {
             etag: Self::etag(key),
             length,
@@ -126,15 +139,16 @@ impl ObjectStore for Memory {
         limit: u32,
     ) -> Result<ListPage, PortError> {
         self.get("")?;
-        let keys = self.keys().into_iter().filter(|key| {
+        let limit = usize::try_from(limit).unwrap();
+        let stored = self.objects.lock().unwrap();
+        let listed = stored.iter().filter(|(key, _)| {
             key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after)
         });
-        let limit = usize::try_from(limit).unwrap();
-        let mut objects: Vec<_> = keys
+        let mut objects: Vec<_> = listed
             .take(limit + 1)
-            .map(|key| ListedObject {
-                key,
-                modified: Timestamp::from_unix_ms(0).unwrap(),
+            .map(|(key, (_, modified))| ListedObject {
+                key: key.clone(),
+                modified: *modified,
             })
             .collect();
         let more = objects.len() > limit;

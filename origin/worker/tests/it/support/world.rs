@@ -89,7 +89,7 @@ impl World {
         let test_database = TestDatabase::new().await;
         let database = test_database.database();
         let env = clock.env();
-        let objects = Arc::new(Memory::default());
+        let objects = Arc::new(Memory::new(clock.clone()));
         let detector = Arc::new(MoodyDetector::new());
         let purge = Arc::new(FlakyPurge::default());
         let model = Arc::new(MoodyModel::new());

@@ -11,7 +11,7 @@ pub(super) enum Event {
     MakeAndLeave(u8),
     /// The maker is killed before it has stored anything, and perhaps wakes up later.
     BeginMaking(u8),
-    /// A maker who is late stores the picture, and is killed.
+    /// A maker who is late, perhaps by months, stores the picture and is killed.
     StoreLate(u8),
     Fail(u8),
     Reject(u8),
@@ -24,8 +24,13 @@ pub(super) enum Event {
     DeletePost(u8),
     RemovePost(u8),
     Stray,
+    /// An owner deletes the account, and it is erased when its time is over.
+    Erase(u8),
     Minutes(u8),
     Hours(u8),
+    Days(u8),
+    /// Old rows are deleted.
+    Prune,
     Sweep,
     /// The store refuses to delete.
     SweepInVain,
@@ -33,9 +38,9 @@ pub(super) enum Event {
 
 pub(super) fn event() -> impl Strategy<Value = Event> {
     use Event::{
-        Abandon, BeginMaking, Clear, Complete, DeletePost, Fail, Hours, Make, MakeAndLeave,
-        Minutes, Post, Put, Reject, Remove, RemovePost, Show, StoreLate, Stray, Sweep, SweepInVain,
-        Ticket,
+        Abandon, BeginMaking, Clear, Complete, Days, DeletePost, Erase, Fail, Hours, Make,
+        MakeAndLeave, Minutes, Post, Prune, Put, Reject, Remove, RemovePost, Show, StoreLate,
+        Stray, Sweep, SweepInVain, Ticket,
     };
     let n = any::<u8>;
     let uploading = prop_oneof![
@@ -47,15 +52,16 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         n().prop_map(Fail),
         n().prop_map(Reject),
         n().prop_map(Remove),
-        n().prop_map(Abandon)
+        n().prop_map(Abandon),
+        n().prop_map(Erase),
     ];
     let showing = prop_oneof![
         4 => n().prop_map(Show), 1 => n().prop_map(Clear), 3 => n().prop_map(Post),
         1 => n().prop_map(DeletePost), 1 => n().prop_map(RemovePost),
     ];
     let passing = prop_oneof![
-        3 => (1_u8..40).prop_map(Minutes), 2 => (1_u8..30).prop_map(Hours), 3 => Just(Sweep),
-        1 => Just(SweepInVain), 1 => Just(Stray),
+        6 => (1_u8..40).prop_map(Minutes), 4 => (1_u8..30).prop_map(Hours), 6 => Just(Sweep),
+        2 => Just(SweepInVain), 2 => Just(Stray), 1 => (1_u8..40).prop_map(Days), 1 => Just(Prune),
     ];
     prop_oneof![8 => uploading, 2 => ending, 4 => showing, 5 => passing]
 }

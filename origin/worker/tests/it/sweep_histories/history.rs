@@ -2,8 +2,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use sluicegate_contract::ids::{AccountId, PostId, UploadId};
+use sluicegate_contract::limits::DELETION_GRACE;
 use sluicegate_contract::time::Timestamp;
-use sluicegate_contract::uploads::{Purpose, UploadState};
+use sluicegate_contract::uploads::Purpose;
 use sluicegate_core::account::PictureSlot;
 use sluicegate_core::moderation::{Outcome, Record, Subject};
 use sluicegate_core::ports::{ImageVerdict, ObjectStore, PutOptions};
@@ -18,17 +19,20 @@ use crate::support::{Memory, World};
 /// How long a presigned PUT, and a transfer that began with it, can write.
 const PUT_LIFE: Duration = Duration::from_mins(25);
 const MAKING: Duration = Duration::from_secs(10);
+const DAY: Duration = Duration::from_hours(24);
 
 /// What has happened so far.
 pub(super) struct History {
-    world: World,
-    owners: Vec<AccountId>,
-    uploads: Vec<(UploadId, AccountId, Purpose, Timestamp)>,
-    /// When somebody began to make a picture and was killed.
-    makers: HashMap<UploadId, Timestamp>,
+    pub(super) world: World,
+    pub(super) owners: Vec<AccountId>,
+    pub(super) uploads: Vec<(UploadId, AccountId, Purpose, Timestamp)>,
+    /// Pictures that somebody began to make and was killed over.
+    makers: Vec<UploadId>,
     posts: Vec<(PostId, AccountId)>,
     /// What posts show that moderation removed: they can be given back.
-    held_back: BTreeSet<UploadId>,
+    pub(super) held_back: BTreeSet<UploadId>,
+    /// Objects that no row knew when they were stored, and when that was.
+    pub(super) unknown: HashMap<String, Timestamp>,
 }
 
 impl History {
@@ -40,14 +44,18 @@ impl History {
             ..SweepRules::default()
         };
         let owners = vec![world.account("ada").await, world.account("bob").await];
-        Self {
+        let history = Self {
             world,
             owners,
             uploads: Vec::new(),
-            makers: HashMap::new(),
+            makers: Vec::new(),
             posts: Vec::new(),
             held_back: BTreeSet::new(),
-        }
+            unknown: HashMap::new(),
+        };
+        // The first one, into an empty bucket, says whose it is.
+        history.sweep().await;
+        history
     }
 
     fn pick(&self, n: u8) -> Option<(UploadId, AccountId, Purpose, Timestamp)> {
@@ -64,9 +72,14 @@ impl History {
             Event::Stray => {
                 let stray = staged_object(UploadId(self.world.env.new_id()));
                 self.world.objects.store(&stray, "stray");
+                self.unknown.insert(stray, self.world.env.now());
             }
-            Event::Minutes(n) => self.world.clock.put_forward(Duration::from_mins(n.into())),
-            Event::Hours(n) => self.world.clock.put_forward(Duration::from_hours(n.into())),
+            Event::StoreLate(n) => self.store_late(n).await,
+            Event::Erase(n) => self.erase(n).await,
+            Event::Days(n) => self.pass(DAY * u32::from(n)),
+            Event::Prune => drop(self.world.context.sweep.prune().await.unwrap()),
+            Event::Minutes(n) => self.pass(Duration::from_mins(n.into())),
+            Event::Hours(n) => self.pass(Duration::from_hours(n.into())),
             Event::Sweep => self.sweep().await,
             Event::SweepInVain => {
                 self.world.objects.set_keeps(true);
@@ -78,7 +91,6 @@ impl History {
             | Event::Make(n)
             | Event::MakeAndLeave(n)
             | Event::BeginMaking(n)
-            | Event::StoreLate(n)
             | Event::Fail(n)
             | Event::Reject(n)
             | Event::Remove(n)
@@ -102,6 +114,9 @@ impl History {
     ) {
         let (world, now) = (&self.world, self.world.env.now());
         let uploads = &world.context.uploads;
+        if uploads.upload(id).await.unwrap().is_none() {
+            return;
+        }
         match event {
             Event::Put(_) if now.since(since) <= PUT_LIFE => {
                 let staged = staged_object(id);
@@ -124,10 +139,9 @@ impl History {
                 let maker = world.maker(id);
                 let claim = uploads.claim_making(&maker, now, MAKING, None).await;
                 if matches!(claim.unwrap(), MakingClaim::Claimed(_)) {
-                    self.makers.insert(id, now);
+                    self.makers.push(id);
                 }
             }
-            Event::StoreLate(_) => self.store_late(id).await,
             Event::Fail(_) => uploads.fail(id, "storage", None, now).await.unwrap(),
             Event::Reject(_) => uploads.reject(id, "broken", now).await.unwrap(),
             Event::Remove(_) => {
@@ -174,18 +188,35 @@ impl History {
             .push((upload.id, upload.owner, upload.purpose, now));
     }
 
-    /// Nobody is as late as the time after which objects are deleted again.
-    async fn store_late(&self, id: UploadId) {
-        let Some(since) = self.makers.get(&id) else {
+    async fn store_late(&mut self, n: u8) {
+        if self.makers.is_empty() {
             return;
-        };
-        let (world, now) = (&self.world, self.world.env.now());
-        if now.since(*since) < SweepRules::default().again_after {
-            let options = PutOptions::default();
-            let picture = "a picture of cat".into();
-            let key = media_object(id);
-            world.objects.put(&key, picture, &options).await.unwrap();
         }
+        let id = self.makers[usize::from(n) % self.makers.len()];
+        let (world, now) = (&self.world, self.world.env.now());
+        let options = PutOptions::default();
+        let picture = "a picture of cat".into();
+        let key = media_object(id);
+        world.objects.put(&key, picture, &options).await.unwrap();
+        if world.context.uploads.upload(id).await.unwrap().is_none() {
+            self.unknown.insert(key, now);
+        }
+    }
+
+    /// Somebody else comes instead.
+    async fn erase(&mut self, n: u8) {
+        let place = usize::from(n) % 2;
+        let owner = self.owners[place];
+        self.world.leave(owner).await;
+        self.pass(DELETION_GRACE);
+        assert_eq!(self.world.context.erasure.run().await.unwrap(), 1);
+        self.posts.retain(|(_, author)| *author != owner);
+        let handle = format!("after_{owner}");
+        self.owners[place] = self.world.account(&handle).await;
+    }
+
+    pub(super) fn pass(&self, time: Duration) {
+        self.world.clock.put_forward(time);
     }
 
     async fn post(&mut self, header: UploadId, author: AccountId) {
@@ -250,80 +281,7 @@ impl History {
         }
     }
 
-    async fn sweep(&self) {
+    pub(super) async fn sweep(&self) {
         self.world.context.sweep.run().await.unwrap();
-    }
-
-    /// What is shown now, as readers see it.
-    async fn shown(&self) -> BTreeSet<UploadId> {
-        let mut shown = BTreeSet::new();
-        for owner in &self.owners {
-            let account = self.world.accounts.account(*owner).await.unwrap().unwrap();
-            shown.extend(account.avatar.map(|picture| picture.upload));
-            shown.extend(account.profile_header.map(|picture| picture.upload));
-        }
-        let posts = self
-            .world
-            .context
-            .posts
-            .list(None, None, 100)
-            .await
-            .unwrap();
-        let headers = posts.into_iter().filter_map(|post| post.header);
-        shown.extend(headers.map(|picture| picture.upload));
-        shown
-    }
-
-    async fn states(&self) -> HashMap<UploadId, UploadState> {
-        let ids: Vec<_> = self.uploads.iter().map(|(id, ..)| *id).collect();
-        self.world.context.sweep.store.states(&ids).await.unwrap()
-    }
-
-    /// Everything that a row speaks of is there, and nothing that is shown is over.
-    pub(super) async fn nothing_is_missing(&self) {
-        let shown = self.shown().await;
-        for (id, state) in self.states().await {
-            let needed = match state {
-                UploadState::Ready => media_object(id),
-                UploadState::Received | UploadState::Processing | UploadState::Failed => {
-                    staged_object(id)
-                }
-                _ => {
-                    assert!(!shown.contains(&id), "{id} is shown and {state:?}");
-                    continue;
-                }
-            };
-            assert!(self.world.objects.has(&needed), "{needed} was deleted");
-        }
-    }
-
-    /// When all times have passed, only what a profile or a post shows is left: the picture, or what it can still be
-    /// made of.
-    pub(super) async fn nothing_is_left_over(&self) {
-        let month = Duration::from_hours(31 * 24);
-        for pause in [Duration::from_hours(2), month, Duration::from_hours(2)] {
-            self.world.clock.put_forward(pause);
-            for _ in 0..3 {
-                self.sweep().await;
-            }
-        }
-        let shown = self.shown().await;
-        let mut allowed = BTreeSet::new();
-        for (id, state) in self.states().await {
-            match state {
-                UploadState::Ready => drop(allowed.insert(media_object(id))),
-                UploadState::Received | UploadState::Processing | UploadState::Failed => {
-                    allowed.extend([staged_object(id), media_object(id)]);
-                }
-                _ => continue,
-            }
-            assert!(
-                shown.contains(&id) || self.held_back.contains(&id),
-                "{id} is {state:?}, and nothing shows it"
-            );
-        }
-        for key in self.world.objects.keys() {
-            assert!(allowed.contains(&key), "{key} survived");
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Random histories of uploads, with crashes and late writers, proving of the sweep: no object that somebody needs is
 //! ever deleted, and none that nobody needs survives.
 
+mod checks;
 mod events;
 mod history;
 
