@@ -6,9 +6,15 @@ use crate::moderation::Record;
 pub trait Observer: Send + Sync {
     /// A verdict was committed. A repeated attempt of the same job may tell it again.
     fn verdict(&self, record: &Record);
+
+    /// `job` of the maintenance queue did away with `count` of `what`; also told when there were none. Both are words of
+    /// ours.
+    fn swept(&self, job: &'static str, what: &'static str, count: u64);
 }
 
 /// Nobody is told.
 impl Observer for () {
     fn verdict(&self, _: &Record) {}
+
+    fn swept(&self, _: &'static str, _: &'static str, _: u64) {}
 }

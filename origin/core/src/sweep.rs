@@ -87,6 +87,19 @@ pub struct SweepReport {
     pub bucket: Bucket,
 }
 
+impl SweepReport {
+    /// What was done away with, by the names that it has in metrics.
+    pub fn counts(&self) -> [(&'static str, u64); 5] {
+        [
+            ("tickets", self.tickets_expired),
+            ("loose_uploads", self.loose_expired),
+            ("uploads", self.uploads_swept),
+            ("leftovers", self.leftovers_deleted),
+            ("orphans", self.orphans_deleted),
+        ]
+    }
+}
+
 /// Sweeps and prunes.
 #[derive(Clone)]
 pub struct Sweep {

@@ -14,11 +14,20 @@ use crate::jobs::{
 /// The jobs of this version.
 pub fn registry(context: &WorkerContext) -> Registry {
     Registry::new(vec![
-        Arc::new(EraseAccountsJob::new(context.erasure.clone())),
+        Arc::new(EraseAccountsJob::new(
+            context.erasure.clone(),
+            context.observer.clone(),
+        )),
         Arc::new(ModerateImageJob::new(context.clone())),
         Arc::new(ProcessPostJob::new(context.clone())),
-        Arc::new(SweepJob::new(context.sweep.clone())),
-        Arc::new(PruneJob::new(context.sweep.clone())),
+        Arc::new(SweepJob::new(
+            context.sweep.clone(),
+            context.observer.clone(),
+        )),
+        Arc::new(PruneJob::new(
+            context.sweep.clone(),
+            context.observer.clone(),
+        )),
         Arc::new(PurgeAccountJob::new(context.clone())),
         Arc::new(PurgeMediaJob::new(context.clone())),
     ])

@@ -74,18 +74,18 @@ impl Prunable {
         }
     }
 
-    /// For logs.
+    /// For logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::DoneJobs => "done jobs",
-            Self::DeadJobs => "dead jobs",
+            Self::DoneJobs => "done_jobs",
+            Self::DeadJobs => "dead_jobs",
             Self::Attempts => "attempts",
-            Self::RefreshTokens => "refresh tokens",
+            Self::RefreshTokens => "refresh_tokens",
             Self::Sessions => "sessions",
-            Self::UploadKeys => "upload keys",
+            Self::UploadKeys => "upload_keys",
             Self::Uploads => "uploads",
             Self::Devices => "devices",
-            Self::RoleChanges => "role changes",
+            Self::RoleChanges => "role_changes",
         }
     }
 }

@@ -32,6 +32,7 @@ pub(super) struct Families {
     pub(super) active: Family<Labels<1>, Gauge>,
     pub(super) attempts: Durations<2>,
     pub(super) verdicts: Family<Labels<3>, Counter>,
+    pub(super) swept: Family<Labels<2>, Counter>,
     pub(super) judged: Durations<3>,
     pub(super) judges: Family<Labels<1>, Gauge>,
     pub(super) pictures: Durations<2>,
@@ -61,6 +62,7 @@ impl Families {
             active: Family::default(),
             attempts: Family::new_with_constructor(work),
             verdicts: Family::default(),
+            swept: Family::default(),
             judged: Family::new_with_constructor(work),
             judges: Family::default(),
             pictures: Family::new_with_constructor(work),
@@ -98,6 +100,11 @@ impl Families {
             "sluicegate_verdicts",
             "Verdicts that were committed by this process, by who gave them",
             self.verdicts.clone(),
+        );
+        registry.register(
+            "sluicegate_swept",
+            "What this process did away with for good, by the job of the maintenance queue",
+            self.swept.clone(),
         );
         registry.register_with_unit(
             "sluicegate_detector_duration",

@@ -122,4 +122,12 @@ impl Observer for Metrics {
         ];
         self.families.verdicts.get_or_create_owned(&labels).inc();
     }
+
+    fn swept(&self, job: &'static str, what: &'static str, count: u64) {
+        let labels = labels([("job_name", job), ("what", what)]);
+        self.families
+            .swept
+            .get_or_create_owned(&labels)
+            .inc_by(count);
+    }
 }

@@ -1,9 +1,12 @@
 //! Erases accounts whose owners deleted them 30 days ago.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sluicegate_core::erasure::Erasure;
 use sluicegate_core::error::PortError;
 use sluicegate_core::job::{ERASE_JOB, LeasedJob, MAINTENANCE_QUEUE};
+use sluicegate_core::observe::Observer;
 
 use super::periodic_end;
 use crate::job::Job;
@@ -11,15 +14,17 @@ use crate::outcome::{JobError, Outcome};
 
 pub(crate) struct EraseAccountsJob {
     erasure: Erasure,
+    observer: Arc<dyn Observer>,
 }
 
 impl EraseAccountsJob {
-    pub(crate) fn new(erasure: Erasure) -> Self {
-        Self { erasure }
+    pub(crate) fn new(erasure: Erasure, observer: Arc<dyn Observer>) -> Self {
+        Self { erasure, observer }
     }
 
     async fn erase(&self) -> Result<(), PortError> {
         let accounts = self.erasure.run().await?;
+        self.observer.swept(ERASE_JOB, "accounts", accounts);
         if accounts > 0 {
             tracing::info!(accounts, "erased");
         }

@@ -1,8 +1,11 @@
 //! Deletes rows whose retention is over.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sluicegate_core::error::PortError;
 use sluicegate_core::job::{LeasedJob, MAINTENANCE_QUEUE, PRUNE_JOB};
+use sluicegate_core::observe::Observer;
 use sluicegate_core::sweep::Sweep;
 
 use super::periodic_end;
@@ -11,15 +14,17 @@ use crate::outcome::{JobError, Outcome};
 
 pub(crate) struct PruneJob {
     sweep: Sweep,
+    observer: Arc<dyn Observer>,
 }
 
 impl PruneJob {
-    pub(crate) fn new(sweep: Sweep) -> Self {
-        Self { sweep }
+    pub(crate) fn new(sweep: Sweep, observer: Arc<dyn Observer>) -> Self {
+        Self { sweep, observer }
     }
 
     async fn prune(&self) -> Result<(), PortError> {
         for (what, rows) in self.sweep.prune().await? {
+            self.observer.swept(PRUNE_JOB, what.as_str(), rows);
             if rows > 0 {
                 tracing::info!(what = what.as_str(), rows, "pruned");
             }

@@ -1,8 +1,11 @@
 //! Deletes what nobody needs any more: tickets, staged files, pictures that nothing shows.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sluicegate_core::error::PortError;
 use sluicegate_core::job::{LeasedJob, MAINTENANCE_QUEUE, SWEEP_JOB};
+use sluicegate_core::observe::Observer;
 use sluicegate_core::sweep::{Bucket, Sweep};
 
 use super::periodic_end;
@@ -11,15 +14,19 @@ use crate::outcome::{JobError, Outcome};
 
 pub(crate) struct SweepJob {
     sweep: Sweep,
+    observer: Arc<dyn Observer>,
 }
 
 impl SweepJob {
-    pub(crate) fn new(sweep: Sweep) -> Self {
-        Self { sweep }
+    pub(crate) fn new(sweep: Sweep, observer: Arc<dyn Observer>) -> Self {
+        Self { sweep, observer }
     }
 
     async fn sweep(&self) -> Result<(), PortError> {
         let report = self.sweep.run().await?;
+        for (what, count) in report.counts() {
+            self.observer.swept(SWEEP_JOB, what, count);
+        }
         tracing::info!(
             report.tickets_expired,
             report.loose_found,

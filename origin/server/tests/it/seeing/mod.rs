@@ -67,6 +67,10 @@ fn judged(seen: &Exposition) -> bool {
     count("sluicegate_verdicts_total", &[("stage", "image")]) >= 1.0
         && count("sluicegate_verdicts_total", &[("stage", "stage1")]) >= 1.0
         && count("sluicegate_picture_failures_total", &[]) >= 1.0
+        && ["sweep", "prune", "erase-accounts"].iter().all(|job| {
+            seen.value("sluicegate_swept_total", &[("job_name", *job)])
+                .is_some()
+        })
 }
 
 fn one_trace(spans: &[SpanSeen], headers: &[String]) {
@@ -127,11 +131,20 @@ fn the_run_is_counted(seen: &Exposition) {
         seen.value("sluicegate_job_attempt_duration_seconds_count", &done),
         Some(1.0)
     );
+    // The picture, and whose the bucket is.
     let put = [("operation", "put"), ("outcome", "ok")];
     assert_eq!(
         seen.value("sluicegate_object_store_duration_seconds_count", &put),
-        Some(1.0)
+        Some(2.0)
     );
+    for (job, what) in [
+        ("sweep", "orphans"),
+        ("prune", "devices"),
+        ("erase-accounts", "accounts"),
+    ] {
+        let swept = [("job_name", job), ("what", what)];
+        assert_eq!(seen.value("sluicegate_swept_total", &swept), Some(0.0));
+    }
     let configured = |kind| seen.value("sluicegate_detector_configured", &[("kind", kind)]);
     assert_eq!(
         (configured("picture"), configured("text")),
