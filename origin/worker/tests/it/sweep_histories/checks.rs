@@ -34,10 +34,31 @@ impl History {
         self.world.context.sweep.store.states(&ids).await.unwrap()
     }
 
-    /// Everything that a row speaks of is there, and nothing that is shown is over.
-    pub(super) async fn nothing_is_missing(&self) {
-        let shown = self.shown().await;
+    /// After one whole run nothing is left of uploads that are over, but what came late.
+    pub(super) async fn sweep(&self) {
+        let sweep = &self.world.context.sweep;
+        let most = u64::from(sweep.rules.batch * sweep.rules.batches);
+        while sweep.run().await.unwrap().uploads_swept == most {}
         for (id, state) in self.states().await {
+            let is_over = matches!(state, UploadState::Expired | UploadState::Rejected);
+            let picture = media_object(id);
+            if is_over && !self.late.contains(&id) {
+                assert!(!self.world.objects.has(&picture), "{picture} survived");
+            }
+        }
+    }
+
+    /// Everything that a row speaks of is there, and nothing ends that is shown, or was needed a day ago.
+    pub(super) async fn nothing_is_missing(&mut self) {
+        let (rules, now) = (SweepRules::default(), self.world.env.now());
+        let shown = self.shown().await;
+        self.needed.extend(shown.iter().map(|id| (*id, now)));
+        for (id, state) in self.states().await {
+            if state == UploadState::Expired
+                && let Some(since) = self.needed.get(&id)
+            {
+                assert!(now.since(*since) >= rules.loose_for, "{id} ended too early");
+            }
             let needed = match state {
                 UploadState::Ready => media_object(id),
                 UploadState::Received | UploadState::Processing | UploadState::Failed => {
@@ -50,7 +71,6 @@ impl History {
             };
             assert!(self.world.objects.has(&needed), "{needed} was deleted");
         }
-        let (rules, now) = (SweepRules::default(), self.world.env.now());
         for (key, since) in &self.unknown {
             let kept = if key.starts_with(MEDIA) {
                 rules.orphan_after
@@ -67,7 +87,7 @@ impl History {
 
     /// When all times have passed, only what a profile or a post shows is left: the picture, or what it can still be
     /// made of.
-    pub(super) async fn nothing_is_left_over(&self) {
+    pub(super) async fn nothing_is_left_over(&mut self) {
         let month = Duration::from_hours(31 * 24);
         for pause in [Duration::from_hours(2), month, Duration::from_hours(2)] {
             self.pass(pause);

@@ -3,6 +3,10 @@ use proptest::prelude::*;
 /// Something that happens; numbers choose among what there is.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Event {
+    /// A ticket, its file and its completion, with no pause between them.
+    Arrive(u8),
+    /// The same, made and shown by a profile or a post.
+    Appear(u8),
     Ticket(u8),
     Put(u8),
     Complete(u8),
@@ -38,21 +42,22 @@ pub(super) enum Event {
 
 pub(super) fn event() -> impl Strategy<Value = Event> {
     use Event::{
-        Abandon, BeginMaking, Clear, Complete, Days, DeletePost, Erase, Fail, Hours, Make,
-        MakeAndLeave, Minutes, Post, Prune, Put, Reject, Remove, RemovePost, Show, StoreLate,
-        Stray, Sweep, SweepInVain, Ticket,
+        Abandon, Appear, Arrive, BeginMaking, Clear, Complete, Days, DeletePost, Erase, Fail,
+        Hours, Make, MakeAndLeave, Minutes, Post, Prune, Put, Reject, Remove, RemovePost, Show,
+        StoreLate, Stray, Sweep, SweepInVain, Ticket,
     };
     let n = any::<u8>;
     let uploading = prop_oneof![
-        3 => n().prop_map(Ticket), 4 => n().prop_map(Put), 4 => n().prop_map(Complete),
-        3 => n().prop_map(Make), 1 => n().prop_map(MakeAndLeave), 2 => n().prop_map(BeginMaking),
-        2 => n().prop_map(StoreLate),
+        2 => n().prop_map(Ticket), 2 => n().prop_map(Put), 2 => n().prop_map(Complete),
+        4 => n().prop_map(Arrive), 3 => n().prop_map(Appear), 2 => n().prop_map(Make),
+        1 => n().prop_map(MakeAndLeave), 4 => n().prop_map(BeginMaking), 4 => n().prop_map(StoreLate),
     ];
     let ending = prop_oneof![
         n().prop_map(Fail),
         n().prop_map(Reject),
         n().prop_map(Remove),
         n().prop_map(Abandon),
+        n().prop_map(Erase),
         n().prop_map(Erase),
     ];
     let showing = prop_oneof![

@@ -11,7 +11,7 @@ use sluicegate_core::ports::{ImageVerdict, ObjectStore, PutOptions};
 use sluicegate_core::post::{NewPost, fingerprint};
 use sluicegate_core::quota::Quota;
 use sluicegate_core::sweep::SweepRules;
-use sluicegate_core::upload::{MakingClaim, NewUpload, media_object, staged_object};
+use sluicegate_core::upload::{Completion, MakingClaim, NewUpload, media_object, staged_object};
 
 use super::events::Event;
 use crate::support::{Memory, World};
@@ -31,6 +31,10 @@ pub(super) struct History {
     posts: Vec<(PostId, AccountId)>,
     /// What posts show that moderation removed: they can be given back.
     pub(super) held_back: BTreeSet<UploadId>,
+    /// When each upload that arrived was last known to be needed: at its arrival, or while something showed it.
+    pub(super) needed: HashMap<UploadId, Timestamp>,
+    /// Pictures that were stored late, and so perhaps when their upload was over.
+    pub(super) late: BTreeSet<UploadId>,
     /// Objects that no row knew when they were stored, and when that was.
     pub(super) unknown: HashMap<String, Timestamp>,
 }
@@ -51,6 +55,8 @@ impl History {
             makers: Vec::new(),
             posts: Vec::new(),
             held_back: BTreeSet::new(),
+            needed: HashMap::new(),
+            late: BTreeSet::new(),
             unknown: HashMap::new(),
         };
         // The first one, into an empty bucket, says whose it is.
@@ -86,6 +92,13 @@ impl History {
                 let _ = self.world.context.sweep.run().await;
                 self.world.objects.set_keeps(false);
             }
+            Event::Arrive(n) => self.arrive(n).await,
+            Event::Appear(n) => {
+                self.arrive(n).await;
+                self.happen_to_last(Event::Make(n)).await;
+                self.happen_to_last(Event::Show(n)).await;
+                self.happen_to_last(Event::Post(n)).await;
+            }
             Event::Put(n)
             | Event::Complete(n)
             | Event::Make(n)
@@ -102,6 +115,18 @@ impl History {
                 }
             }
         }
+    }
+
+    async fn arrive(&mut self, n: u8) {
+        self.ticket(n).await;
+        self.happen_to_last(Event::Put(n)).await;
+        self.happen_to_last(Event::Complete(n)).await;
+    }
+
+    async fn happen_to_last(&mut self, event: Event) {
+        let last = self.uploads.last().copied();
+        let (id, owner, purpose, since) = last.unwrap();
+        self.happen_to(event, id, owner, purpose, since).await;
     }
 
     async fn happen_to(
@@ -127,7 +152,10 @@ impl History {
             Event::Complete(_) if world.objects.has(&staged_object(id)) => {
                 let etag = Memory::etag(&staged_object(id));
                 let job = world.image_job(id, owner);
-                uploads.complete(id, &etag, &job, now).await.unwrap();
+                let completed = uploads.complete(id, &etag, &job, now).await.unwrap();
+                if matches!(completed, Completion::Completed(_)) {
+                    self.needed.insert(id, now);
+                }
             }
             Event::Make(_) | Event::MakeAndLeave(_) => {
                 let leaves = matches!(event, Event::MakeAndLeave(_));
@@ -198,6 +226,7 @@ impl History {
         let picture = "a picture of cat".into();
         let key = media_object(id);
         world.objects.put(&key, picture, &options).await.unwrap();
+        self.late.insert(id);
         if world.context.uploads.upload(id).await.unwrap().is_none() {
             self.unknown.insert(key, now);
         }
@@ -279,9 +308,5 @@ impl History {
             scores: serde_json::Value::Null,
             created_at: self.world.env.now(),
         }
-    }
-
-    pub(super) async fn sweep(&self) {
-        self.world.context.sweep.run().await.unwrap();
     }
 }

@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 use events::event;
 use history::History;
 
-const CASES: u32 = 12;
+const CASES: u32 = 16;
 
 #[test]
 fn nothing_needed_is_deleted_and_nothing_else_survives() {
