@@ -1,12 +1,14 @@
 //! The whole system from outside: real binaries, real components, real sockets.
 //!
 //! This library starts a platform ([`platform::Platform`]), speaks to it as a client does
-//! ([`client::Client`]) and stands in for what cannot be had on one machine ([`detector`], [`proxy`]).
+//! ([`client::Client`]) and stands in for what cannot be had on one machine ([`detector`], [`text_model`],
+//! [`proxy`]).
 //! The tests in `tests/it` and the programs `demo`, `test-api` and `record-contract` are built on it. It knows nothing of the insides:
 //! of our crates it uses the contract alone.
 
 pub mod answers;
 pub mod api_test;
+pub mod audit;
 pub mod chaos;
 pub mod client;
 pub mod contract;
@@ -18,4 +20,5 @@ pub mod platform;
 pub mod process;
 pub mod proxy;
 pub mod secrets;
+pub mod text_model;
 pub mod wait;

@@ -19,6 +19,8 @@ use crate::secrets;
 
 /// Time for a database to be made and components to be compiled on a loaded machine.
 const START_LIMIT: Duration = Duration::from_mins(3);
+/// Time for a command that looks at everything there is.
+const COMMAND_LIMIT: Duration = Duration::from_mins(2);
 /// Time for running requests and jobs to end.
 pub const STOP_LIMIT: Duration = Duration::from_mins(1);
 
@@ -29,7 +31,7 @@ pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
 pub const EDGE_KEY: &str = "an edge key of the tests, long enough for all";
 
 /// How a platform is started.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// Settings of the origin and its workers beyond the defaults.
     pub settings: Vec<(String, String)>,
@@ -45,6 +47,8 @@ pub struct Options {
     pub edge_arguments: Vec<String>,
     /// The edge's environment beyond the defaults.
     pub edge_environment: Vec<(String, String)>,
+    /// Arguments with which the origin's program is run, to its end, before the origin starts.
+    pub before: Vec<&'static str>,
 }
 
 impl Options {
@@ -82,6 +86,9 @@ impl Platform {
         }
         let services = start_services(data.path(), &options).await?;
         let store_url = service(data.path(), "s3_endpoint")?;
+        if !options.before.is_empty() {
+            run_command(&settings(data.path(), &options), &options.before).await?;
+        }
         Self::start_on(data, Some(services), options, store_url).await
     }
 
@@ -206,9 +213,37 @@ impl Platform {
         start_worker(self.data.path(), &self.options).await
     }
 
+    /// The same with other settings beside the platform's.
+    pub async fn start_worker_with(&self, settings: Vec<(String, String)>) -> Result<Program> {
+        let mut options = self.options.clone();
+        options.settings.extend(settings);
+        start_worker(self.data.path(), &options).await
+    }
+
+    /// Runs the origin's program with these arguments to its end, and answers what it wrote.
+    pub async fn command(&self, arguments: &[&str]) -> Result<Vec<String>> {
+        run_command(&settings(self.data.path(), &self.options), arguments).await
+    }
+
     /// What an origin that names the store itself is told of it.
     pub fn store_settings(&self) -> Result<Vec<(String, String)>> {
         store_settings(self.data.path())
+    }
+
+    /// The socket of the database.
+    pub fn database_socket(&self) -> Result<String> {
+        let folder = service(self.data.path(), "postgres_socket_folder")?;
+        Ok(format!("{folder}/.s.PGSQL.5432"))
+    }
+
+    /// What a worker is told that reaches the database through a proxy (`http://host:port`).
+    pub fn database_setting(&self, proxy: &str) -> Result<(String, String)> {
+        let url = service(self.data.path(), "database_url")?;
+        let (user, place) = url.rsplit_once('@').context("a user in the URL")?;
+        let (_, database) = place.split_once('/').context("a database in the URL")?;
+        let proxy = proxy.trim_start_matches("http://");
+        let url = format!("{user}@{proxy}/{database}?sslmode=disable");
+        Ok(("DATABASE_URL".to_owned(), url))
     }
 
     /// What all programs that run have written so far.
@@ -276,6 +311,15 @@ pub(crate) async fn start_services(data: &Path, options: &Options) -> Result<Pro
     secrets::register(&service(data, "s3_secret_access_key")?);
     secrets::register_url(&service(data, "database_url")?);
     Ok(services.with_log(data.join("postgres/log")))
+}
+
+/// Runs the origin's program to its end, and answers what it wrote.
+pub(crate) async fn run_command(
+    settings: &[(String, String)],
+    arguments: &[&str],
+) -> Result<Vec<String>> {
+    let program = Program::start(&program("sluicegate-origin")?, arguments, settings)?;
+    program.finish(COMMAND_LIMIT).await
 }
 
 /// Starts a worker, and waits until it works.

@@ -1,11 +1,11 @@
 //! A TCP proxy between two parts, that can interfere when it sees a certain text pass.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -23,7 +23,8 @@ struct Rules {
 }
 
 struct Rule {
-    text: String,
+    /// What must still pass, in this order; the action is for the last.
+    texts: VecDeque<String>,
     action: Action,
     seen: mpsc::UnboundedSender<String>,
 }
@@ -43,10 +44,23 @@ pub enum Action {
     /// They are passed on, but the answer never reaches the client: both ends are closed when it comes. The
     /// receiver is told a second time when that happens.
     LoseAnswer,
+    /// They are passed on, but the answer is held back until the receiver is dropped or the client goes away, and
+    /// then both ends are closed. The receiver is told a second time when the answer is there.
+    HoldAnswer,
+}
+
+impl Action {
+    /// Whether the receiver is told a second time.
+    pub fn is_told_twice(self) -> bool {
+        matches!(
+            self,
+            Self::CutAfter(_) | Self::LoseAnswer | Self::HoldAnswer
+        )
+    }
 }
 
 impl Proxy {
-    /// Starts one in front of `upstream` (`http://host:port`).
+    /// Starts one in front of `upstream` (`http://host:port`, or the path of a socket).
     pub async fn start(upstream: &str) -> Result<Self> {
         let rules = Arc::new(Rules {
             upstream: Mutex::new(address(upstream)),
@@ -77,10 +91,15 @@ impl Proxy {
     /// The next time a client's bytes contain `text`, the receiver is given them, and `action` is taken.
     /// One time only; a rule that was there and matched nothing is forgotten.
     pub fn on(&self, text: &str, action: Action) -> mpsc::UnboundedReceiver<String> {
+        self.on_last_of(&[text], action)
+    }
+
+    /// The same for the last of these texts, once the others have passed before it, in their order.
+    pub fn on_last_of(&self, texts: &[&str], action: Action) -> mpsc::UnboundedReceiver<String> {
         let (seen, receiver) = mpsc::unbounded_channel();
         if let Ok(mut rule) = self.rules.rule.lock() {
             *rule = Some(Rule {
-                text: text.to_owned(),
+                texts: texts.iter().map(|text| (*text).to_owned()).collect(),
                 action,
                 seen,
             });
@@ -101,11 +120,11 @@ async fn relay(mut client: TcpStream, rules: Arc<Rules>) {
         .lock()
         .map(|target| target.clone())
         .unwrap_or_default();
-    let Ok(mut server) = TcpStream::connect(upstream).await else {
+    let Ok(server) = connect(&upstream).await else {
         return;
     };
     let (from_client, mut to_client) = client.split();
-    let (mut from_server, to_server) = server.split();
+    let (mut from_server, to_server) = tokio::io::split(server);
     let lost = Mutex::new(None);
     let answer = tokio::select! {
         answer = inward(&rules, from_client, to_server, &lost) => answer,
@@ -120,14 +139,25 @@ async fn relay(mut client: TcpStream, rules: Arc<Rules>) {
     }
 }
 
-/// Who is told that an answer was lost.
-type Lost = Mutex<Option<mpsc::UnboundedSender<String>>>;
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+async fn connect(upstream: &str) -> std::io::Result<Box<dyn Stream>> {
+    if upstream.starts_with('/') {
+        return Ok(Box::new(UnixStream::connect(upstream).await?));
+    }
+    Ok(Box::new(TcpStream::connect(upstream).await?))
+}
+
+/// What is done with an answer, and who is told of it.
+type Lost = Mutex<Option<(Action, mpsc::UnboundedSender<String>)>>;
 
 /// Passes on what the client sends. Ends with the status line that it is to be answered with, if any.
 async fn inward(
     rules: &Rules,
-    mut from_client: ReadHalf<'_>,
-    mut to_server: WriteHalf<'_>,
+    mut from_client: impl AsyncRead + Unpin,
+    mut to_server: impl AsyncWrite + Unpin,
     lost: &Lost,
 ) -> Option<&'static str> {
     let mut buffer = vec![0; 64 * 1024];
@@ -148,9 +178,9 @@ async fn inward(
                 }
                 Action::Answer(status) => return Some(status),
                 Action::CutAfter(bytes) => cut = Some((bytes, rule.seen)),
-                Action::LoseAnswer => {
+                action @ (Action::LoseAnswer | Action::HoldAnswer) => {
                     if let Ok(mut lost) = lost.lock() {
-                        *lost = Some(rule.seen);
+                        *lost = Some((action, rule.seen));
                     }
                 }
             }
@@ -172,15 +202,23 @@ async fn inward(
 }
 
 /// Passes on what the server answers, unless that is to be lost.
-async fn outward(from_server: &mut ReadHalf<'_>, to_client: &mut WriteHalf<'_>, lost: &Lost) {
+async fn outward(
+    from_server: &mut (impl AsyncRead + Unpin),
+    to_client: &mut (impl AsyncWrite + Unpin),
+    lost: &Lost,
+) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let read = from_server.read(&mut buffer).await.unwrap_or(0);
         if read == 0 {
             return;
         }
-        if let Some(seen) = lost.lock().ok().and_then(|mut lost| lost.take()) {
+        let taken = lost.lock().ok().and_then(|mut lost| lost.take());
+        if let Some((action, seen)) = taken {
             let _ = seen.send("answer lost".to_owned());
+            if let Action::HoldAnswer = action {
+                seen.closed().await;
+            }
             return;
         }
         let piece = buffer.get(..read).unwrap_or_default();
@@ -193,5 +231,10 @@ async fn outward(from_server: &mut ReadHalf<'_>, to_client: &mut WriteHalf<'_>, 
 fn matching(rules: &Rules, piece: &[u8]) -> Option<Rule> {
     let mut rule = rules.rule.lock().ok()?;
     let text = String::from_utf8_lossy(piece);
-    rule.take_if(|wanted| text.contains(&wanted.text))
+    let wanted = rule.as_mut()?;
+    if !text.contains(wanted.texts.front()?) {
+        return None;
+    }
+    wanted.texts.pop_front();
+    rule.take_if(|wanted| wanted.texts.is_empty())
 }

@@ -80,6 +80,7 @@ impl Report {
         );
         let audit: Vec<_> = swept
             .audit
+            .rows
             .iter()
             .map(|(what, count)| format!("{what} {count}"))
             .collect();
