@@ -34,3 +34,4 @@ mod shared;
 mod store_faults;
 mod tokens;
 mod uploads;
+mod worker_killed;
