@@ -56,7 +56,15 @@ pub enum Keys {
     /// Show all keys, and what each is for now
     List,
     /// Add a key that signs a quarter of an hour from now; the old one verifies until its last token is over
-    Rotate,
+    Rotate(Rotate),
+}
+
+/// Options of `keys rotate`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
+pub struct Rotate {
+    /// For drills: as if it had been done so many minutes ago. Only on the embedded database
+    #[arg(long, default_value_t = 0)]
+    pub ago_minutes: u32,
 }
 
 /// Options of `grant`.

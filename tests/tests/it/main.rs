@@ -29,6 +29,7 @@ mod plain_user;
 mod raw;
 mod removal;
 mod repeats;
+mod rotation;
 mod seen;
 mod shared;
 mod store_faults;

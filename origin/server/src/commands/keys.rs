@@ -1,15 +1,16 @@
 //! `keys`: what signs access tokens.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use sluicegate_api::new_signing_key;
 use sluicegate_core::signing::{PUBLISHED_AHEAD, Phase, phases};
 use sluicegate_local::system_env;
 use sluicegate_postgres::Database;
 
 use super::with_database;
-use crate::cli::Keys;
+use crate::cli::{Keys, Rotate};
 use crate::settings::Settings;
 use crate::table::table;
 
@@ -23,8 +24,8 @@ pub async fn command(settings: &Settings, command: Keys) -> Result<ExitCode> {
         bail!(SHARED);
     }
     with_database(settings, async |database| {
-        if command == Keys::Rotate {
-            rotate(database).await?;
+        if let Keys::Rotate(options) = command {
+            rotate(database, ago(settings, options)?).await?;
         }
         list(database).await
     })
@@ -32,15 +33,25 @@ pub async fn command(settings: &Settings, command: Keys) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn ago(settings: &Settings, options: Rotate) -> Result<Duration> {
+    ensure!(
+        options.ago_minutes == 0 || settings.database.is_none(),
+        "--ago-minutes lets a key sign before edges have it, and ends tokens that are still good: it is for \
+         drills on the embedded database alone"
+    );
+    Ok(Duration::from_mins(options.ago_minutes.into()))
+}
+
 /// Adds a key that signs when every edge has it. Origins that run notice by themselves.
-async fn rotate(database: &Database) -> Result<()> {
+async fn rotate(database: &Database, ago: Duration) -> Result<()> {
     let env = system_env();
     let (now, store) = (env.now(), database.signing_keys());
     let is_first = store.keys().await?.is_empty();
+    let then = now.minus(ago);
     let signs_from = if is_first {
-        now
+        then
     } else {
-        now.plus(PUBLISHED_AHEAD)
+        then.plus(PUBLISHED_AHEAD)
     };
     let key = new_signing_key(&env, signs_from)?;
     if store.add(&key, now).await? {
