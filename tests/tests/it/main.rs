@@ -7,6 +7,7 @@
     reason = "tests state what must hold"
 )]
 
+mod body_lengths;
 mod bombs;
 mod browser;
 mod clocks;

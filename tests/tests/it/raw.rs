@@ -22,6 +22,21 @@ pub async fn exchange_cut_short(base: &str, request: &[u8]) -> Result<String> {
     read(stream).await
 }
 
+/// Sends and reads at once, until the server hangs up. Where it does so half-way that may be a reset: what counts
+/// is what came before.
+pub async fn talk(base: &str, request: Vec<u8>) -> Result<String> {
+    let (mut reading, mut writing) = connect(base).await?.into_split();
+    let sending = tokio::spawn(async move {
+        let _ = writing.write_all(&request).await;
+        writing
+    });
+    let mut seen = Vec::new();
+    let answer = reading.read_to_end(&mut seen);
+    let _ = within("an answer", Duration::from_mins(1), answer).await?;
+    sending.abort();
+    Ok(String::from_utf8_lossy(&seen).into_owned())
+}
+
 async fn read(mut stream: TcpStream) -> Result<String> {
     let mut answer = Vec::new();
     within(
