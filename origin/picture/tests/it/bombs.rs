@@ -9,12 +9,14 @@
 use std::fs;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use rustix::process::{Pid, Signal, kill_process};
 use sluicegate_contract::uploads::Purpose;
 use sluicegate_core::ports::{ByteStream, PictureMaker};
 use sluicegate_picture::{Caps, ChildLimits, ChildPictureMaker};
+use tokio::sync::oneshot;
 
 use crate::png;
 use crate::support::{CHILD, fixture, make, maker, misbehaving, refusal, stream_of, word};
@@ -167,30 +169,31 @@ async fn polyglots_become_plain_pictures() {
     }
 }
 
-/// The child of ours that was started with this cap of memory. Waits until there is one.
-async fn child_with(memory_bytes: u64) -> Pid {
+/// The children of ours that were started with this cap of memory. Waits until there are so many.
+async fn children_with(memory_bytes: u64, count: usize) -> Vec<Pid> {
     let token = memory_bytes.to_string();
     let found = async {
         loop {
-            let pid = fs::read_dir("/proc")
+            let pids: Vec<Pid> = fs::read_dir("/proc")
                 .into_iter()
                 .flatten()
                 .flatten()
-                .find_map(|entry| {
+                .filter_map(|entry| {
                     let line = fs::read(entry.path().join("cmdline")).ok()?;
                     let mut args = line.split(|byte| *byte == 0);
                     args.any(|arg| arg == token.as_bytes()).then_some(())?;
                     Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)
-                });
-            match pid {
-                Some(pid) => return pid,
-                None => tokio::time::sleep(Duration::from_millis(2)).await,
+                })
+                .collect();
+            if pids.len() >= count {
+                return pids;
             }
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), found)
         .await
-        .expect("a child")
+        .expect("children")
 }
 
 #[tokio::test]
@@ -204,21 +207,37 @@ async fn a_child_that_dies_takes_no_other_picture_along() {
         ..ChildLimits::default()
     };
     let none: [&str; 0] = [];
-    let maker = ChildPictureMaker::new(CHILD, none, limits, 2);
+    let maker = ChildPictureMaker::new(CHILD, none, limits, 3);
     let photo = fixture("photo.webp");
+    let (died, is_dead) = oneshot::channel();
     // Its first bytes and no more, so that it waits until it is ended.
     let first: ByteStream = Box::pin(stream_of(&photo[..KILOBYTE]).chain(stream::pending()));
-    let dying = maker.make(first, Purpose::Avatar);
-    let others = async {
-        let pid = child_with(memory_bytes).await;
-        let before = maker.make(stream_of(&photo), Purpose::Avatar).await;
-        kill_process(pid, Signal::ABORT).expect("it lives");
-        (before, maker.make(stream_of(&photo), Purpose::Avatar).await)
+    let dying = async {
+        let outcome = maker.make(first, Purpose::Avatar).await;
+        died.send(()).expect("somebody waits for it");
+        outcome
     };
-    let (died, (before, after)) = tokio::join!(dying, others);
+    // Half-way when the other one dies; it gets the rest only then.
+    let rest = photo[KILOBYTE..].to_vec();
+    let rest = stream::once(async move {
+        is_dead.await.expect("told");
+        Ok(Bytes::from(rest))
+    });
+    let half: ByteStream = Box::pin(stream_of(&photo[..KILOBYTE]).chain(rest));
+    let others = async {
+        let pid = children_with(memory_bytes, 1).await[0];
+        let killing = async {
+            children_with(memory_bytes, 2).await;
+            let before = maker.make(stream_of(&photo), Purpose::Avatar).await;
+            kill_process(pid, Signal::ABORT).expect("it lives");
+            before
+        };
+        let (during, before) = tokio::join!(maker.make(half, Purpose::Avatar), killing);
+        let after = maker.make(stream_of(&photo), Purpose::Avatar).await;
+        [before, during, after].map(|made| made.expect("a picture"))
+    };
+    let (died, [before, during, after]) = tokio::join!(dying, others);
     assert_eq!(word(died), "crashed");
-    assert_eq!(
-        before.expect("made beside it"),
-        after.expect("made behind it")
-    );
+    assert_eq!(before, during, "was in the making when it died");
+    assert_eq!(before, after, "made behind it");
 }
