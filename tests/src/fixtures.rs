@@ -21,6 +21,16 @@ pub fn path(name: &str) -> PathBuf {
         .join(name)
 }
 
+/// A form with that file in it, as browsers send it.
+pub fn form(boundary: &str, file: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"photo\"\r\n\
+         Content-Type: application/octet-stream\r\n\r\n"
+    );
+    let end = format!("\r\n--{boundary}--\r\n");
+    [head.as_bytes(), file, end.as_bytes()].concat()
+}
+
 /// A picture that takes a while to decode: as many pixels as are accepted, in few bytes.
 pub fn slow_to_decode() -> Result<Vec<u8>> {
     let picture = RgbImage::from_fn(7_000, 7_000, |x, y| {

@@ -7,10 +7,19 @@ use serde_json::Value;
 use super::recording::{Answer, Exchange, Request, Step};
 
 /// Members whose values are told once and used again.
-const TOLD: [&str; 6] = ["id", "access_token", "refresh_token", "kid", "x", "next"];
+const TOLD: [&str; 7] = [
+    "id",
+    "access_token",
+    "refresh_token",
+    "device_token",
+    "kid",
+    "x",
+    "next",
+];
 /// Members that are anything of their kind.
-const TIMES: [&str; 5] = [
+const TIMES: [&str; 6] = [
     "created_at",
+    "delete_after",
     "received_at",
     "ready_at",
     "moderated_at",
@@ -51,6 +60,7 @@ impl Naming {
                 .iter()
                 .map(|exchange| self.exchange(exchange))
                 .collect(),
+            sent: step.sent.clone(),
         }
     }
 
@@ -67,6 +77,11 @@ impl Naming {
                             self.name("store_url", text);
                         }
                         Value::String(text) if name == "etag" => self.name("etag", text),
+                        Value::String(text) if name == "preview_url" => {
+                            if let Some((_, token)) = text.split_once("?preview=") {
+                                self.name("preview", token);
+                            }
+                        }
                         other => self.learn(other),
                     }
                 }

@@ -19,6 +19,9 @@ pub struct Step {
     pub client: Exchange,
     /// Between edge and origin, in order.
     pub origin: Vec<Exchange>,
+    /// The name of the fixture that the client then sends to the store itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<String>,
 }
 
 /// A request and its answer.
@@ -42,7 +45,7 @@ pub struct Request {
     /// JSON, if there is any.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub json: Value,
-    /// The name of the fixture that is the body.
+    /// The name of the fixture that is the body, or the file in it where that is a form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
 }
@@ -137,9 +140,27 @@ impl Names {
                     .or_insert_with(|| found.to_owned());
                 known == found
             }
-            None => self.fill(recorded) == found,
+            None => {
+                let filled = self.fill(recorded);
+                match last_name(&filled) {
+                    Some((head, name)) => match found.strip_prefix(head) {
+                        Some(value) => {
+                            self.0.insert(name.to_owned(), value.to_owned());
+                            true
+                        }
+                        None => false,
+                    },
+                    None => filled == found,
+                }
+            }
         }
     }
+}
+
+/// What stands before a name at the end of the text, and the name.
+fn last_name(text: &str) -> Option<(&str, &str)> {
+    let (head, name) = text.strip_suffix('>')?.rsplit_once('<')?;
+    Some((head, name))
 }
 
 /// The name if the text is one name and nothing else.
@@ -192,6 +213,16 @@ mod tests {
         }
         let error = names.fits(&recorded, &json!({"id": "a"})).unwrap_err();
         assert!(error.ends_with("is not there"), "{error}");
+    }
+
+    #[test]
+    fn a_name_at_the_end_of_a_text_is_learned() {
+        let mut names = Names::default();
+        let recorded = "/media/x.webp?preview=<preview-1>";
+        assert!(!names.fits_text(recorded, "/media/y.webp?preview=a.b"));
+        assert!(names.fits_text(recorded, "/media/x.webp?preview=a.b"));
+        assert!(!names.fits_text(recorded, "/media/x.webp?preview=c"));
+        assert_eq!(names.fill("?preview=<preview-1>"), "?preview=a.b");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! What the recorded clients do: each thing that makes an edge ask the origin, once.
 
+mod more;
+mod strict;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
@@ -10,9 +13,13 @@ use sluicegate_contract::ids::UploadId;
 use super::recorder::{Recorder, recorded};
 use super::recording::{Exchange, Request, Step};
 use crate::client::{Answer, Client, PASSWORD};
-use crate::fixtures;
 use crate::proxy::{Action, Proxy};
 
+/// The content type of forms up to their boundary.
+pub(super) const FORM: &str = "multipart/form-data; boundary=";
+const BOUNDARY: &str = "recorded-boundary";
+/// What is uploaded.
+const PHOTO: &str = "photo.png";
 /// A picture that exists nowhere.
 const NOWHERE: &str = "/media/01890a5d-ac96-774b-bcce-b302099a8057.webp";
 /// What the rules of the default policy refuse.
@@ -67,9 +74,7 @@ impl<'a> Scenario<'a> {
         let session = self
             .json("refresh", "POST", "/v1/sessions/refresh", &refresh, 200)
             .await?;
-        let token = text(&session, "/access_token")?;
-        self.client = self.client.with_token(Some(&token));
-        self.behind = self.behind.with_token(Some(&token));
+        self.be(&session)?;
         self.call("own account", "GET", "/v1/me", 200).await?;
 
         self.pictures().await?;
@@ -78,7 +83,18 @@ impl<'a> Scenario<'a> {
         self.call("log out", "DELETE", "/v1/sessions/current", 204)
             .await?;
         self.call("session has ended", "GET", "/v1/me", 401).await?;
+
+        self.other_uploads(&credentials).await?;
+        self.deletion().await?;
         Ok(self.steps)
+    }
+
+    /// Whoever has that session, from now on.
+    fn be(&mut self, session: &Value) -> Result<()> {
+        let token = text(session, "/access_token")?;
+        self.client = self.client.with_token(Some(&token));
+        self.behind = self.behind.with_token(Some(&token));
+        Ok(())
     }
 
     async fn pictures(&mut self) -> Result<()> {
@@ -157,11 +173,31 @@ impl<'a> Scenario<'a> {
     }
 
     async fn upload(&mut self, name: &str, purpose: &str, status: u16) -> Result<Value> {
-        let file = "photo.png";
-        let answer = self.client.upload(purpose, fixtures::read(file)?).await?;
+        let content_type = "application/octet-stream";
+        self.file(name, purpose, content_type, status).await
+    }
+
+    async fn form(&mut self, name: &str, purpose: &str, status: u16) -> Result<Value> {
+        let content_type = format!("{FORM}{BOUNDARY}");
+        self.file(name, purpose, &content_type, status).await
+    }
+
+    async fn file(
+        &mut self,
+        name: &str,
+        purpose: &str,
+        content_type: &str,
+        status: u16,
+    ) -> Result<Value> {
         let target = format!("/v1/uploads?purpose={purpose}");
-        let mut request = self.request(&Method::POST, &target, Some("application/octet-stream"));
-        request.file = Some(file.to_owned());
+        let mut request = self.request(&Method::POST, &target, Some(content_type));
+        request.file = Some(PHOTO.to_owned());
+        let sent = self
+            .client
+            .request(Method::POST, &target)
+            .header("content-type", content_type)
+            .body(super::body(&request)?);
+        let answer = Answer::read(sent.send().await?).await?;
         self.keep(name, request, &answer, status)
     }
 
@@ -204,6 +240,7 @@ impl<'a> Scenario<'a> {
             name: name.to_owned(),
             client: Exchange { request, answer },
             origin: self.recorder.take(),
+            sent: None,
         });
         Ok(json)
     }

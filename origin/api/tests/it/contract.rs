@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
+use sluicegate_core::moderation::ImageGate;
 
 use crate::support::{Call, World, call, fixture};
 
@@ -18,16 +19,36 @@ async fn edges_of_every_version_are_understood() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDINGS);
     let mut replayed = 0;
     for version in std::fs::read_dir(&folder).expect("recordings") {
-        let steps = load(&version.unwrap().path()).expect("recordings that can be read");
+        let version = version.unwrap().path();
+        let steps = load(&version).expect("recordings that can be read");
         assert!(steps.len() > 20, "of {} steps only", steps.len());
-        let world = World::with(|config| config.content_sync = true).await;
-        let mut names = Names::default();
-        for (file, step) in &steps {
-            replay(&world, &mut names, file, step).await;
-            replayed += step.origin.len();
-        }
+        let world = World::with(|config| {
+            config.content_sync = true;
+            config.direct_uploads = true;
+        });
+        replayed += replay_all(&world.await, &steps).await;
+
+        let steps = load(&version.join("strict")).expect("recordings of the gate");
+        let world = World::with(|config| {
+            config.content_sync = true;
+            config.image_gate = ImageGate::Strict;
+            config.image_checks = true;
+        });
+        let held_back = replay_all(&world.await, &steps).await;
+        assert!(held_back > 5, "{held_back} exchanges of the gate only");
+        replayed += held_back;
     }
     assert!(replayed > 20, "{replayed} exchanges only");
+}
+
+async fn replay_all(world: &World, steps: &[(String, Step)]) -> usize {
+    let mut names = Names::default();
+    let mut replayed = 0;
+    for (file, step) in steps {
+        replay(world, &mut names, file, step).await;
+        replayed += step.origin.len();
+    }
+    replayed
 }
 
 async fn replay(world: &World, names: &mut Names, file: &str, step: &Step) {
@@ -85,14 +106,14 @@ fn request(names: &Names, exchange: &Exchange) -> Call {
     request.body(names.fill_json(&recorded.json).to_string())
 }
 
-/// The store's part: what the edge sends there under a ticket, unless the recorded store refused it.
+/// The store's part: what the edge or the client sends there under a ticket, unless the recorded store refused it.
 fn store(world: &World, step: &Step, exchange: &Exchange, answer: &Value) {
-    let is_ticket = exchange.request.target == "/edge/v1/upload-tickets";
-    if let (true, 201, Some(file)) = (
-        is_ticket,
-        step.client.answer.status,
-        &step.client.request.file,
-    ) {
+    let file = match exchange.request.target.as_str() {
+        "/edge/v1/upload-tickets" => &step.client.request.file,
+        "/v1/upload-tickets" => &step.sent,
+        _ => &None,
+    };
+    if let (201, Some(file)) = (step.client.answer.status, file) {
         let id = answer["id"].as_str().unwrap();
         world
             .objects
