@@ -47,6 +47,9 @@ impl Line {
         let client = self.client.clone();
         let sending = tokio::spawn(async move { client.upload("avatar", photo).await.unwrap() });
         let request = seen.recv().await.expect("the PUT passes the proxy");
+        if action.is_told_twice() {
+            seen.recv().await.expect("the fault happens");
+        }
         (sending.await.unwrap(), id_in(&request))
     }
 
@@ -79,9 +82,17 @@ async fn a_store_that_refuses_or_cuts_is_a_clear_problem() {
     assert!(!answer.header("retry-after").is_empty());
     line.is_unharmed(id).await;
 
-    let (answer, id) = line.send(Action::Answer("403 Forbidden")).await;
-    answer.expect_problem(502, "bad-gateway").unwrap();
-    line.is_unharmed(id).await;
+    for action in [
+        Action::Answer("500 Internal Server Error"),
+        Action::Answer("403 Forbidden"),
+        // Of the 78 kB of the photo.
+        Action::CutAfter(70_000),
+        Action::LoseAnswer,
+    ] {
+        let (answer, id) = line.send(action).await;
+        answer.expect_problem(502, "bad-gateway").unwrap();
+        line.is_unharmed(id).await;
+    }
 
     let mut seen = line.proxy.on("PUT /", Action::Hold);
     let photo = fixtures::read("photo.png").unwrap();
