@@ -7,6 +7,8 @@ pub(super) enum Event {
     Arrive(u8),
     /// The same, made and shown by a profile or a post.
     Appear(u8),
+    /// A maker is stopped over a picture, whose owner is erased before it goes on.
+    Haunt(u8),
     Ticket(u8),
     Put(u8),
     Complete(u8),
@@ -43,8 +45,8 @@ pub(super) enum Event {
 pub(super) fn event() -> impl Strategy<Value = Event> {
     use Event::{
         Abandon, Appear, Arrive, BeginMaking, Clear, Complete, Days, DeletePost, Erase, Fail,
-        Hours, Make, MakeAndLeave, Minutes, Post, Prune, Put, Reject, Remove, RemovePost, Show,
-        StoreLate, Stray, Sweep, SweepInVain, Ticket,
+        Haunt, Hours, Make, MakeAndLeave, Minutes, Post, Prune, Put, Reject, Remove, RemovePost,
+        Show, StoreLate, Stray, Sweep, SweepInVain, Ticket,
     };
     let n = any::<u8>;
     let uploading = prop_oneof![
@@ -58,7 +60,8 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         n().prop_map(Remove),
         n().prop_map(Abandon),
         n().prop_map(Erase),
-        n().prop_map(Erase),
+        n().prop_map(Haunt),
+        n().prop_map(Haunt),
     ];
     let showing = prop_oneof![
         4 => n().prop_map(Show), 1 => n().prop_map(Clear), 3 => n().prop_map(Post),

@@ -99,6 +99,13 @@ impl History {
                 self.happen_to_last(Event::Show(n)).await;
                 self.happen_to_last(Event::Post(n)).await;
             }
+            Event::Haunt(n) => {
+                self.arrive(n).await;
+                self.happen_to_last(Event::BeginMaking(n)).await;
+                let makers = self.makers.len();
+                self.erase(n).await;
+                self.store_late(u8::try_from(makers - 1).unwrap()).await;
+            }
             Event::Put(n)
             | Event::Complete(n)
             | Event::Make(n)
