@@ -17,4 +17,5 @@ pub mod problem;
 pub mod proxies;
 pub mod time;
 pub mod token;
+pub mod trace;
 pub mod uploads;

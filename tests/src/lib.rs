@@ -2,7 +2,7 @@
 //!
 //! This library starts a platform ([`platform::Platform`]), speaks to it as a client does
 //! ([`client::Client`]) and stands in for what cannot be had on one machine ([`detector`], [`text_model`],
-//! [`proxy`]).
+//! [`collector`], [`proxy`]).
 //! The tests in `tests/it` and the programs `demo`, `test-api` and `record-contract` are built on it. It knows nothing of the insides:
 //! of our crates it uses the contract alone.
 
@@ -11,6 +11,7 @@ pub mod api_test;
 pub mod audit;
 pub mod chaos;
 pub mod client;
+pub mod collector;
 pub mod contract;
 pub mod demo;
 pub mod detector;

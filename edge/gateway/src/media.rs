@@ -7,11 +7,12 @@ use sluicegate_contract::problem::ProblemType;
 use sluicegate_guest::origin::CONNECT_TIME;
 use sluicegate_guest::wasi::{Limits, Outgoing, OutgoingBody, Reply, send};
 use sluicegate_guest::{Answer, Content, Incoming, Instance, log};
-use sluicegate_policy::headers::{HeaderList, set};
+use sluicegate_policy::headers::{self, HeaderList, set};
 use sluicegate_policy::media::{Plan, is_as_asked, not_modified, plan, preview_token, shown};
 use sluicegate_policy::peer::{Failure, Peer, failed};
 use sluicegate_policy::range::Selection;
 use sluicegate_policy::refusal::Refusal;
+use sluicegate_policy::trace::Trace;
 use sluicegate_policy::url::HttpUrl;
 
 use crate::grants::{Grant, forget, grant};
@@ -39,7 +40,7 @@ pub(crate) async fn show(
             }
             Plan::Fetch(selection) => selection,
         };
-        let reply = fetch(&grant, selection).await?;
+        let reply = fetch(&grant, selection, &request.trace).await?;
         if is_as_asked(&grant, selection, reply.status, &reply.headers) {
             let (status, headers) = shown(&grant, selection);
             return Ok(Answer {
@@ -61,10 +62,11 @@ pub(crate) async fn show(
     Err(unfit(0))
 }
 
-async fn fetch(grant: &MediaGrant, selection: Selection) -> Result<Reply, Refusal> {
+async fn fetch(grant: &MediaGrant, selection: Selection, trace: &Trace) -> Result<Reply, Refusal> {
     let url = HttpUrl::parse(&grant.url)
         .map_err(|_| Refusal::new(ProblemType::BadGateway, "The origin answered wrongly."))?;
     let mut headers = HeaderList::new();
+    headers::trace(&mut headers, trace);
     if let Some(range) = selection.to_range() {
         set(&mut headers, "range", range);
     }

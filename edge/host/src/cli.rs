@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::Parser;
 use sluicegate_contract::proxies::{ForwardedHeader, Network, Proxies};
@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, Limits, default_cache_dir};
 use crate::logging::LogFormat;
+use crate::traces::{CollectorHeaders, Endpoint, TraceSettings};
 
 /// Fewer bytes would refuse what browsers send.
 const MIN_HEADER_BYTES: usize = 4096;
@@ -108,6 +109,21 @@ pub struct Args {
     /// What those proxies write: x-forwarded-for or forwarded. Its last address that is none of theirs counts.
     #[arg(long, default_value = "x-forwarded-for")]
     proxy_header: ForwardedHeader,
+    /// The OpenTelemetry collector that spans are sent to, as http://<host>:4318. None: nothing is traced.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    otlp_endpoint: Option<Endpoint>,
+    /// How they are sent: OTLP over HTTP in its JSON encoding.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_PROTOCOL", default_value = "http/json", value_parser = ["", "http/json"])]
+    otlp_protocol: String,
+    /// Sent to the collector each time: name=value, further ones after commas.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_HEADERS", hide_env_values = true)]
+    otlp_headers: Option<CollectorHeaders>,
+    /// What this program is called in traces.
+    #[arg(long, env = "OTEL_SERVICE_NAME", default_value = "sluicegate-edge")]
+    service_name: String,
+    /// How many of all traces are sent, from 0 to 1; edges and origins that are told the same send the same ones.
+    #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", default_value = "1", value_parser = ratio)]
+    trace_ratio: f64,
 }
 
 const EXIT_CODES: &str = "\
@@ -137,10 +153,37 @@ impl FromStr for MetricsListen {
     }
 }
 
+fn ratio(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
+        _ => Err("must be a number from 0 to 1".to_owned()),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the host learns the time of day"
+)]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
 impl Args {
+    fn traces(&mut self) -> Option<TraceSettings> {
+        let endpoint = self.otlp_endpoint.take()?.0?;
+        Some(TraceSettings {
+            endpoint,
+            headers: self.otlp_headers.take().unwrap_or_default().0,
+            service: std::mem::take(&mut self.service_name),
+            ratio: self.trace_ratio,
+            now,
+        })
+    }
+
     /// What the host is told, with variables looked up in `environment`.
-    pub fn into_config(self, environment: BTreeMap<String, String>) -> Config {
+    pub fn into_config(mut self, environment: BTreeMap<String, String>) -> Config {
         Config {
+            traces: self.traces(),
             app: self.app,
             cache_dir: self.cache_dir.or_else(|| default_cache_dir(&environment)),
             environment,
@@ -207,6 +250,29 @@ mod tests {
         assert_eq!(config.proxies.header, ForwardedHeader::Forwarded);
         let wrong = "sluicegate-edge --trusted-proxies everywhere";
         assert!(Args::try_parse_from(wrong.split(' ')).is_err());
+    }
+
+    #[test]
+    fn traces_go_where_it_is_said_and_nowhere_else() {
+        let traces = |line: &str| {
+            let line = format!("sluicegate-edge --otlp-protocol http/json {line}");
+            Args::try_parse_from(line.split(' '))
+                .map(|args| args.into_config(BTreeMap::new()).traces)
+        };
+        let line = "--otlp-endpoint http://a:4318 --otlp-headers x-key=1 --trace-ratio 0.5";
+        let settings = traces(line).unwrap().unwrap();
+        assert_eq!(settings.endpoint, "http://a:4318/v1/traces");
+        assert_eq!(settings.headers["x-key"], "1");
+        assert!(!format!("{settings:?}").contains("x-key"));
+        assert!(traces("--otlp-endpoint=").unwrap().is_none());
+        for wrong in [
+            "--otlp-endpoint https://a",
+            "--otlp-headers x",
+            "--trace-ratio 2",
+            "--otlp-protocol grpc",
+        ] {
+            assert!(traces(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use sluicegate_contract::proxies::Proxies;
 
+use crate::traces::TraceSettings;
+
 /// Everything a host needs; nothing else is read from the process.
 #[derive(Clone)]
 pub struct Config {
@@ -20,6 +22,8 @@ pub struct Config {
     pub limits: Limits,
     /// Who is believed about clients' addresses.
     pub proxies: Proxies,
+    /// Where spans go; `None`: nothing is traced.
+    pub traces: Option<TraceSettings>,
 }
 
 impl Config {
@@ -31,6 +35,7 @@ impl Config {
             cache_dir: None,
             limits: Limits::default(),
             proxies: Proxies::default(),
+            traces: None,
         }
     }
 }
@@ -43,6 +48,7 @@ impl fmt::Debug for Config {
             .field("cache_dir", &self.cache_dir)
             .field("limits", &self.limits)
             .field("proxies", &self.proxies)
+            .field("traces", &self.traces)
             .finish()
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod cli;
 pub mod config;
+mod fresh;
 pub mod logging;
 pub mod manifest;
 pub mod metrics;
@@ -17,6 +18,7 @@ mod outbound;
 mod routes;
 mod server;
 mod template;
+pub mod traces;
 mod variables;
 mod wasm;
 
@@ -24,11 +26,13 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use sluicegate_otlp::Exporting;
 use tokio::net::TcpListener;
 
 pub use config::{Config, Limits};
 pub use manifest::Problems;
 pub use metrics::Metrics;
+pub use traces::TraceSettings;
 
 /// Why the host cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +54,7 @@ pub enum Error {
 /// An application that is loaded, compiled and linked, and has not served a request yet.
 pub struct Host {
     application: Arc<server::Application>,
+    exporting: Option<Exporting>,
 }
 
 impl Host {
@@ -57,13 +62,17 @@ impl Host {
     /// Blocking work runs off the async threads. Every problem found is in the one error.
     pub async fn load(config: Config) -> Result<Self, Error> {
         let (limits, proxies) = (config.limits.clone(), config.proxies.clone());
-        let metrics = Metrics::new();
-        let counting = metrics.clone();
-        let loaded = tokio::task::spawn_blocking(move || wasm::load(&config, &counting))
+        let (tracer, exporting) = config.traces.as_ref().map(traces::start).unzip();
+        let tracer = tracer.unwrap_or_default();
+        let metrics = Metrics::new(tracer.clone());
+        let (counting, calling) = (metrics.clone(), tracer.clone());
+        let loaded = tokio::task::spawn_blocking(move || wasm::load(&config, &counting, calling))
             .await
             .map_err(|error| Error::Engine(error.to_string()))??;
+        let application = server::Application::new(loaded, limits, proxies, metrics, tracer);
         Ok(Self {
-            application: Arc::new(server::Application::new(loaded, limits, proxies, metrics)),
+            application: Arc::new(application),
+            exporting,
         })
     }
 
@@ -85,7 +94,11 @@ impl Host {
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), Error> {
-        server::serve(self.application, listener, shutdown).await
+        let served = server::serve(self.application, listener, shutdown).await;
+        if let Some(exporting) = self.exporting {
+            exporting.finish().await;
+        }
+        served
     }
 }
 

@@ -122,6 +122,11 @@ pub fn inward(from_client: &HeaderList, introduction: Introduction<'_>) -> Heade
     headers
 }
 
+/// Names the span that a request to the store is caused by, and nothing else: the store is told of no client.
+pub fn trace(headers: &mut HeaderList, trace: &Trace) {
+    set(headers, TRACEPARENT, trace.traceparent.as_str());
+}
+
 /// Adds the edge's own headers, as to a request that the edge makes in a client's name.
 pub fn introduce(headers: &mut HeaderList, introduction: Introduction<'_>) {
     set(headers, REQUEST_ID, introduction.trace.request_id.as_str());

@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 
 use sluicegate_contract::headers::{REQUEST_ID, TRACEPARENT};
+use sluicegate_contract::trace::{self, SpanContext};
 
 use crate::headers::{HeaderList, single};
 
 /// The longest request id that is taken over from a client.
 const REQUEST_ID_BYTES: usize = 64;
 /// How many random bytes [`Trace::of`] needs.
-pub const FRESH_BYTES: usize = 40;
+pub const FRESH_BYTES: usize = ID_BYTES + trace::FRESH_BYTES;
+const ID_BYTES: usize = 16;
 
 /// What names one request in logs, problems and traces.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,29 +27,21 @@ pub struct Trace {
 impl Trace {
     /// Takes over what the client sent and makes the rest from random bytes.
     pub fn of(headers: &HeaderList, fresh: &[u8; FRESH_BYTES]) -> Self {
-        let (id, rest) = fresh.split_at(16);
+        let (id, rest) = fresh.split_at(ID_BYTES);
         let request_id = single(headers, REQUEST_ID)
             .filter(|sent| is_request_id(sent))
             .map_or_else(|| hex(id), str::to_owned);
-        let sent = single(headers, TRACEPARENT).filter(|sent| is_traceparent(sent));
+        let sent = single(headers, TRACEPARENT).filter(|sent| SpanContext::parse(sent).is_some());
         let continues = sent.is_some();
-        let traceparent = sent.map_or_else(|| new_traceparent(rest), str::to_owned);
+        let mut names = [0; trace::FRESH_BYTES];
+        names.copy_from_slice(rest);
+        let traceparent = sent.map_or_else(|| SpanContext::root(names).to_string(), str::to_owned);
         Self {
             request_id,
             traceparent,
             continues,
         }
     }
-}
-
-fn new_traceparent(random: &[u8]) -> String {
-    let (trace, span) = random.split_at(random.len().min(16));
-    // All zeros is the one value that is no id; a set bit rules it out without a second draw.
-    let mut text = format!("00-{}-{}-01", hex(trace), hex(span));
-    if !is_traceparent(&text) {
-        text = format!("00-{:032x}-{:016x}-01", 1, 1);
-    }
-    text
 }
 
 /// Lower-case hex.
@@ -65,21 +59,6 @@ fn is_request_id(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-}
-
-/// Version 00 only: what other versions append is not known here.
-fn is_traceparent(text: &str) -> bool {
-    let lower_hex = |part: &str, digits: usize| {
-        part.len() == digits && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let is_zero = |part: &str| part.bytes().all(|b| b == b'0');
-    let mut parts = text.split('-');
-    let (version, trace, span, flags) = (parts.next(), parts.next(), parts.next(), parts.next());
-    parts.next().is_none()
-        && version == Some("00")
-        && trace.is_some_and(|part| lower_hex(part, 32) && !is_zero(part))
-        && span.is_some_and(|part| lower_hex(part, 16) && !is_zero(part))
-        && flags.is_some_and(|part| lower_hex(part, 2))
 }
 
 #[cfg(test)]
@@ -118,7 +97,7 @@ mod tests {
         for value in bad {
             let trace = Trace::of(&sent("traceparent", value), &[7; FRESH_BYTES]);
             assert!(!trace.continues, "{value}");
-            assert!(is_traceparent(&trace.traceparent));
+            assert!(SpanContext::parse(&trace.traceparent).is_some());
         }
         for value in ["", "a b", "a\nb", &"a".repeat(65), "ä"] {
             let trace = Trace::of(&sent("x-request-id", value), &[7; FRESH_BYTES]);
@@ -133,7 +112,7 @@ mod tests {
             random[..32].copy_from_slice(&fresh);
             for name in ["traceparent", "x-request-id"] {
                 let trace = Trace::of(&sent(name, &value), &random);
-                prop_assert!(is_traceparent(&trace.traceparent));
+                prop_assert!(SpanContext::parse(&trace.traceparent).is_some());
                 prop_assert!(is_request_id(&trace.request_id));
             }
         }

@@ -9,9 +9,10 @@ use sluicegate_contract::problem::ProblemType;
 use sluicegate_contract::uploads::PresignedPut;
 use sluicegate_guest::origin::CONNECT_TIME;
 use sluicegate_guest::wasi::{Limits, Outgoing, OutgoingBody, Reply, pipe, send};
-use sluicegate_policy::headers::HeaderList;
+use sluicegate_policy::headers::{self, HeaderList};
 use sluicegate_policy::peer::{Failure, Peer, failed, stored};
 use sluicegate_policy::refusal::Refusal;
+use sluicegate_policy::trace::Trace;
 use sluicegate_policy::url::HttpUrl;
 
 use crate::payload::{Cut, Payload};
@@ -29,15 +30,17 @@ pub(crate) async fn put(
     file: &mut Payload<'_>,
     total: u64,
     digest: bool,
+    trace: &Trace,
 ) -> Result<(), Refusal> {
     let url = HttpUrl::parse(&put.url)
         .map_err(|_| Refusal::new(ProblemType::BadGateway, "The origin answered wrongly."))?;
-    let headers: HeaderList = put
+    let mut headers: HeaderList = put
         .headers
         .iter()
         .filter(|(name, _)| !name.eq_ignore_ascii_case("host"))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.clone().into_bytes()))
         .collect();
+    headers::trace(&mut headers, trace);
     let progress = Progress::new();
     let (sink, source) = pipe();
     let sending = send(Outgoing {

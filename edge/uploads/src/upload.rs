@@ -85,7 +85,7 @@ async fn run(
         Leave::StoredBefore(id) => return Err(Stop::Answered(complete(client, id).await?)),
     };
     let digest = wanted.sha256.is_some();
-    if let Err(refusal) = put(&ticket.put, head, &mut file, total, digest).await {
+    if let Err(refusal) = put(&ticket.put, head, &mut file, total, digest, client.trace).await {
         give_back(client, ticket.id).await;
         return Err(refusal.into());
     }

@@ -35,5 +35,6 @@ mod seen;
 mod shared;
 mod store_faults;
 mod tokens;
+mod traces;
 mod uploads;
 mod worker_killed;

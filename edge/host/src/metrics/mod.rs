@@ -8,6 +8,7 @@ mod families;
 mod listener;
 mod process;
 mod running;
+mod traces;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use prometheus_client::encoding::prometheus_text;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::traces::Tracer;
 use families::{Families, word};
 
 pub use listener::serve;
@@ -93,11 +95,12 @@ impl Ended {
 }
 
 impl Metrics {
-    /// Nothing counted yet.
-    pub(crate) fn new() -> Self {
+    /// Nothing counted yet; what becomes of spans, `tracer` knows.
+    pub(crate) fn new(tracer: Tracer) -> Self {
         let mut registry = Registry::default();
         let families = Families::register(&mut registry);
         registry.register_collector(Box::new(process::Process));
+        registry.register_collector(Box::new(traces::Traces(tracer)));
         Self {
             registry: Arc::new(registry),
             families,

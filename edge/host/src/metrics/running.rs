@@ -49,6 +49,16 @@ impl Running {
         self.status = Some(status);
     }
 
+    /// One of the methods that are known, or `_OTHER`.
+    pub(crate) fn method(&self) -> &'static str {
+        self.method
+    }
+
+    /// Empty while it is not known.
+    pub(crate) fn known_route(&self) -> &str {
+        &self.route
+    }
+
     pub(crate) fn began(&self) -> Instant {
         self.began
     }
@@ -130,10 +140,11 @@ fn known(method: &Method) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traces::Tracer;
 
     #[test]
     fn a_request_is_measured_when_it_is_over() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(Tracer::default());
         let mut running = metrics.begin(&Method::POST);
         running.route("/v1/uploads");
         running.inward().add(7);
@@ -156,7 +167,7 @@ mod tests {
 
     #[test]
     fn methods_of_a_clients_own_are_one() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(Tracer::default());
         for method in ["BREW", "WHEN"] {
             drop(metrics.begin(&Method::from_bytes(method.as_bytes()).unwrap()));
         }

@@ -1,4 +1,4 @@
-//! The access log: one line a request, written when its response is done.
+//! The access log: one line a request, written when its response is done, and its span with it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,14 +7,16 @@ use http::{Method, StatusCode};
 
 use super::request_id::RequestId;
 use crate::metrics::{Inward, Metrics, Running};
+use crate::traces::OpenSpan;
 
-/// What is known of a request. Written and measured when dropped.
+/// What is known of a request. Written, measured and traced when dropped.
 pub(super) struct Record {
     method: Method,
     /// Without the query, which may hold secrets.
     path: String,
     peer: SocketAddr,
     running: Running,
+    span: Option<OpenSpan>,
     component: Option<String>,
     status: Option<StatusCode>,
     request_id: RequestId,
@@ -35,6 +37,7 @@ impl Record {
     ) -> Self {
         Self {
             running: metrics.begin(&method),
+            span: None,
             method,
             path: path.to_owned(),
             peer,
@@ -46,6 +49,10 @@ impl Record {
             expected: None,
             ended: false,
         }
+    }
+
+    pub(super) fn traced(&mut self, span: Option<OpenSpan>) {
+        self.span = span;
     }
 
     /// Who answers, and by which route.
@@ -82,12 +89,38 @@ impl Record {
     pub(super) fn complete(&mut self) {
         self.ended = true;
     }
+
+    fn tell(&self, span: &mut OpenSpan, bytes_in: u64, complete: bool) {
+        let (method, route) = (self.running.method(), self.running.known_route());
+        span.name(format!("{method} {route}").trim_end().to_owned());
+        span.say("http.request.method", method);
+        span.say("http.route", route);
+        span.say("url.path", self.path.as_str());
+        span.say("http.request.body.size", bytes_in);
+        span.say("http.response.body.size", self.bytes_out);
+        span.say("sluicegate.request_id", self.request_id.as_str());
+        if let Some(component) = &self.component {
+            span.say("sluicegate.component", component.as_str());
+        }
+        match self.status {
+            Some(status) => span.answered(status),
+            None => span.failed("the client went before there was an answer"),
+        }
+        if self.status.is_some_and(|status| !status.is_server_error()) && !complete {
+            span.failed("the answer was cut");
+        }
+    }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
         // 499, as others log it: the client went before there was a response.
         let status = self.status.map_or(499, |status| status.as_u16());
+        let bytes_in = self.inward.as_ref().map_or(0, |inward| inward.bytes());
+        let complete = self.ended || self.expected == Some(self.bytes_out);
+        if let Some(mut span) = self.span.take() {
+            self.tell(&mut span, bytes_in, complete);
+        }
         let duration = self.running.began().elapsed().as_secs_f64() * 1000.0;
         tracing::info!(
             target: "access",
@@ -95,12 +128,12 @@ impl Drop for Record {
             path = %self.path,
             status,
             duration_ms = (duration * 100.0).round() / 100.0,
-            bytes_in = self.inward.as_ref().map_or(0, |inward| inward.bytes()),
+            bytes_in,
             bytes_out = self.bytes_out,
             request_id = self.request_id.as_str(),
             component = self.component.as_deref().unwrap_or("-"),
             peer = %self.peer,
-            complete = self.ended || self.expected == Some(self.bytes_out),
+            complete,
         );
     }
 }
@@ -114,6 +147,7 @@ mod tests {
 
     use super::*;
     use crate::server::request_id::RequestIds;
+    use crate::traces::Tracer;
 
     /// The lines that a log wrote.
     #[derive(Clone, Default)]
@@ -146,9 +180,9 @@ mod tests {
             .with_writer(lines.clone())
             .finish();
         tracing::subscriber::with_default(subscriber, || {
-            let id = RequestIds::new().identify(&http::HeaderMap::new());
+            let id = RequestIds::default().identify(&http::HeaderMap::new());
             let mut record = Record::new(
-                &Metrics::new(),
+                &Metrics::new(Tracer::default()),
                 method,
                 "/path",
                 "127.0.0.1:9".parse().unwrap(),

@@ -25,6 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::metrics::Metrics;
+use crate::traces::Tracer;
 use crate::wasm::Loaded;
 use crate::{Error, Limits};
 
@@ -42,17 +43,25 @@ pub(crate) struct Application {
     proxies: Proxies,
     ids: request_id::RequestIds,
     metrics: Metrics,
+    tracer: Tracer,
 }
 
 impl Application {
-    pub(crate) fn new(loaded: Loaded, limits: Limits, proxies: Proxies, metrics: Metrics) -> Self {
+    pub(crate) fn new(
+        loaded: Loaded,
+        limits: Limits,
+        proxies: Proxies,
+        metrics: Metrics,
+        tracer: Tracer,
+    ) -> Self {
         Self {
             loaded,
             proxies,
             places: places::Places::new(&limits, metrics.clone()),
-            ids: request_id::RequestIds::new(),
+            ids: request_id::RequestIds::default(),
             limits,
             metrics,
+            tracer,
         }
     }
 

@@ -128,7 +128,7 @@ mod tests {
 
     #[tokio::test]
     async fn says_type_status_and_when_to_try_again() {
-        let id = RequestIds::new().identify(&http::HeaderMap::new());
+        let id = RequestIds::default().identify(&http::HeaderMap::new());
         let response = Problem::Unavailable(5).response(&id);
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], "5");

@@ -1,9 +1,8 @@
 //! What a request is called in problems, headers and the log.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::fresh::Fresh;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX: usize = 64;
@@ -33,20 +32,11 @@ impl RequestId {
     }
 }
 
-/// Makes ids: a count under two random keys, so that they neither repeat nor tell how many there were.
-pub(super) struct RequestIds {
-    keys: [RandomState; 2],
-    count: AtomicU64,
-}
+/// Gives every request its id.
+#[derive(Default)]
+pub(super) struct RequestIds(Fresh);
 
 impl RequestIds {
-    pub(super) fn new() -> Self {
-        Self {
-            keys: [RandomState::new(), RandomState::new()],
-            count: AtomicU64::new(0),
-        }
-    }
-
     /// The client's id where it gave one that can be used, else a fresh one.
     pub(super) fn identify(&self, headers: &HeaderMap) -> RequestId {
         headers
@@ -56,13 +46,8 @@ impl RequestIds {
     }
 
     fn fresh(&self) -> RequestId {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        let [first, second] = &self.keys;
-        RequestId(format!(
-            "{:016x}{:016x}",
-            first.hash_one(count),
-            second.hash_one(count)
-        ))
+        let [first, second] = self.0.next();
+        RequestId(format!("{first:016x}{second:016x}"))
     }
 }
 
@@ -73,7 +58,7 @@ mod tests {
     fn identified(sent: &str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST_ID, HeaderValue::from_str(sent).unwrap());
-        RequestIds::new().identify(&headers).0
+        RequestIds::default().identify(&headers).0
     }
 
     #[test]
@@ -92,12 +77,5 @@ mod tests {
             assert_ne!(id, bad);
             assert_eq!(id.len(), 32, "{id}");
         }
-    }
-
-    #[test]
-    fn fresh_ids_differ() {
-        let ids = RequestIds::new();
-        assert_ne!(ids.fresh(), ids.fresh());
-        assert_ne!(RequestIds::new().fresh(), RequestIds::new().fresh());
     }
 }

@@ -51,6 +51,7 @@ pub(super) async fn answer(
         client.peer,
         id.clone(),
     );
+    record.traced(application.tracer.request(&mut parts.headers));
     let bodiless = incoming.is_end_stream();
     let admitted = admit(application, client, &mut parts, bodiless, arrived);
     if let Ok(admitted) = &admitted {

@@ -15,6 +15,7 @@ use crate::manifest::{self, Component, Dependency, Manifest, Problems};
 use crate::metrics::Metrics;
 use crate::outbound::{AllowedHost, AllowedHosts};
 use crate::routes::Router;
+use crate::traces::Tracer;
 use crate::variables::Variables;
 use crate::{Error, Limits};
 use engine::Engine;
@@ -52,13 +53,21 @@ pub(crate) struct Grants {
 }
 
 /// Reads, resolves, composes, compiles and links. Blocks; call it off the async threads, within a runtime.
-pub(crate) fn load(config: &Config, metrics: &Metrics) -> Result<Loaded, Error> {
+pub(crate) fn load(config: &Config, metrics: &Metrics, tracer: Tracer) -> Result<Loaded, Error> {
     let manifest = manifest::parse(&read_manifest(&config.app)?)?;
     let folder = config.app.parent().unwrap_or(Path::new(""));
     let grants = grant_all(&manifest, &config.environment)?;
     let binaries = read_all(&manifest, folder)?;
     let engine = Engine::start(&config.limits, config.cache_dir.as_deref())?;
-    let handlers = build(grants, &binaries, &engine, metrics, &config.limits)?;
+    let upstream = Upstream::new(&config.limits, tracer);
+    let handlers = build(
+        grants,
+        &binaries,
+        &engine,
+        &upstream,
+        metrics,
+        &config.limits,
+    )?;
     let router = route(&manifest, &handlers);
     Ok(Loaded {
         name: manifest.name,
@@ -181,12 +190,12 @@ fn build(
     mut grants: BTreeMap<String, Grants>,
     binaries: &BTreeMap<String, Vec<u8>>,
     engine: &Engine,
+    upstream: &Upstream,
     metrics: &Metrics,
     limits: &Limits,
 ) -> Result<BTreeMap<String, Arc<p3::Handler>>, Error> {
     let mut problems = Problems::default();
     let linker = p3::linker(engine.get()).map_err(|error| Error::Engine(format!("{error:#}")))?;
-    let upstream = Upstream::new(limits);
     let mut handlers = BTreeMap::new();
     for (id, binary) in binaries {
         let Some(grants) = grants.remove(id) else {

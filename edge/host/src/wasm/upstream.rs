@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -13,6 +14,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use crate::Limits;
 use crate::server::StallGuard;
+use crate::traces::Tracer;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Clearly shorter than what servers behind us keep connections for (15 seconds and more): a request
@@ -26,10 +28,11 @@ const BUFFER: usize = 64 << 10;
 pub(crate) struct Upstream {
     client: Client<HttpConnector, WasiBody>,
     stall: Duration,
+    tracer: Tracer,
 }
 
 impl Upstream {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, tracer: Tracer) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
@@ -42,6 +45,7 @@ impl Upstream {
         Self {
             client,
             stall: limits.stall_timeout,
+            tracer,
         }
     }
 
@@ -58,24 +62,37 @@ impl Upstream {
             )));
         }
         ensure_path(request.uri_mut())?;
+        let mut span = self.tracer.call(&mut request);
         let options = options.unwrap_or_default();
+        let answered = self.head(request, options.first_byte_timeout).await;
+        match (&mut span, &answered) {
+            (Some(span), Ok(response)) => span.answered(response.status()),
+            (Some(span), Err(error)) => span.failed(format!("{error:?}")),
+            (None, _) => {}
+        }
+        let stall = options
+            .between_bytes_timeout
+            .map_or(self.stall, |limit| limit.min(self.stall));
+        answered.map(|response| {
+            response.map(|body| {
+                StallGuard::new(body.map_err(Error::from).boxed_unsync(), stall).boxed_unsync()
+            })
+        })
+    }
+
+    async fn head(
+        &self,
+        request: Request<WasiBody>,
+        limit: Option<Duration>,
+    ) -> Result<Response<Incoming>, Error> {
         let sent = self.client.request(request);
-        let response = match options.first_byte_timeout {
+        let response = match limit {
             Some(limit) => tokio::time::timeout(limit, sent)
                 .await
                 .map_err(|_| Error::ConnectionReadTimeout)?,
             None => sent.await,
         };
-        let stall = options
-            .between_bytes_timeout
-            .map_or(self.stall, |limit| limit.min(self.stall));
-        response
-            .map(|response| {
-                response.map(|body| {
-                    StallGuard::new(body.map_err(Error::from).boxed_unsync(), stall).boxed_unsync()
-                })
-            })
-            .map_err(|error| error_code(&error))
+        response.map_err(|error| error_code(&error))
     }
 }
 

@@ -10,7 +10,7 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
 use sluicegate_contract::headers as names;
 use sluicegate_contract::problem::Problem;
-use sluicegate_core::trace::SpanContext;
+use sluicegate_core::trace::caused_by;
 use tracing::Instrument;
 
 use super::trace::parent;
@@ -25,7 +25,7 @@ pub(crate) async fn around(
 ) -> Response {
     let id = request_id(request.headers()).unwrap_or_else(|| app.env.new_id().to_string());
     let parent = parent(request.headers());
-    let own = SpanContext::caused_by(parent.as_ref(), &app.env);
+    let own = caused_by(parent.as_ref(), &app.env);
     let path = request
         .extensions()
         .get::<MatchedPath>()

@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::request::Parts;
 use sluicegate_contract::headers;
-use sluicegate_core::trace::SpanContext;
+use sluicegate_contract::trace::SpanContext;
 
 /// What the request says that caused it.
 pub(crate) fn parent(headers: &HeaderMap) -> Option<SpanContext> {

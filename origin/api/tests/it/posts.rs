@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
+use sluicegate_contract::trace::SpanContext;
 use sluicegate_core::job::POST_QUEUE;
-use sluicegate_core::trace::SpanContext;
 
 use crate::support::{Answer, Person, World, call};
 

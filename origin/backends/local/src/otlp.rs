@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url};
 use sluicegate_core::error::PortError;
+use sluicegate_otlp::Collector;
 
 use crate::service::{InvalidAddress, below, parse_base};
 
@@ -39,9 +40,13 @@ impl TraceCollector {
             headers: all,
         })
     }
+}
 
-    /// Sends one request in OTLP's JSON encoding. The answer's body is not read.
-    pub async fn send(&self, json: Vec<u8>) -> Result<(), PortError> {
+impl Collector for TraceCollector {
+    type Error = PortError;
+
+    /// The answer's body is not read.
+    async fn send(&self, json: Vec<u8>) -> Result<(), PortError> {
         let request = self
             .client
             .post(self.traces.clone())

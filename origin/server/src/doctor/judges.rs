@@ -1,6 +1,7 @@
 use sluicegate_core::error::PortError;
 use sluicegate_core::moderation::ImageGate;
 use sluicegate_local::{TraceCollector, http_client, system_env};
+use sluicegate_otlp::Collector;
 
 use super::{Finding, State};
 use crate::compose;

@@ -274,25 +274,19 @@ impl<'a> Reader<'a> {
         let Some(all) = self.secret(name) else {
             return Vec::new();
         };
-        let mut headers = Vec::new();
-        for pair in all.expose().split(',') {
-            let pair = pair
-                .split_once('=')
-                .map(|(name, value)| (name.trim(), value.trim()));
-            match pair {
-                Some((header, value))
-                    if HeaderName::try_from(header).is_ok()
-                        && HeaderValue::try_from(value).is_ok() =>
-                {
-                    headers.push((header.to_owned(), Secret::new(value)));
-                }
-                _ => {
-                    self.wrong(name, "must be header=value, further ones after commas");
-                    break;
-                }
+        let can_be_sent = |(name, value): &(String, String)| {
+            HeaderName::try_from(name).is_ok() && HeaderValue::try_from(value).is_ok()
+        };
+        match sluicegate_otlp::headers(all.expose()) {
+            Ok(pairs) if pairs.iter().all(can_be_sent) => pairs
+                .into_iter()
+                .map(|(name, value)| (name, Secret::new(value)))
+                .collect(),
+            _ => {
+                self.wrong(name, "must be header=value, further ones after commas");
+                Vec::new()
             }
         }
-        headers
     }
 
     pub(super) fn choice<T: Copy>(

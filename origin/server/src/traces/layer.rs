@@ -1,14 +1,11 @@
 //! Makes spans of `tracing`'s spans.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use serde_json::Value;
 use sluicegate_core::env::Env;
-use sluicegate_core::trace::span_id;
-use tokio::sync::mpsc;
+use sluicegate_otlp::{Kind, Span, SpanSink};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Subscriber};
@@ -16,31 +13,15 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::otlp::{Kind, Span};
-
 /// Attributes of one span at most, and characters of each.
 const ATTRIBUTES: usize = 32;
 const CHARACTERS: usize = 512;
-
-/// Spans that were given up because too many waited. Clones are one.
-#[derive(Debug, Clone, Default)]
-pub struct Counts(Arc<AtomicU64>);
-
-impl Counts {
-    /// How many since the last call.
-    pub fn take(&self) -> u64 {
-        self.0.swap(0, Ordering::Relaxed)
-    }
-}
 
 /// Hands each span of ours to the exporter when it is over. A span that names `trace_id`, `span_id` and
 /// `parent_span_id` begins here; those within it are its children. Others belong to no trace and are left out.
 pub struct SpanLayer {
     env: Env,
-    /// Traces below this are wanted.
-    below: u64,
-    sender: mpsc::Sender<Span>,
-    dropped: Counts,
+    sink: SpanSink,
 }
 
 /// A span that is not over yet.
@@ -56,33 +37,17 @@ struct Draft {
 }
 
 impl SpanLayer {
-    /// Wants `ratio` (0 to 1) of all traces; all processes that are told the same want the same ones.
-    pub fn new(env: Env, ratio: f64, sender: mpsc::Sender<Span>, dropped: Counts) -> Self {
-        Self {
-            env,
-            below: threshold(ratio),
-            sender,
-            dropped,
-        }
+    /// Hands spans to `sink`.
+    pub fn new(env: Env, sink: SpanSink) -> Self {
+        Self { env, sink }
     }
 
     fn wants(&self, trace: &str) -> bool {
-        // As OpenTelemetry's TraceIdRatioBased does, by the random end of the id.
         let end = trace
             .get(16..)
             .and_then(|end| u64::from_str_radix(end, 16).ok());
-        end.is_some_and(|end| end >> 1 < self.below)
+        end.is_some_and(|end| self.sink.wants(end))
     }
-}
-
-/// The share of 2^63 ids.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share is not exact, and conversions from floats saturate"
-)]
-fn threshold(ratio: f64) -> u64 {
-    (ratio.clamp(0.0, 1.0) * 2_f64.powi(63)) as u64
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
@@ -102,8 +67,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
             let Some(parent) = extensions.get::<Draft>() else {
                 return;
             };
-            let own = hex(span_id(&self.env));
-            (parent.trace.clone(), own, Some(parent.span.clone()))
+            let own = u64::from_be_bytes(self.env.random()).max(1);
+            let parent_id = Some(parent.span.clone());
+            (parent.trace.clone(), format!("{own:016x}"), parent_id)
         };
         if !self.wants(&trace) {
             return;
@@ -149,9 +115,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
         let Some(draft) = span.extensions_mut().remove::<Draft>() else {
             return;
         };
-        if self.sender.try_send(draft.finish()).is_err() {
-            self.dropped.0.fetch_add(1, Ordering::Relaxed);
-        }
+        self.sink.put(draft.finish());
     }
 }
 
@@ -284,10 +248,6 @@ impl Visit for Fields {
     }
 }
 
-fn hex(bytes: [u8; 8]) -> String {
-    format!("{:016x}", u64::from_be_bytes(bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use sluicegate_local::system_env;
@@ -297,17 +257,12 @@ mod tests {
 
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-    fn spans(ratio: f64, room: usize, run: impl FnOnce()) -> (Vec<Span>, u64) {
-        let (sender, mut receiver) = mpsc::channel(room);
-        let counts = Counts::default();
-        let layer = SpanLayer::new(system_env(), ratio, sender, counts.clone());
+    fn spans(ratio: f64, run: impl FnOnce()) -> Vec<Span> {
+        let (sink, mut exporter) = sluicegate_otlp::spans(ratio);
+        let layer = SpanLayer::new(system_env(), sink);
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, run);
-        let mut spans = Vec::new();
-        while let Ok(span) = receiver.try_recv() {
-            spans.push(span);
-        }
-        (spans, counts.take())
+        exporter.take()
     }
 
     fn request_with_a_question() {
@@ -328,7 +283,7 @@ mod tests {
 
     #[test]
     fn spans_within_spans_are_children_in_one_trace() {
-        let (spans, _) = spans(1.0, 9, request_with_a_question);
+        let spans = spans(1.0, request_with_a_question);
         let [detector, request] = &spans[..] else {
             panic!("{spans:?}");
         };
@@ -354,8 +309,8 @@ mod tests {
                 tracing::info_span!("job", trace_id = TRACE, span_id = "1", sampled = false);
             unwanted.in_scope(|| tracing::info_span!("detector").in_scope(|| ()));
         };
-        assert!(spans(1.0, 9, run).0.is_empty());
-        assert!(spans(0.0, 9, request_with_a_question).0.is_empty());
+        assert!(spans(1.0, run).is_empty());
+        assert!(spans(0.0, request_with_a_question).is_empty());
     }
 
     #[test]
@@ -364,15 +319,9 @@ mod tests {
             let job = tracing::info_span!("job", queue = "q", trace_id = TRACE, span_id = "1");
             job.in_scope(|| tracing::warn!(error = "no answer", "failed; to be tried again"));
         };
-        let (spans, _) = spans(1.0, 9, run);
+        let spans = spans(1.0, run);
         let error = spans[0].error.as_deref();
         assert_eq!(error, Some("failed; to be tried again: no answer"));
         assert_eq!((spans[0].kind, &*spans[0].name), (Kind::Consumer, "job q"));
-    }
-
-    #[test]
-    fn what_nobody_takes_is_dropped_and_counted() {
-        let (spans, dropped) = spans(1.0, 1, request_with_a_question);
-        assert_eq!((spans.len(), dropped), (1, 1));
     }
 }

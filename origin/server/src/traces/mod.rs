@@ -1,44 +1,33 @@
 //! Traces: spans of requests, jobs and what they call, sent to an OpenTelemetry collector if one is configured.
 //!
 //! Requests and jobs name their own ids (`sluicegate_core::trace`), so a trace that begins at an edge goes on here and
-//! in the job; the spans within them are named by [`layer`]. [`otlp`] writes them, [`export`] sends them. Nothing here
-//! slows a request: spans that nobody takes are dropped and counted.
+//! in the job; the spans within them are named by [`layer`]. The crate `sluicegate-otlp` writes and sends them.
 
-mod export;
 mod layer;
-mod otlp;
 
 use anyhow::{Context, Result};
 use sluicegate_core::env::Env;
 use sluicegate_local::{TraceCollector, http_client};
-use tokio::sync::mpsc;
+use sluicegate_otlp::{Exporter, Exporting, Resource};
 
 use crate::settings::TraceSettings;
 
-pub use export::Exporting;
 pub use layer::SpanLayer;
-
-/// Spans that may wait for the collector: some seconds of a busy origin, about 4 MiB.
-const QUEUE: usize = 8_192;
 
 /// A collector that is not connected yet: logs start before there is a runtime.
 pub struct Pending {
-    receiver: mpsc::Receiver<otlp::Span>,
-    counts: layer::Counts,
+    exporter: Exporter,
     settings: TraceSettings,
 }
 
 /// The layer that makes spans, and what will send them.
 pub fn prepare(settings: &TraceSettings, env: Env) -> (SpanLayer, Pending) {
-    let (sender, receiver) = mpsc::channel(QUEUE);
-    let counts = layer::Counts::default();
-    let layer = SpanLayer::new(env, settings.ratio, sender, counts.clone());
+    let (sink, exporter) = sluicegate_otlp::spans(settings.ratio);
     let pending = Pending {
-        receiver,
-        counts,
+        exporter,
         settings: settings.clone(),
     };
-    (layer, pending)
+    (SpanLayer::new(env, sink), pending)
 }
 
 impl Pending {
@@ -48,12 +37,7 @@ impl Pending {
         let collector = TraceCollector::new(http_client()?, &traces.endpoint, &traces.headers())
             .context("OTEL_EXPORTER_OTLP_ENDPOINT")?;
         tracing::info!("traces: sent to {}", traces.endpoint);
-        let resource = otlp::Resource::new(&traces.service);
-        Ok(Exporting::start(
-            collector,
-            resource,
-            self.receiver,
-            self.counts,
-        ))
+        let resource = Resource::new(&traces.service);
+        Ok(self.exporter.start(collector, resource))
     }
 }

@@ -4,8 +4,9 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sluicegate_contract::trace::SpanContext;
 use sluicegate_core::job::{LeasedJob, Turn};
-use sluicegate_core::trace::SpanContext;
+use sluicegate_core::trace::caused_by;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
@@ -42,7 +43,7 @@ impl Attempt {
     pub(super) async fn run(self) {
         let traceparent = self.job.traceparent.as_deref();
         let parent = traceparent.and_then(SpanContext::parse);
-        let own = SpanContext::caused_by(parent.as_ref(), &self.shared.env);
+        let own = caused_by(parent.as_ref(), &self.shared.env);
         let span = tracing::info_span!(
             "job",
             job.id = %self.job.lease.job,

@@ -18,18 +18,24 @@ pub enum Kind {
 /// A span that is over.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Span {
-    pub(super) trace: String,
-    pub(super) id: String,
-    pub(super) parent: Option<String>,
-    pub(super) name: String,
-    pub(super) kind: Kind,
+    /// 32 lower-case hex digits.
+    pub trace: String,
+    /// 16 lower-case hex digits.
+    pub id: String,
+    /// The id of the span that caused it; `None`: the trace begins with it.
+    pub parent: Option<String>,
+    /// What is done, from a bounded set of words.
+    pub name: String,
+    /// What it is to others.
+    pub kind: Kind,
     /// Nanoseconds since 1970.
-    pub(super) began: i128,
+    pub began: i128,
     /// Nanoseconds since 1970.
-    pub(super) ended: i128,
-    pub(super) attributes: Vec<(&'static str, Value)>,
+    pub ended: i128,
+    /// Under OpenTelemetry's names where it has some.
+    pub attributes: Vec<(&'static str, Value)>,
     /// Why it failed.
-    pub(super) error: Option<String>,
+    pub error: Option<String>,
 }
 
 /// Who sends.
