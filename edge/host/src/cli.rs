@@ -75,6 +75,10 @@ pub struct Args {
     /// Requests at once; more are refused with 503.
     #[arg(long, default_value_t = Limits::default().requests)]
     max_requests: usize,
+    /// Requests at once of one address; more are refused with 429. Behind a balancer, name it (--trusted-proxies), or
+    /// all its clients are one.
+    #[arg(long, default_value_t = Limits::default().request_share)]
+    max_requests_per_client: usize,
     /// The path that is answered when all places are taken: the one that asks whether the host lives.
     #[arg(long, default_value_t = Limits::default().reserved_path)]
     reserved_path: String,
@@ -87,9 +91,12 @@ pub struct Args {
     /// Bytes of an upload that must come in each window; slower ones are refused with 408.
     #[arg(long, default_value_t = Limits::default().upload_pace_bytes)]
     upload_pace_bytes: u64,
+    /// The same of every other body.
+    #[arg(long, default_value_t = Limits::default().body_pace_bytes)]
+    body_pace_bytes: u64,
     /// Seconds of such a window. Only those count in which the client is waited for.
-    #[arg(long, default_value_t = Limits::default().upload_pace_window.as_secs())]
-    upload_pace_seconds: u64,
+    #[arg(long, default_value_t = Limits::default().pace_window.as_secs())]
+    pace_seconds: u64,
     /// Open client connections; more wait in the listener's queue.
     #[arg(long, default_value_t = Limits::default().connections)]
     max_connections: usize,
@@ -203,11 +210,13 @@ impl Args {
                 stall_timeout: Duration::from_secs(self.stall_timeout.max(1)),
                 upload_path: self.upload_path,
                 requests: self.max_requests.max(1),
+                request_share: self.max_requests_per_client.max(1),
                 reserved_path: self.reserved_path,
                 uploads: self.max_uploads.max(1),
                 upload_share: self.max_uploads_per_client.max(1),
                 upload_pace_bytes: self.upload_pace_bytes,
-                upload_pace_window: Duration::from_secs(self.upload_pace_seconds.max(1)),
+                body_pace_bytes: self.body_pace_bytes,
+                pace_window: Duration::from_secs(self.pace_seconds.max(1)),
                 connections: self.max_connections.max(1),
                 header_bytes: self.max_header_bytes.max(MIN_HEADER_BYTES),
                 header_timeout: Duration::from_secs(self.header_timeout.max(1)),

@@ -78,6 +78,8 @@ pub struct Limits {
     pub stall_timeout: Duration,
     /// Requests at once; more are refused with 503.
     pub requests: usize,
+    /// Requests at once of one address; more are refused with 429.
+    pub request_share: usize,
     /// The path whose requests, where they have no body, find a place when all others are taken.
     pub reserved_path: String,
     /// Uploads at once; more are refused with 503.
@@ -85,10 +87,12 @@ pub struct Limits {
     /// Uploads at once of one client; more are refused with 429. A client is whoever shows a certain token, and
     /// without one its address.
     pub upload_share: usize,
-    /// Bytes of an upload that must come in each [`Limits::upload_pace_window`].
+    /// Bytes of an upload that must come in each [`Limits::pace_window`].
     pub upload_pace_bytes: u64,
+    /// The same of every other body.
+    pub body_pace_bytes: u64,
     /// Only time in which the client is waited for counts. What comes too slowly is refused with 408.
-    pub upload_pace_window: Duration,
+    pub pace_window: Duration,
     /// Open client connections; more wait in the listener's queue.
     pub connections: usize,
     /// Bytes of a request's head; more is refused with 431, or 414 where the first line alone has more.
@@ -124,11 +128,13 @@ impl Default for Limits {
             body_timeout: Duration::from_mins(15),
             stall_timeout: Duration::from_mins(1),
             requests: 1024,
+            request_share: 256,
             reserved_path: "/healthz".to_owned(),
             uploads: 256,
             upload_share: 32,
             upload_pace_bytes: 60 << 10,
-            upload_pace_window: Duration::from_secs(30),
+            body_pace_bytes: 1 << 10,
+            pace_window: Duration::from_secs(30),
             connections: 4096,
             header_bytes: 32 << 10,
             header_timeout: Duration::from_secs(30),

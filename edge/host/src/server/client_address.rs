@@ -1,20 +1,28 @@
 //! Tells components who the client is.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sluicegate_contract::proxies::Proxies;
 
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("spin-client-addr");
 
-/// `spin-*` headers are the host's to set: what a client sends of them is dropped. The address is the peer's, or
-/// what trusted proxies say. Nothing is set where these name nobody.
-pub(super) fn name_client(headers: &mut HeaderMap, peer: SocketAddr, proxies: &Proxies) {
+/// The peer's address, or what trusted proxies say; `None` where these name nobody.
+pub(super) fn client_of(
+    headers: &HeaderMap,
+    peer: SocketAddr,
+    proxies: &Proxies,
+) -> Option<IpAddr> {
     let lines = headers.get_all(proxies.header.as_str()).iter();
-    let client = proxies.client(
+    proxies.client(
         peer.ip(),
         lines.map(|line| line.to_str().unwrap_or_default()),
-    );
+    )
+}
+
+/// `spin-*` headers are the host's to set: what a client sends of them is dropped, and the address set where it is
+/// known.
+pub(super) fn name_client(headers: &mut HeaderMap, peer: SocketAddr, client: Option<IpAddr>) {
     let forged: Vec<HeaderName> = headers
         .keys()
         .filter(|name| name.as_str().starts_with("spin-"))
@@ -47,7 +55,9 @@ mod tests {
             trusted: vec!["10.0.0.0/8".parse().unwrap()],
             ..Proxies::default()
         };
-        name_client(&mut headers, peer.parse().unwrap(), &proxies);
+        let peer = peer.parse().unwrap();
+        let client = client_of(&headers, peer, &proxies);
+        name_client(&mut headers, peer, client);
         headers
     }
 

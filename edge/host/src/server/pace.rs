@@ -23,7 +23,7 @@ pub(super) struct Pace {
 /// A body that fails when it comes too slowly, or stands still for too long.
 pub(super) struct PacedBody {
     inner: WasiBody,
-    pace: Option<Pace>,
+    pace: Pace,
     /// What came, and how long it was waited for, in this window.
     got: u64,
     waited: Duration,
@@ -34,7 +34,7 @@ pub(super) struct PacedBody {
 
 impl PacedBody {
     /// `slow` is set when the body fails for this reason.
-    pub(super) fn new(inner: WasiBody, pace: Option<Pace>, slow: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(inner: WasiBody, pace: Pace, slow: Arc<AtomicBool>) -> Self {
         Self {
             inner,
             pace,
@@ -52,7 +52,7 @@ impl PacedBody {
             self.waited += since.elapsed();
         }
         self.got = self.got.saturating_add(bytes);
-        if self.pace.is_some_and(|pace| self.got >= pace.bytes) {
+        if self.got >= self.pace.bytes {
             self.got = 0;
             self.waited = Duration::ZERO;
         }
@@ -60,11 +60,8 @@ impl PacedBody {
 
     /// Whether the window is over without enough in it.
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(pace) = self.pace else {
-            return Poll::Pending;
-        };
         let since = *self.since.get_or_insert_with(Instant::now);
-        let end = since + pace.window.saturating_sub(self.waited);
+        let end = since + self.pace.window.saturating_sub(self.waited);
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
         timer.as_mut().poll(cx)
     }
@@ -81,7 +78,7 @@ impl Body for PacedBody {
         match Pin::new(&mut self.inner).poll_frame(cx) {
             Poll::Pending if self.poll_late(cx).is_ready() => {
                 self.slow.store(true, Ordering::Release);
-                // The next look at it starts a new window, if there is one.
+                // The next look at it starts a new window.
                 self.came(u64::MAX);
                 Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
             }
@@ -158,7 +155,7 @@ mod tests {
             window: Duration::from_secs(10),
         };
         let inner = inner.map_err(|never| match never {}).boxed_unsync();
-        let mut body = PacedBody::new(inner, Some(pace), slow.clone());
+        let mut body = PacedBody::new(inner, pace, slow.clone());
         loop {
             sleep(Duration::from_secs(pause)).await;
             match body.frame().await {

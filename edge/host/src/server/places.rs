@@ -1,12 +1,12 @@
-//! Places: how many requests and uploads run at once, and how many of the uploads may be one client's.
+//! Places: how many requests and uploads run at once, and how many of them may be one client's.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
-use std::net::{IpAddr, SocketAddr};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use tokio::sync::Semaphore;
 
 use super::problem::Problem;
@@ -24,7 +24,8 @@ pub(super) struct Places {
     requests: Arc<Semaphore>,
     reserve: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
-    shares: Arc<Shares>,
+    request_shares: Arc<Shares>,
+    upload_shares: Arc<Shares>,
     metrics: Metrics,
 }
 
@@ -47,23 +48,42 @@ impl Places {
             requests: Arc::new(Semaphore::new(limits.requests)),
             reserve: Arc::new(Semaphore::new(RESERVE)),
             uploads: Arc::new(Semaphore::new(limits.uploads)),
-            shares: Arc::new(Shares::new(limits.upload_share)),
+            request_shares: Arc::new(Shares::new(limits.request_share)),
+            upload_shares: Arc::new(Shares::new(limits.upload_share)),
             metrics,
         }
     }
 
-    /// A place for a request. `spare`: it may have one of those that are kept back.
-    pub(super) fn request(&self, spare: bool) -> Result<Held, Refused> {
-        let place = match self.requests.clone().try_acquire_owned() {
-            Err(_) if spare => self.reserve.clone().try_acquire_owned(),
-            place => place,
-        };
+    /// A place for a request of a client, if its address is known.
+    pub(super) fn request(&self, client: Option<IpAddr>) -> Result<Held, Refused> {
+        let share = client.map(|client| self.request_shares.take(|hasher| address(hasher, client)));
+        let share = share.map(|share| share.ok_or(Refused::ShareFull));
+        let share = share.transpose()?;
+        let place = self.requests.clone().try_acquire_owned();
+        let place = place.map_err(|_| Refused::RequestsFull)?;
+        Ok(vec![Box::new(place), Box::new(share)])
+    }
+
+    /// The same, or one of those that are kept back, whoever asks.
+    pub(super) fn reserved(&self) -> Result<Held, Refused> {
+        let place = self.requests.clone().try_acquire_owned();
+        let place = place.or_else(|_| self.reserve.clone().try_acquire_owned());
         Ok(vec![Box::new(place.map_err(|_| Refused::RequestsFull)?)])
     }
 
     /// A place for an upload beside that of its request.
-    pub(super) fn upload(&self, headers: &HeaderMap, peer: SocketAddr) -> Result<Held, Refused> {
-        let share = self.shares.take(headers, peer).ok_or(Refused::ShareFull)?;
+    pub(super) fn upload(
+        &self,
+        headers: &HeaderMap,
+        client: Option<IpAddr>,
+    ) -> Result<Held, Refused> {
+        let token = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        let share = self.upload_shares.take(|hasher| match (token, client) {
+            (Some(token), _) => token.hash(hasher),
+            (None, Some(client)) => address(hasher, client),
+            (None, None) => {}
+        });
+        let share = share.ok_or(Refused::ShareFull)?;
         let place = self.uploads.clone().try_acquire_owned();
         let place = place.map_err(|_| Refused::UploadsFull)?;
         Ok(vec![
@@ -74,11 +94,19 @@ impl Places {
     }
 }
 
-/// How many uploads each client has, as long as it has one: never more entries than places.
+/// Whoever has one address of version 6 has all of its network's.
+fn address(hasher: &mut DefaultHasher, client: IpAddr) {
+    match client {
+        IpAddr::V4(address) => address.hash(hasher),
+        IpAddr::V6(address) => (address.to_bits() >> 64).hash(hasher),
+    }
+}
+
+/// How many places each client has, as long as it has one: never more entries than places.
 ///
-/// A client is whoever shows a certain token. What is shown is not verified here: with a bad one a client is refused
-/// by its component at once and holds no place. Without any, the client is its address, which behind a balancer is
-/// the balancer's for all of them; a share by address would leave a whole site with one share.
+/// Of requests, a client is an address. Of uploads, it is whoever shows a certain token, so that the clients of a
+/// balancer that nobody named as a proxy do not share one share. What is shown is not verified here: with a bad token a
+/// client is refused by its component and gives the upload's place back.
 struct Shares {
     limit: usize,
     held: Mutex<HashMap<u64, usize>>,
@@ -95,8 +123,10 @@ impl Shares {
         }
     }
 
-    fn take(self: &Arc<Self>, headers: &HeaderMap, peer: SocketAddr) -> Option<Share> {
-        let client = self.client(headers, peer);
+    fn take(self: &Arc<Self>, name: impl FnOnce(&mut DefaultHasher)) -> Option<Share> {
+        let mut hasher = self.hasher.build_hasher();
+        name(&mut hasher);
+        let client = hasher.finish();
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let count = held.entry(client).or_default();
         if *count >= self.limit {
@@ -108,20 +138,9 @@ impl Shares {
             client,
         })
     }
-
-    fn client(&self, headers: &HeaderMap, peer: SocketAddr) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        match (headers.get(AUTHORIZATION), peer.ip()) {
-            (Some(token), _) => token.as_bytes().hash(&mut hasher),
-            (None, IpAddr::V4(address)) => address.hash(&mut hasher),
-            // Whoever has one address of version 6 has all of its network's.
-            (None, IpAddr::V6(address)) => (address.to_bits() >> 64).hash(&mut hasher),
-        }
-        hasher.finish()
-    }
 }
 
-/// One upload of a client's share.
+/// One place of a client's share.
 struct Share {
     shares: Arc<Shares>,
     client: u64,
@@ -142,9 +161,17 @@ impl Drop for Share {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
+    use crate::traces::Tracer;
+
+    fn places(request_share: usize, upload_share: usize) -> Places {
+        let limits = Limits {
+            request_share,
+            upload_share,
+            ..Limits::default()
+        };
+        Places::new(&limits, Metrics::new(Tracer::default()))
+    }
 
     fn showing(token: &'static str) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -152,37 +179,49 @@ mod tests {
         headers
     }
 
+    fn from(address: &str) -> Option<IpAddr> {
+        Some(address.parse().unwrap())
+    }
+
     #[test]
-    fn a_share_is_a_tokens_and_comes_back() {
-        let shares = Arc::new(Shares::new(2));
-        let peer: SocketAddr = "10.0.0.1:1".parse().unwrap();
-        let other: SocketAddr = "10.0.0.2:1".parse().unwrap();
-        let first = shares.take(&showing("Bearer a"), peer).unwrap();
-        let second = shares.take(&showing("Bearer a"), other).unwrap();
-        assert!(shares.take(&showing("Bearer a"), peer).is_none());
-        assert!(shares.take(&showing("Bearer b"), peer).is_some());
+    fn a_share_of_uploads_is_a_tokens_and_comes_back() {
+        let places = places(1, 2);
+        let take = |token, client| places.upload(&showing(token), from(client));
+        let first = take("Bearer a", "10.0.0.1").unwrap();
+        let second = take("Bearer a", "10.0.0.2").unwrap();
+        assert!(take("Bearer a", "10.0.0.1").is_err());
+        assert!(take("Bearer b", "10.0.0.1").is_ok());
         drop(first);
-        assert!(shares.take(&showing("Bearer a"), peer).is_some());
+        assert!(take("Bearer a", "10.0.0.1").is_ok());
         drop(second);
-        assert!(shares.held.lock().unwrap().is_empty());
+        assert!(places.upload_shares.held.lock().unwrap().is_empty());
     }
 
     #[test]
     fn without_a_token_it_is_the_addresss() {
-        let shares = Arc::new(Shares::new(1));
-        let none = HeaderMap::new();
-        let held = shares.take(&none, "[2001:db8::1]:1".parse().unwrap());
-        assert!(held.is_some());
-        assert!(
-            shares
-                .take(&none, "[2001:db8::2]:9".parse().unwrap())
-                .is_none()
-        );
-        assert!(
-            shares
-                .take(&none, "[2001:db8:0:1::1]:1".parse().unwrap())
-                .is_some()
-        );
-        assert!(shares.take(&none, "10.0.0.1:1".parse().unwrap()).is_some());
+        let places = places(1, 1);
+        let take = |client| places.upload(&HeaderMap::new(), from(client));
+        let held = take("2001:db8::1");
+        assert!(held.is_ok());
+        assert!(take("2001:db8::2").is_err());
+        assert!(take("2001:db8:0:1::1").is_ok());
+        assert!(take("10.0.0.1").is_ok());
+    }
+
+    #[test]
+    fn a_share_of_requests_is_an_addresss() {
+        let places = places(1, 9);
+        let held = places.request(from("10.0.0.1"));
+        assert!(held.is_ok());
+        assert!(matches!(
+            places.request(from("10.0.0.1")),
+            Err(Refused::ShareFull)
+        ));
+        assert!(places.request(from("10.0.0.2")).is_ok());
+        let unknown = [places.request(None), places.request(None)];
+        assert!(unknown.iter().all(Result::is_ok), "nobody is named");
+        assert!(places.reserved().is_ok());
+        drop(held);
+        assert!(places.request(from("10.0.0.1")).is_ok());
     }
 }

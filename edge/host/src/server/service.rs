@@ -17,7 +17,7 @@ use wasmtime_wasi_http::WasiBody;
 use super::Application;
 use super::access::Record;
 use super::bodies::{RequestBody, ResponseBody, StallGuard};
-use super::client_address::name_client;
+use super::client_address::{client_of, name_client};
 use super::pace::{Pace, PacedBody};
 use super::places;
 use super::problem::Problem;
@@ -89,6 +89,10 @@ pub(super) async fn answer(
         Err(failure) => problem(application, &routed.handler, failure, &id).response(&id),
     };
     id.name(response.headers_mut());
+    if !response.status().is_success() {
+        // The component may still read on for a while, so that the client sees why.
+        lease.refused();
+    }
     let until = Instant::now() + application.limits.body_timeout;
     lease.body_until(until);
     finish(response, record, until, application, Some(lease))
@@ -102,7 +106,7 @@ fn has_succeeded(answered: &Result<Response<WasiBody>, Failure>) -> bool {
 struct Admitted {
     routed: Arc<Routed>,
     lease: Arc<Lease>,
-    pace: Option<Pace>,
+    pace: Pace,
 }
 
 /// The component and a place for the request; completes its head for the component.
@@ -118,24 +122,32 @@ fn admit(
     let routed = application.loaded.router.find(path);
     let routed = routed.ok_or(Refused::NoRoute)?.clone();
     let limits = &application.limits;
+    let places = &application.places;
+    let address = client_of(&parts.headers, client.peer, &application.proxies);
     // Whoever asks whether the host lives must not be told that it is busy.
-    let spare = bodiless && path == limits.reserved_path;
-    let mut held = application.places.request(spare)?;
-    let mut timeout = limits.request_timeout;
-    let mut pace = None;
-    if path.strip_suffix('/').unwrap_or(path) == limits.upload_path {
-        held.extend(application.places.upload(&parts.headers, client.peer)?);
-        timeout = limits.upload_timeout;
-        pace = Some(Pace {
-            bytes: limits.upload_pace_bytes,
-            window: limits.upload_pace_window,
-        });
-    }
-    name_client(&mut parts.headers, client.peer, &application.proxies);
+    let held = if bodiless && path == limits.reserved_path {
+        places.reserved()?
+    } else {
+        places.request(address)?
+    };
+    let is_upload = path.strip_suffix('/').unwrap_or(path) == limits.upload_path;
+    let (lease, bytes) = if is_upload {
+        let upload = places.upload(&parts.headers, address)?;
+        let deadline = arrived + limits.upload_timeout;
+        let lease = Lease::new(deadline, held).until_refused(upload);
+        (lease, limits.upload_pace_bytes)
+    } else {
+        let deadline = arrived + limits.request_timeout;
+        (Lease::new(deadline, held), limits.body_pace_bytes)
+    };
+    name_client(&mut parts.headers, client.peer, address);
     Ok(Admitted {
         routed,
-        lease: Arc::new(Lease::new(arrived + timeout, held)),
-        pace,
+        lease: Arc::new(lease),
+        pace: Pace {
+            bytes,
+            window: limits.pace_window,
+        },
     })
 }
 

@@ -91,6 +91,61 @@ async fn one_client_cannot_hold_all_places_for_uploads() {
 }
 
 #[tokio::test]
+async fn whoever_is_refused_holds_no_place_for_uploads() {
+    let limits = Limits {
+        uploads: 2,
+        upload_path: "/refuse".to_owned(),
+        ..Limits::default()
+    };
+    let host = Running::start("refused", "", limits).await;
+    let mut strangers = Vec::new();
+    for stranger in 0..6 {
+        let mut refused = Raw::open(host.address).await;
+        let head = format!(
+            "POST /refuse HTTP/1.1\r\nhost: edge\r\nauthorization: Bearer {stranger}\r\n\
+             content-length: 1000000\r\n\r\nbit"
+        );
+        refused.write(head).await;
+        let seen = refused.read_until("refused").await;
+        assert!(seen.starts_with("HTTP/1.1 401"), "{seen}");
+        // Still connected, and its body still read.
+        strangers.push(refused);
+    }
+    host.until_counted("sluicegate_edge_active_uploads 0").await;
+}
+
+#[tokio::test]
+async fn one_address_cannot_hold_all_places() {
+    let limits = Limits {
+        requests: 3,
+        request_share: 2,
+        reserved_path: "/hello".to_owned(),
+        ..Limits::default()
+    };
+    let host = Running::start("addresses", "", limits).await;
+    let mut holding = Vec::new();
+    for _ in 0..2 {
+        let mut connection = Raw::open(host.address).await;
+        connection.begin("/count", 5).await;
+        holding.push(connection);
+    }
+    eventually(async || host.get("/uses").await.status == 429).await;
+    let refused = host.get("/uses").await;
+    assert_eq!(refused.problem(), "too-many-requests");
+    assert_eq!(refused.headers["retry-after"], "5");
+    assert_eq!(host.get("/hello").await.status, 200);
+
+    let mut other = Raw::open_from("127.0.0.2", host.address).await;
+    other
+        .write("GET /uses HTTP/1.1\r\nhost: edge\r\n\r\n")
+        .await;
+    let seen = other.read_until("\r\n\r\n").await;
+    assert!(seen.starts_with("HTTP/1.1 200"), "{seen}");
+    holding.pop().unwrap().write("12345").await;
+    eventually(async || host.get("/uses").await.status == 200).await;
+}
+
+#[tokio::test]
 async fn connections_beyond_the_limit_wait_for_their_turn() {
     let limits = Limits {
         connections: 1,

@@ -48,7 +48,7 @@ async fn an_upload_that_drips_is_a_time_out() {
     let limits = Limits {
         upload_path: "/count".to_owned(),
         upload_pace_bytes: 1000,
-        upload_pace_window: Duration::from_secs(1),
+        pace_window: Duration::from_secs(1),
         ..Limits::default()
     };
     let host = Running::start("drip-upload", "", limits).await;
@@ -61,6 +61,21 @@ async fn an_upload_that_drips_is_a_time_out() {
     assert!(seen.contains("/problems/request-timeout"), "{seen}");
     assert!(host.counted(TOO_SLOW));
     host.until_counted("sluicegate_edge_active_uploads 0").await;
+}
+
+#[tokio::test]
+async fn any_other_body_that_drips_is_a_time_out() {
+    let limits = Limits {
+        body_pace_bytes: 1000,
+        pace_window: Duration::from_secs(1),
+        ..Limits::default()
+    };
+    let host = Running::start("drip-body", "", limits).await;
+    let mut connection = Raw::open(host.address).await;
+    connection.begin("/count", 1_000_000).await;
+    let seen = drip(connection, b"x").await;
+    assert!(seen.starts_with("HTTP/1.1 408"), "{seen}");
+    assert!(host.counted(TOO_SLOW));
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use sluicegate_edge::{Config, Error, Host, Limits, Metrics};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -222,6 +222,13 @@ pub(crate) struct Raw(pub(crate) TcpStream);
 impl Raw {
     pub(crate) async fn open(address: SocketAddr) -> Self {
         Self(in_time(TcpStream::connect(address)).await.unwrap())
+    }
+
+    /// From another address of this machine.
+    pub(crate) async fn open_from(from: &str, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+        Self(in_time(socket.connect(address)).await.unwrap())
     }
 
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {

@@ -129,7 +129,11 @@ async fn a_stalled_store_and_a_thousand_clients_do_not_fill_the_memory() {
         store_url: &stand_ins.store_url,
         listen: "127.0.0.1:0",
     };
-    let started = platform::start_edge(data.path(), &shared::options(), &place).await;
+    // All of them come from one address.
+    let mut options = shared::options();
+    let share = ["--max-requests-per-client".to_owned(), CLIENTS.to_string()];
+    options.edge_arguments.extend(share);
+    let started = platform::start_edge(data.path(), &options, &place).await;
     let (edge, url) = started.unwrap();
     let pid = edge.pid().unwrap();
     let before = peak(pid);

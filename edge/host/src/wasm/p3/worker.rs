@@ -33,6 +33,7 @@ pub(crate) struct Lease {
     deadline: Instant,
     worker: OnceLock<Arc<Shared>>,
     _held: Held,
+    until_refused: Mutex<Held>,
 }
 
 impl Lease {
@@ -41,7 +42,20 @@ impl Lease {
             deadline,
             worker: OnceLock::new(),
             _held: held,
+            until_refused: Mutex::default(),
         }
+    }
+
+    /// Holds more, which a request that is refused gives back at once.
+    pub(crate) fn until_refused(mut self, held: Held) -> Self {
+        self.until_refused = Mutex::new(held);
+        self
+    }
+
+    /// What is left of the request is not worth a place.
+    pub(crate) fn refused(&self) {
+        let held = self.until_refused.lock();
+        held.unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// When the head of the response must be there.

@@ -22,6 +22,7 @@ impl Handler for Component {
             "/hello" => Ok(stream::text(200, "hello".to_owned())),
             "/echo" => Ok(stream::pump(request)),
             "/hand-on" => Ok(stream::hand_on(request)),
+            "/refuse" => Ok(stream::refuse(request)),
             "/count" => Ok(stream::count(request).await),
             "/uses" => Ok(stream::text(200, uses())),
             "/headers" => Ok(stream::text(200, headers(&request))),

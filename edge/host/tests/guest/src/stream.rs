@@ -96,6 +96,14 @@ pub(crate) async fn count(request: Request) -> Response {
     }
 }
 
+/// Refuses, and reads the body all the same, so that the client sees why.
+pub(crate) fn refuse(request: Request) -> Response {
+    spawn(async move {
+        count(request).await;
+    });
+    text(401, "refused".to_owned())
+}
+
 /// A body of which some comes, and then the word that the rest never will.
 pub(crate) fn aborted() -> Body {
     let (mut writer, reader) = wit_stream::new();
