@@ -23,6 +23,7 @@ use crate::usage::{Cpu, cpu, peak_memory};
 /// Each may have 20 open tickets and 200 pictures a day.
 const PEOPLE: usize = 8;
 const UPLOADS: usize = 160;
+const LARGE_UPLOADS: usize = 48;
 const POSTS: usize = 2_000;
 const READS: usize = 5_000;
 const UPLOADS_AT_ONCE: usize = 8;
@@ -56,7 +57,12 @@ pub(crate) async fn main(size: Size) -> Result<()> {
         tokens: Arc::new(tokens),
         rows: Vec::new(),
     };
-    bench.pictures(size.of(UPLOADS)).await?;
+    let photo = fixtures::read("photo.jpg")?;
+    bench.pictures("2 MP", photo, size.of(UPLOADS)).await?;
+    let large = fixtures::large_photo()?;
+    bench
+        .pictures("12 MP", large, size.of(LARGE_UPLOADS))
+        .await?;
     bench.posts(size.of(POSTS)).await?;
     bench.reads(size.of(READS)).await?;
     println!();
@@ -81,11 +87,11 @@ impl Bench {
     }
 
     /// A burst of photos through the edge, with the workers at work.
-    async fn pictures(&mut self, total: usize) -> Result<()> {
-        println!("{total} photos …");
+    async fn pictures(&mut self, kind: &str, photo: Vec<u8>, total: usize) -> Result<()> {
+        println!("{total} photos of {kind} and {} KiB …", photo.len() / 1024);
         let before = cpu(self.origin()?)?;
         let began = Instant::now();
-        let (sent, ids) = self.upload_all(total).await?;
+        let (sent, ids) = self.upload_all(Bytes::from(photo), total).await?;
         let ended = self.wait_for_uploads(&ids).await?;
         let whole = began.elapsed();
         let Cpu { own, children } = cpu(self.origin()?)?.since(before);
@@ -98,7 +104,7 @@ impl Bench {
         );
         let made = count(waits.len());
         self.row(
-            "uploads acknowledged",
+            &format!("uploads acknowledged, {kind}"),
             format!("{}/s", number(sent.per_second())),
             format!(
                 "p95 {} ms, {UPLOADS_AT_ONCE} at once",
@@ -106,7 +112,7 @@ impl Bench {
             ),
         );
         self.row(
-            "pictures made ready",
+            &format!("pictures made ready, {kind}"),
             format!("{}/s", number(made / whole.as_secs_f64())),
             format!(
                 "time to ready: p50 {} ms, p95 {} ms; backlog at most {}, then 0",
@@ -116,7 +122,7 @@ impl Bench {
             ),
         );
         self.row(
-            "pictures per CPU second",
+            &format!("pictures per CPU second, {kind}"),
             number(made / children.as_secs_f64().max(f64::EPSILON)),
             format!(
                 "of the children; the origin itself used {:.1} s",
@@ -126,8 +132,11 @@ impl Bench {
         Ok(())
     }
 
-    async fn upload_all(&self, total: usize) -> Result<(Run, Vec<(usize, UploadId)>)> {
-        let photo = Bytes::from(fixtures::read("photo.jpg")?);
+    async fn upload_all(
+        &self,
+        photo: Bytes,
+        total: usize,
+    ) -> Result<(Run, Vec<(usize, UploadId)>)> {
         let ids = Arc::new(Mutex::new(Vec::new()));
         let url = format!("{}/v1/uploads?purpose=post_header", self.platform.edge_url);
         let sent = {

@@ -4,6 +4,8 @@ use std::io::Cursor;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::{FilterType, resize};
 use image::{ImageFormat, Rgb, RgbImage};
 
 /// The bytes of a file in `tests/fixtures`.
@@ -62,6 +64,26 @@ pub fn noise(seed: u64, red: bool) -> Result<Vec<u8>> {
     let mut png = Cursor::new(Vec::new());
     picture.write_to(&mut png, ImageFormat::Png)?;
     Ok(png.into_inner())
+}
+
+/// The photo of the fixtures as a camera of 12 megapixels would take it: 4000 x 3000, with its noise, of some megabytes.
+pub fn large_photo() -> Result<Vec<u8>> {
+    let photo = image::load_from_memory(&read("photo.jpg")?)?.into_rgb8();
+    let mut large = resize(&photo, 4_000, 3_000, FilterType::Triangle);
+    let mut state = 0x5a17_u64;
+    for pixel in large.pixels_mut() {
+        // xorshift64: any noise will do.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let grain = u8::try_from(state >> 60).unwrap_or_default();
+        for channel in &mut pixel.0 {
+            *channel = channel.saturating_sub(8).saturating_add(grain);
+        }
+    }
+    let mut jpeg = Vec::new();
+    JpegEncoder::new_with_quality(&mut jpeg, 88).encode_image(&large)?;
+    Ok(jpeg)
 }
 
 fn low(value: u32) -> u8 {
