@@ -113,12 +113,11 @@ impl Tracer {
     pub(crate) fn request(&self, headers: &mut HeaderMap) -> Option<OpenSpan> {
         let inner = self.0.as_ref()?;
         let parent = parent(headers);
-        let own = match &parent {
-            Some(parent) => parent.child(inner.span()),
-            None => {
-                headers.remove(TRACESTATE);
-                SpanContext::root(inner.trace())
-            }
+        let own = if let Some(parent) = &parent {
+            parent.child(inner.span())
+        } else {
+            headers.remove(TRACESTATE);
+            SpanContext::root(inner.trace())
         };
         name(headers, &own);
         inner.begin(own, parent, Kind::Server)
