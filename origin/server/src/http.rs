@@ -1,13 +1,16 @@
 //! The HTTP server below the API: bounded, and drained at the end.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::Request;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,6 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+use crate::unread::Watched;
 
 /// A client that has not sent the headers of a first or next request by then is gone or means ill. It is
 /// longer than edges keep unused connections, so that they never send into one that we are closing.
@@ -91,9 +96,21 @@ fn connection(
         tracing::debug!(%peer, %error, "could not set TCP_NODELAY");
     }
     let service = service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
+        let (parts, body) = request.into_parts();
+        let (body, ended) = Watched::new(body);
+        let mut request = Request::from_parts(parts, Body::new(body));
         request.extensions_mut().insert(ConnectInfo(peer));
-        app.clone().oneshot(request)
+        let answering = app.clone().oneshot(request);
+        async move {
+            let mut response = answering.await?;
+            if !ended.load(Ordering::Acquire) {
+                // What is left of the body ends the connection. An edge that is not told sends its next request into
+                // it, and that is lost.
+                let headers = response.headers_mut();
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())

@@ -25,3 +25,4 @@ pub mod settings;
 mod signals;
 mod table;
 pub mod traces;
+mod unread;

@@ -13,3 +13,4 @@ mod jobs;
 mod seeing;
 mod settings;
 mod two_origins;
+mod unread_bodies;
