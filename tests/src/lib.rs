@@ -13,6 +13,7 @@ pub mod chaos;
 pub mod client;
 pub mod collector;
 pub mod contract;
+pub mod database;
 pub mod demo;
 pub mod detector;
 pub mod fixtures;

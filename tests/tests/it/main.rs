@@ -14,6 +14,7 @@ mod clocks;
 mod complete_unanswered;
 mod contract;
 mod crashes;
+mod database_restarted;
 mod demo;
 mod direct;
 mod drain;
