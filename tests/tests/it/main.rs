@@ -34,6 +34,7 @@ mod repeats;
 mod rotation;
 mod seen;
 mod shared;
+mod store_answers;
 mod store_faults;
 mod tokens;
 mod traces;

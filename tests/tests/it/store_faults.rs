@@ -16,14 +16,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::{raw, shared};
 
 /// An edge and an origin that reach the store of the shared platform through a proxy.
-struct Line {
-    proxy: Proxy,
-    client: Client,
-    front: Platform,
-    _platform: Arc<Platform>,
+pub(crate) struct Line {
+    pub(crate) proxy: Proxy,
+    pub(crate) client: Client,
+    pub(crate) front: Platform,
+    pub(crate) platform: Arc<Platform>,
 }
 
-async fn line(handle: &str) -> Line {
+pub(crate) async fn line(handle: &str) -> Line {
     let platform = shared::platform().await.unwrap();
     let proxy = Proxy::start(&platform.store_url).await.unwrap();
     // The host is signed, so an origin of its own hands out URLs with the proxy's name.
@@ -35,7 +35,7 @@ async fn line(handle: &str) -> Line {
         proxy,
         client,
         front,
-        _platform: platform,
+        platform,
     }
 }
 
@@ -54,7 +54,7 @@ impl Line {
     }
 
     /// Nothing came of that upload, and the next one is taken.
-    async fn is_unharmed(&self, id: UploadId) {
+    pub(crate) async fn is_unharmed(&self, id: UploadId) {
         let path = format!("/v1/uploads/{id}/complete");
         let completed = self.client.call(Method::POST, &path).await.unwrap();
         assert!(
@@ -69,7 +69,7 @@ impl Line {
     }
 }
 
-fn id_in(put: &str) -> UploadId {
+pub(crate) fn id_in(put: &str) -> UploadId {
     put.split("staging/").nth(1).unwrap()[..36].parse().unwrap()
 }
 
