@@ -22,6 +22,7 @@ mod edge_killed;
 mod forms;
 mod full_disk;
 mod gate;
+mod grants;
 mod keys;
 mod leaks;
 mod load;

@@ -1,0 +1,63 @@
+//! How often edges ask the origin for leave to show a picture, counted between them.
+
+use reqwest::Method;
+use sluicegate_tests::answers::Answers;
+use sluicegate_tests::client::{Answer, Client};
+use sluicegate_tests::fixtures;
+use sluicegate_tests::metrics::Metrics;
+use sluicegate_tests::platform::{self, EdgePlace, Platform, STOP_LIMIT};
+use sluicegate_tests::process::Program;
+
+use crate::shared;
+
+/// A fresh edge whose questions are counted, and a picture.
+async fn edge(platform: &Platform, handle: &str) -> (Answers, Program, Client, String) {
+    let owner = shared::somebody(platform, handle).await.unwrap();
+    let photo = fixtures::read("photo.png").unwrap();
+    let upload = owner.upload_ok("avatar", photo).await.unwrap();
+    let url = owner.wait_until_ready(upload.id).await.unwrap().url;
+    let line = Answers::start(&platform.origin_url).await.unwrap();
+    let place = EdgePlace {
+        origin_url: &line.url,
+        store_url: &platform.store_url,
+        listen: "127.0.0.1:0",
+    };
+    let started = platform::start_edge(platform.data(), &shared::options(), &place).await;
+    let (edge, edge_url) = started.unwrap();
+    (line, edge, Client::new(&edge_url).unwrap(), url)
+}
+
+async fn gateways(edge: &Program) -> usize {
+    let metrics = Metrics::of(edge).await.unwrap();
+    let gateway = [("component", "gateway")];
+    whole(metrics.sum("sluicegate_edge_instances_created_total", &gateway))
+}
+
+/// Counts come as floating numbers.
+fn whole(count: f64) -> usize {
+    format!("{:.0}", count.abs()).parse().unwrap()
+}
+
+const QUESTION: &str = "GET /edge/v1/media/";
+
+#[tokio::test]
+async fn who_comes_a_moment_later_needs_no_question() {
+    let platform = shared::platform().await.unwrap();
+    let (line, edge, client, url) = edge(&platform, "grants_later").await;
+    let first = client.get(&url).await.unwrap();
+    first.expect_status(200).unwrap();
+    assert_eq!(line.asked(QUESTION), 1);
+    for (method, header, value, status) in [
+        (Method::GET, "accept", "image/*", 200),
+        (Method::HEAD, "accept", "image/*", 200),
+        (Method::GET, "range", "bytes=0-9", 206),
+        (Method::GET, "if-none-match", first.header("etag"), 304),
+    ] {
+        let request = client.request(method, &url).header(header, value);
+        let answer = Answer::read(request.send().await.unwrap()).await.unwrap();
+        answer.expect_status(status).unwrap();
+    }
+    assert_eq!(gateways(&edge).await, 1, "one instance served them all");
+    assert_eq!(line.asked(QUESTION), 1, "the grant was kept");
+    edge.stop(STOP_LIMIT).await.unwrap();
+}
