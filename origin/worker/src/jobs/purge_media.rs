@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sluicegate_contract::uploads::Moderation;
 use sluicegate_core::job::{LeasedJob, PURGE_JOB, PURGE_QUEUE, PurgeMedia};
 use sluicegate_core::ports::Purge;
+use sluicegate_core::upload::media_object;
 
 use super::payload;
 use crate::context::WorkerContext;
@@ -35,12 +36,16 @@ impl Job for PurgeMediaJob {
             Ok(payload) => payload.key,
             Err(failed) => return Ok(failed),
         };
-        if let Some(upload) = self.context.uploads.upload(key.0).await?
-            && upload.moderation != Moderation::Removed
-            && !self.context.accounts.is_hidden(upload.owner).await?
-        {
-            // A person gave it back, or its owner came back: what caches have is right.
-            return Ok(Outcome::Done);
+        if let Some(upload) = self.context.uploads.upload(key.0).await? {
+            if upload.moderation == Moderation::Removed {
+                // Whoever removed it may not have come to this yet, or the store may refuse it. As long as it does,
+                // this job comes again: caches that are told must find nothing to fetch.
+                let object = media_object(upload.id);
+                self.context.objects.delete(&object).await?;
+            } else if !self.context.accounts.is_hidden(upload.owner).await? {
+                // A person gave it back, or its owner came back: what caches have is right.
+                return Ok(Outcome::Done);
+            }
         }
         let purge = Purge {
             id: job.lease.job,

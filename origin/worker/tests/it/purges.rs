@@ -10,7 +10,7 @@ use sluicegate_core::job::{JobState, purge_id};
 use sluicegate_core::ports::Purge;
 use sluicegate_core::upload::media_object;
 
-use crate::support::{Mood, World};
+use crate::support::{Mood, World, until};
 
 /// An unsafe picture, judged; with the job that its removal left.
 async fn removed(world: &World) -> (UploadId, JobId) {
@@ -176,4 +176,31 @@ async fn an_account_is_erased_though_no_cache_answers() {
     for upload in pictures {
         assert!(!world.objects.has(&media_object(upload)));
     }
+}
+
+#[tokio::test]
+async fn caches_are_told_when_there_is_nothing_to_fetch() {
+    let world = World::new().await;
+    world.detector.set(Mood::Unsafe);
+    world.objects.set_keeps(true);
+    let ada = world.account("ada").await;
+    let (upload, image) = world.upload(ada, "a photo").await;
+    let running = world.work();
+    world.until_failed(image).await;
+    let records = world.context.uploads.records(upload).await.unwrap();
+    let job = JobId(records[0].id);
+    world.clock.put_forward(GRANT_CACHE_TIME);
+    world.until_failed(job).await;
+    assert!(world.objects.has(&media_object(upload)));
+    assert_eq!(world.purge.taken(), [], "a cache could fetch it again");
+
+    world.objects.set_keeps(false);
+    world.clock.put_forward(Duration::from_hours(1));
+    until("it is deleted and purged", || async {
+        world.job(job).await.state == JobState::Done
+    })
+    .await;
+    running.stop().await;
+    assert!(!world.objects.has(&media_object(upload)));
+    assert_eq!(world.purge.taken(), [purge(upload, job)]);
 }
