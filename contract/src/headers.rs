@@ -24,6 +24,10 @@ pub const RATE_LIMIT: &str = "ratelimit";
 pub const RATE_LIMIT_POLICY: &str = "ratelimit-policy";
 /// What a client chooses to name an upload by, so that a repeat is the same upload.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// On an edge's request for a ticket under an [`IDEMPOTENCY_KEY`]: the SHA-256, in lower-case hex, of the first
+/// [`limits::INSPECTED_HEAD`] bytes of the file, or of all of it where it is shorter. By it a repeat with another file is
+/// told from the first request. Optional; a header, because origins that do not know it pass over headers alone.
+pub const HEAD_SHA256: &str = "sluicegate-head-sha256";
 /// The content type of errors (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 

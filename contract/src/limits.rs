@@ -26,7 +26,7 @@ pub const BIO_CHARS: usize = 500;
 pub const HANDLE_CHARS: std::ops::RangeInclusive<usize> = 3..=30;
 /// A password's length in bytes, both ends included.
 pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=256;
-/// How long an upload ticket and its presigned URL live.
+/// How long the presigned URL of an upload ticket lives. The ticket runs out [`UPLOAD_REQUEST_TIME`] later.
 pub const TICKET_LIFETIME: Duration = Duration::from_mins(10);
 /// Open upload tickets a user may have.
 pub const OPEN_TICKETS: u32 = 20;

@@ -68,7 +68,7 @@ problems! {
     ContentRefused => 422, "content-refused", "The content was refused by moderation";
     /// An upload that is not the caller's, or of another purpose, was named.
     UnsuitableUpload => 422, "unsuitable-upload", "The upload cannot be used for this";
-    /// The `Idempotency-Key` stands for an upload of another length, purpose or digest.
+    /// The `Idempotency-Key` stands for an upload of another file, purpose or digest.
     IdempotencyKeyReused => 422, "idempotency-key-reused", "The idempotency key stands for another upload";
     /// Too many attempts or requests; member `retry_after` in seconds. Of uploads also `quota`, the name
     /// of the quota that is used up, and `limit`, its size.

@@ -116,9 +116,11 @@ pub fn new_upload(owner: AccountId, purpose: Purpose) -> NewUpload {
         purpose,
         length: 1_234,
         sha256: None,
+        head_sha256: None,
         key: None,
         created_at: at(0),
         expires_at: at(0).plus(TICKET),
+        put_until: None,
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Limits {
     pub json_body: usize,
     /// The longest post, in characters.
     pub post_chars: usize,
-    /// How long an upload ticket and its presigned URL live.
+    /// How long the presigned URL of an upload ticket lives; the ticket runs out a quarter of an hour later.
     pub ticket_lifetime: Duration,
     /// How long an access token lives.
     pub access_token_lifetime: Duration,

@@ -25,6 +25,8 @@ pub struct Upload {
     pub declared_length: u64,
     /// The SHA-256 that the client declared, in hex; a file that has another is refused.
     pub declared_sha256: Option<String>,
+    /// The SHA-256 of the file's beginning as the edge saw it, in hex, if it said.
+    pub head_sha256: Option<String>,
     /// The staged object's entity tag as it was when `complete` looked at it.
     pub staged_etag: Option<String>,
     /// The picture, once made.
@@ -35,6 +37,8 @@ pub struct Upload {
     pub created_at: Timestamp,
     /// When the ticket runs out.
     pub expires_at: Timestamp,
+    /// Until when a client has a URL of it; `None` where only an edge had one.
+    pub put_until: Option<Timestamp>,
     /// When it was completed.
     pub received_at: Option<Timestamp>,
     /// When the picture was made.
@@ -116,12 +120,26 @@ pub struct NewUpload {
     pub length: u64,
     /// SHA-256, if the client declared one.
     pub sha256: Option<[u8; 32]>,
+    /// SHA-256 of the file's beginning, if an edge saw it.
+    pub head_sha256: Option<[u8; 32]>,
     /// What the client names it by.
     pub key: Option<UploadKey>,
     /// When.
     pub created_at: Timestamp,
     /// When the ticket runs out.
     pub expires_at: Timestamp,
+    /// Until when a client has the URL, if it is a client that gets it: the ticket counts for as long, given up or
+    /// not.
+    pub put_until: Option<Timestamp>,
+}
+
+/// Bytes that clients' files may take in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Staged {
+    /// Of all of them.
+    pub bytes: u64,
+    /// Of those that clients may store by URLs of their own, and of which nothing is known to have arrived.
+    pub promised: u64,
 }
 
 /// A name that an owner gives an upload, so that a repeated request is not a second upload.

@@ -27,14 +27,14 @@ struct Direct {
 }
 
 async fn direct(handle: &str) -> Direct {
-    direct_with(handle, "600").await
+    direct_with(handle, "LIMIT_TICKET_SECONDS", "600").await
 }
 
-async fn direct_with(handle: &str, ticket_seconds: &str) -> Direct {
+async fn direct_with(handle: &str, name: &str, value: &str) -> Direct {
     let platform = shared::platform().await.unwrap();
     let options = shared::options()
         .setting("S3_PUBLIC_ENDPOINT", "same")
-        .setting("LIMIT_TICKET_SECONDS", ticket_seconds);
+        .setting(name, value);
     let front = platform
         .start_second(options, &platform.store_url)
         .await
@@ -148,7 +148,7 @@ async fn a_ticket_is_for_one_file_as_agreed() {
 #[tokio::test]
 async fn a_url_that_expired_stores_nothing() {
     // As short as a ticket may live.
-    let direct = direct_with("direct_late", "10").await;
+    let direct = direct_with("direct_late", "LIMIT_TICKET_SECONDS", "10").await;
     let photo = fixtures::read("photo.png").unwrap();
     let request = json!({ "purpose": "avatar", "content_length": photo.len() });
     let ticket = direct.ticket(&request).await;
@@ -166,6 +166,36 @@ async fn a_url_that_expired_stores_nothing() {
     assert_eq!(direct.put(&ticket, &[], &photo).await, 403);
     let answer = direct.complete(&ticket).await;
     answer.expect_problem(409, "conflict").unwrap();
+    direct.front.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_given_back_counts_while_it_can_still_be_sent() {
+    let direct = direct_with("direct_back", "LIMIT_OPEN_TICKETS", "2").await;
+    let photo = fixtures::read("photo.png").unwrap();
+    let request = json!({ "purpose": "avatar", "content_length": photo.len() });
+    for left in [1, 0] {
+        let given = ask(&direct.client, &request).await;
+        let quotas = given.header("ratelimit").to_owned();
+        let said = format!(r#""open-tickets";r={left},"#);
+        assert!(quotas.starts_with(&said), "{quotas}");
+        let ticket: Ticket = given.expect(201).unwrap();
+        let path = format!("/v1/uploads/{}", ticket.id);
+        let given_back = direct.client.call(Method::DELETE, &path).await.unwrap();
+        given_back.expect_status(204).unwrap();
+        assert_eq!(direct.put(&ticket, &[], &photo).await, 200);
+    }
+    let refused = ask(&direct.client, &request).await;
+    let wait: u64 = refused.header("retry-after").parse().unwrap();
+    assert!(
+        (1..=600).contains(&wait),
+        "until the first URL ends: {wait}"
+    );
+    let problem = refused.expect_problem(429, "too-many-requests").unwrap();
+    assert_eq!(problem.members["quota"], "open-tickets");
+    // What came through the edge alone would count no longer, and needs a place as well.
+    let answer = direct.client.upload("avatar", photo).await.unwrap();
+    answer.expect_problem(429, "too-many-requests").unwrap();
     direct.front.stop().await.unwrap();
 }
 

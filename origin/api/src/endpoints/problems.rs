@@ -249,7 +249,7 @@ fn explanation(kind: ProblemType) -> &'static str {
         }
         P::ContentRefused => "Moderation refused this content. The member reason says why.",
         P::IdempotencyKeyReused => {
-            "An upload of another length, purpose or digest was begun with this Idempotency-Key within a day. \
+            "An upload of another file, purpose or digest was begun with this Idempotency-Key within a day. \
              Use a new key for each upload, and the same one only to repeat it."
         }
         P::UnsuitableUpload => {

@@ -78,3 +78,21 @@ async fn a_repeat_needs_no_room() {
         new.problem(503, "storage-full");
     }
 }
+
+#[tokio::test]
+async fn what_is_refused_takes_no_room() {
+    let world = World::with(|config| {
+        config.staging_budget = 250;
+        config.limits.quota.pictures = 1;
+    })
+    .await;
+    let (ada, bob) = (world.sign_up("ada").await, world.sign_up("bob").await);
+    ask_named(&world, &ada, "k", 100).await.expect(201);
+    ask_named(&world, &ada, "k", 100)
+        .await
+        .problem(409, "conflict");
+    ask(&world, &ada, 100)
+        .await
+        .problem(429, "too-many-requests");
+    ask(&world, &bob, 150).await.expect(201);
+}

@@ -92,9 +92,15 @@ async fn a_repeated_request_gets_the_same_ticket_for_what_is_left_of_its_time() 
     let ada = world.sign_up("ada").await;
     let file = fixture("photo.png");
     let request = avatar(file.len());
-    let first = ask(&world, &ada, &request, Some("k")).await.expect(201);
+    let first = ask(&world, &ada, &request, Some("k")).await;
+    let quotas = first.header("ratelimit").to_owned();
+    assert!(quotas.contains(r#""open-tickets";r=19"#), "{quotas}");
+    let first = first.expect(201);
     world.clock.advance(Duration::from_mins(4));
-    let again = ask(&world, &ada, &request, Some("k")).await.expect(201);
+    let again = ask(&world, &ada, &request, Some("k")).await;
+    assert_eq!(again.header("ratelimit"), quotas, "what is left, once more");
+    assert_ne!(again.header("ratelimit-policy"), "");
+    let again = again.expect(201);
     assert_eq!(again["id"], first["id"]);
     let (ends, at_first) = (&again["put"]["expires_at"], &first["put"]["expires_at"]);
     assert!(
@@ -127,4 +133,91 @@ async fn no_url_outlives_its_ticket() {
         .await
         .problem(409, "conflict");
     assert_eq!(late["upload_id"], first["id"]);
+}
+
+/// Gives a ticket back, and stores a file by its URL all the same.
+async fn give_back_and_store(world: &World, person: &Person, ticket: &Value, file: &[u8]) {
+    let id = ticket["id"].as_str().unwrap();
+    let path = format!("/v1/uploads/{id}");
+    let given_back = call("DELETE", &path).token(&person.access);
+    given_back.send(&world.origin).await.expect(204);
+    world.objects.store(&format!("staging/{id}"), file);
+    let state = world.get(person, &path).await.expect(200);
+    assert_eq!(state["status"], "expired");
+}
+
+#[tokio::test]
+async fn a_url_counts_towards_the_quota_until_it_ends() {
+    let world = World::with(|config| {
+        config.direct_uploads = true;
+        config.limits.quota.open_tickets = 2;
+    })
+    .await;
+    let ada = world.sign_up("ada").await;
+    for _ in 0..2 {
+        let ticket = ask(&world, &ada, &avatar(9), None).await.expect(201);
+        give_back_and_store(&world, &ada, &ticket, b"not asked").await;
+    }
+    let refused = ask(&world, &ada, &avatar(9), None).await;
+    let wait: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((590..=600).contains(&wait), "{wait}");
+    let problem = refused.problem(429, "too-many-requests");
+    assert_eq!(problem["quota"], "open-tickets");
+    world.clock.advance(Duration::from_mins(10));
+    ask(&world, &ada, &avatar(9), None).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_url_counts_towards_the_budget_until_it_ends() {
+    let world = World::with(|config| {
+        config.direct_uploads = true;
+        config.staging_budget = 400;
+    })
+    .await;
+    let (ada, bob) = (world.sign_up("ada").await, world.sign_up("bob").await);
+    for _ in 0..2 {
+        let ticket = ask(&world, &ada, &avatar(100), None).await.expect(201);
+        give_back_and_store(&world, &ada, &ticket, &[0; 100]).await;
+    }
+    let bobs = |world: &World, path: &str, length| {
+        let ask = call("POST", path).token(&bob.access).json(&avatar(length));
+        // A process that knows nothing but what is in the database.
+        let origin = world.another_origin();
+        async move { ask.send(&origin).await }
+    };
+    let edge = "/edge/v1/upload-tickets";
+    let full = bobs(&world, edge, 201).await;
+    full.problem(503, "storage-full");
+    bobs(&world, edge, 200).await.expect(201);
+    world.clock.advance(Duration::from_mins(10));
+    bobs(&world, edge, 200).await.expect(201);
+}
+
+#[tokio::test]
+async fn urls_without_a_file_leave_room_for_uploads_through_edges() {
+    let world = World::with(|config| {
+        config.direct_uploads = true;
+        config.staging_budget = 400;
+    })
+    .await;
+    let (ada, bob) = (world.sign_up("ada").await, world.sign_up("bob").await);
+    ask(&world, &ada, &avatar(100), None).await.expect(201);
+    ask(&world, &bob, &avatar(100), None).await.expect(201);
+    let full = ask(&world, &ada, &avatar(1), None).await;
+    assert_eq!(full.header("retry-after"), "30");
+    full.problem(503, "storage-full");
+    world.ticket(&bob, "avatar", 200).await;
+}
+
+#[tokio::test]
+async fn a_ticket_of_an_edge_never_becomes_a_client_s() {
+    let world = direct().await;
+    let ada = world.sign_up("ada").await;
+    let at_edge = call("POST", "/edge/v1/upload-tickets")
+        .token(&ada.access)
+        .header("idempotency-key", "k")
+        .json(&avatar(9));
+    let ticket = at_edge.send(&world.origin).await.expect(201);
+    let running = ask(&world, &ada, &avatar(9), Some("k")).await;
+    assert_eq!(running.problem(409, "conflict")["upload_id"], ticket["id"]);
 }

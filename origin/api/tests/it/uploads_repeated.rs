@@ -123,6 +123,36 @@ async fn what_was_refused_stays_refused_under_its_key() {
 }
 
 #[tokio::test]
+async fn another_file_of_the_same_length_is_no_repeat() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada").await;
+    let ask_with = async |key: &str, head: Option<&str>| {
+        let mut ask = call("POST", "/edge/v1/upload-tickets")
+            .token(&ada.access)
+            .header("idempotency-key", key)
+            .json(&avatar(9));
+        if let Some(head) = head {
+            ask = ask.header("sluicegate-head-sha256", head);
+        }
+        ask.send(&world.origin).await
+    };
+    let (one, other) = ("0a".repeat(32), "0b".repeat(32));
+    let ticket = ask_with("k", Some(&one)).await.expect(201);
+    let refused = ask_with("k", Some(&other)).await;
+    let problem = refused.problem(422, "idempotency-key-reused");
+    assert_eq!(problem["upload_id"], ticket["id"]);
+    ask_with("k", Some(&one)).await.problem(409, "conflict");
+    // Older edges say nothing of the file, at first or later.
+    ask_with("k", None).await.problem(409, "conflict");
+    ask_with("old", None).await.expect(201);
+    ask_with("old", Some(&one)).await.problem(409, "conflict");
+    for bad in ["", "0a", &"0A".repeat(32)] {
+        let answer = ask_with("bad", Some(bad)).await;
+        answer.problem(400, "invalid-request");
+    }
+}
+
+#[tokio::test]
 async fn a_key_is_forgotten_after_a_day() {
     let world = World::new().await;
     let ada = world.sign_up("ada").await;

@@ -130,7 +130,7 @@ pub async fn forgets_keys_of_uploads_that_came_to_nothing(stores: &Stores) {
     assert_eq!(earlier(ask(102).await), third);
 }
 
-/// The hash that was declared is kept.
+/// The hash that was declared is kept, and that of the beginning.
 pub async fn keeps_declared_hashes(stores: &Stores) {
     let owner = stores.account().await;
     let mut new = new_upload(owner.id, Purpose::Avatar);
@@ -139,14 +139,16 @@ pub async fn keeps_declared_hashes(stores: &Stores) {
         .create_ticket(&new, &open_tickets(20))
         .await
         .unwrap();
-    assert_eq!(none.declared_sha256, None);
+    assert_eq!((none.declared_sha256, none.head_sha256), (None, None));
     new = new_upload(owner.id, Purpose::Avatar);
     new.sha256 = Some([0xab; 32]);
+    new.head_sha256 = Some([0xcd; 32]);
     let (upload, _) = stores
         .uploads
         .create_ticket(&new, &open_tickets(20))
         .await
         .unwrap();
     assert_eq!(upload.declared_sha256, Some("ab".repeat(32)));
+    assert_eq!(upload.head_sha256, Some("cd".repeat(32)));
     assert_eq!(stores.upload(new.id).await, upload);
 }

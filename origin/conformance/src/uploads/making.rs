@@ -287,3 +287,32 @@ pub async fn tries_failed_pictures_again(stores: &Stores) {
     let again = claimed(claim(stores, upload.id, 3, None).await);
     assert_eq!((again.state, again.reason), (UploadState::Processing, None));
 }
+
+/// Whoever gives up trying again leaves it as it was: no job would come for what is `received`.
+pub async fn leaves_failed_what_could_not_be_tried_again(stores: &Stores) {
+    let owner = stores.account().await;
+    let upload = stores.received(owner.id, Purpose::Avatar).await;
+    let failed = stores.uploads.fail(upload.id, "storage", None, at(2)).await;
+    failed.unwrap();
+    let stands = || async {
+        let upload = stores.upload(upload.id).await;
+        (upload.state, upload.reason)
+    };
+    let failed = (UploadState::Failed, Some("storage".to_owned()));
+    let worker = claims(stores, upload.id, 3, None).await;
+    for _ in 0..2 {
+        stores.uploads.release_making(&worker, at(4)).await.unwrap();
+        assert_eq!(stands().await, failed);
+    }
+    // Also where somebody else took over from a worker that was lost.
+    claims(stores, upload.id, 5, None).await;
+    let somebody = claims(stores, upload.id, 100, Some(1_000)).await;
+    let released = stores.uploads.release_making(&somebody, at(101)).await;
+    released.unwrap();
+    assert_eq!(stands().await, failed);
+    let worker = claims(stores, upload.id, 102, None).await;
+    let made = derivative();
+    let finished = stores.uploads.finish_making(&worker, &made, at(103)).await;
+    finished.unwrap();
+    assert_eq!(stands().await, (UploadState::Ready, None));
+}

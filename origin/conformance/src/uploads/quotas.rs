@@ -140,6 +140,39 @@ pub async fn gives_shares_back(stores: &Stores) {
     ask(stores, owner, &quota, 101, 10).await.unwrap();
 }
 
+/// A URL that a client has cannot be taken back: what it allows counts until it ends, as an open ticket.
+pub async fn keeps_shares_of_urls_that_clients_have(stores: &Stores) {
+    let owner = stores.account().await.id;
+    let quota = Quota {
+        open_tickets: 1,
+        pictures: 9,
+        bytes: 10,
+    };
+    let mut new = new_upload(owner, Purpose::Avatar);
+    (new.length, new.put_until) = (10, Some(at(60)));
+    let given = stores.uploads.create_ticket(&new, &quota).await;
+    stores.uploads.abandon(given.unwrap().0.id).await.unwrap();
+    let usage = |seconds| stores.uploads.usage(owner, at(seconds));
+    let one = Usage {
+        open_tickets: 1,
+        pictures: 1,
+        bytes: 10,
+    };
+    assert_eq!(usage(59).await.unwrap(), one);
+    assert_eq!(usage(60).await.unwrap(), Usage::default());
+    let next = ask(stores, owner, &quota, 59, 1).await;
+    assert_eq!(refused(next), (Bound::OpenTickets, at(60)));
+    let bytes = Quota {
+        open_tickets: 9,
+        ..quota
+    };
+    let next = ask(stores, owner, &bytes, 59, 1).await;
+    assert_eq!(refused(next), (Bound::Bytes, at(60)));
+    let (_, used) = ask(stores, owner, &quota, 60, 10).await.unwrap();
+    assert_eq!(used, one);
+    assert_eq!(usage(61).await.unwrap(), one);
+}
+
 /// What was refused by us has arrived, and counts.
 pub async fn counts_what_was_rejected(stores: &Stores) {
     let owner = stores.account().await.id;

@@ -46,8 +46,12 @@ pub async fn keeps_tickets(stores: &Stores) {
 /// Open tickets count, and what has arrived until its picture is made; what is over does not.
 pub async fn counts_staged_bytes(stores: &Stores) {
     let owner = stores.account().await;
-    let before = stores.uploads.staged_bytes().await.unwrap();
-    let counted = || async { stores.uploads.staged_bytes().await.unwrap() - before };
+    let before = stores.uploads.staged(at(1)).await.unwrap();
+    let counted = || async {
+        let staged = stores.uploads.staged(at(1)).await.unwrap();
+        assert_eq!(staged.promised, before.promised, "no client has a URL");
+        staged.bytes - before.bytes
+    };
     let upload = stores.received(owner.id, Purpose::Avatar).await;
     let length = upload.declared_length;
     let ticket = stores.ticket(owner.id, Purpose::Avatar).await;
@@ -56,6 +60,50 @@ pub async fn counts_staged_bytes(stores: &Stores) {
     assert_eq!(counted().await, length);
     stores.made(upload.id).await;
     assert_eq!(counted().await, 0);
+}
+
+/// By a URL that a client has a file can come until that ends, whatever became of its ticket.
+pub async fn counts_what_clients_can_still_store(stores: &Stores) {
+    let owner = stores.account().await;
+    let before = [1, 99, 100].map(|seconds| stores.uploads.staged(at(seconds)));
+    let before = futures_util::future::try_join_all(before).await.unwrap();
+    let counted = || async {
+        let now = [1, 99, 100].map(|seconds| stores.uploads.staged(at(seconds)));
+        let now = futures_util::future::try_join_all(now).await.unwrap();
+        let more = now.iter().zip(&before).map(|(now, before)| {
+            let promised = now.promised - before.promised;
+            (now.bytes - before.bytes, promised)
+        });
+        more.collect::<Vec<_>>()
+    };
+    let ask = |length| {
+        let mut new = new_upload(owner.id, Purpose::Avatar);
+        (new.length, new.put_until) = (length, Some(at(100)));
+        async move {
+            let given = stores.uploads.create_ticket(&new, &open_tickets(9)).await;
+            given.unwrap().0
+        }
+    };
+    let given_up = ask(1).await;
+    assert_eq!(given_up.put_until, Some(at(100)));
+    assert_eq!(stores.upload(given_up.id).await, given_up);
+    assert_eq!(counted().await, [(1, 1); 3]);
+    let over = stores.uploads.abandon(given_up.id).await.unwrap().unwrap();
+    assert_eq!(over.state, UploadState::Expired);
+    assert_eq!(counted().await, [(1, 1), (1, 1), (0, 0)]);
+
+    // Of what has arrived nothing more is promised, but its file can be stored again.
+    let rejected = ask(10).await;
+    let done = stores.uploads.reject(rejected.id, "broken", at(1)).await;
+    done.unwrap();
+    assert_eq!(counted().await, [(11, 1), (11, 1), (0, 0)]);
+    let made = ask(100).await;
+    let job = image_job(&made);
+    let done = stores.uploads.complete(made.id, ETAG, &job, at(1)).await;
+    done.unwrap();
+    assert_eq!(counted().await, [(111, 1), (111, 1), (100, 0)]);
+    stores.made(made.id).await;
+    assert_eq!(counted().await, [(111, 1), (111, 1), (0, 0)]);
 }
 
 /// The upload is `received`, and its job is there.

@@ -9,7 +9,7 @@ use crate::error::PortError;
 use crate::job::{Lease, NewJob};
 use crate::moderation::Record;
 use crate::quota::{Quota, QuotaReached, Usage};
-use crate::upload::{Completion, Derivative, Maker, MakingClaim, NewUpload, Upload};
+use crate::upload::{Completion, Derivative, Maker, MakingClaim, NewUpload, Staged, Upload};
 
 /// Why no ticket was given.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,8 @@ pub trait UploadStore: Send + Sync {
     ///
     /// Counted is what the rows of the last [`WINDOW`](crate::quota::WINDOW) say, and so a row that is
     /// younger must not be deleted. An open ticket counts with the length that it allows; one that was given
-    /// up or ran out does not count: of it nothing has arrived.
+    /// up or ran out does not count: of it nothing has arrived. While a client has its URL (`put_until`), one that was
+    /// given up counts as open all the same: the URL cannot be taken back.
     ///
     /// A key stands for one upload until it expires, or until the upload's ticket has been given up or has run
     /// out; however many ask with it at once, one gets a ticket. It is looked at before the quota.
@@ -65,9 +66,13 @@ pub trait UploadStore: Send + Sync {
     /// The upload.
     async fn upload(&self, id: UploadId) -> Result<Option<Upload>, PortError>;
 
-    /// Bytes that clients' files may take in the store: those of open tickets, and those of uploads whose picture is not
-    /// made, with the lengths that their tickets allow.
-    async fn staged_bytes(&self) -> Result<u64, PortError>;
+    /// What of its quotas an owner has used.
+    async fn usage(&self, owner: AccountId, now: Timestamp) -> Result<Usage, PortError>;
+
+    /// Bytes that clients' files may take in the store: those of open tickets, those of uploads whose picture is not
+    /// made, and those of all others that a client has a URL of, for it may store the file once more; with the lengths
+    /// that their tickets allow.
+    async fn staged(&self, now: Timestamp) -> Result<Staged, PortError>;
 
     /// Notes that the file has arrived, and commits its job with it. Only the first call on a
     /// `ticketed`, unexpired upload changes anything.
@@ -90,13 +95,15 @@ pub trait UploadStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Completion, PortError>;
 
-    /// Gives an open ticket up: state `expired`, and it no longer counts. Does nothing to an upload that has
-    /// arrived or is over, and says how it stands then. `None` if there is no such upload. Idempotent.
+    /// Gives an open ticket up: state `expired`, and it no longer counts, or no longer than a client has its URL. Does
+    /// nothing to an upload that has arrived or is over, and says how it stands then. `None` if there is no such upload.
+    /// Idempotent.
     async fn abandon(&self, id: UploadId) -> Result<Option<Upload>, PortError>;
 
     /// Tries to be the one who makes this picture until `now + lease`. With `on_demand_cap`, at most
     /// so many claims made with a cap hold at once, across all replicas; without one it is a worker's, and is not
-    /// counted. Whoever had an ended claim before can do nothing with it any more.
+    /// counted. Whoever had an ended claim before can do nothing with it any more. What had failed is claimed by a
+    /// worker alone.
     async fn claim_making(
         &self,
         maker: &Maker,
@@ -124,7 +131,8 @@ pub trait UploadStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<Upload>, PortError>;
 
-    /// Gives the claim back: state `received`. Does nothing if it is lost. Idempotent.
+    /// Gives the claim back: state `received`, or `failed` again, with its reason, if it had failed before. Does nothing
+    /// if it is lost. Idempotent.
     async fn release_making(&self, maker: &Maker, now: Timestamp) -> Result<(), PortError>;
 
     /// It is not a picture that we take: state `rejected` with this reason, and its key cleared from

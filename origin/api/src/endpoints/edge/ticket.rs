@@ -5,10 +5,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use sluicegate_contract::uploads::{StoredUpload, TicketRequest};
-use sluicegate_core::ports::Reach;
 
 use crate::auth::caller::Caller;
-use crate::endpoints::uploads::tickets::{Given, IdempotencyKey, give, running};
+use crate::endpoints::uploads::asking::{HeadDigest, IdempotencyKey, Sender};
+use crate::endpoints::uploads::tickets::{Given, give, running};
 use crate::error::ApiError;
 use crate::http::client::Edge;
 use crate::http::extract;
@@ -22,9 +22,10 @@ pub(crate) async fn handler(
     _: Edge,
     caller: Caller,
     key: IdempotencyKey,
+    head: HeadDigest,
     extract::Json(request): extract::Json<TicketRequest>,
 ) -> Result<Response, ApiError> {
-    match give(&app, &caller, &request, key, Reach::Edge).await? {
+    match give(&app, &caller, &request, key, &Sender::Edge(head)).await? {
         Given::Ticket(ticket, quotas) => {
             Ok((StatusCode::CREATED, quotas, Json(ticket)).into_response())
         }

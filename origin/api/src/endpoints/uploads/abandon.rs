@@ -15,16 +15,19 @@ use crate::state::App;
 
 /// `DELETE /v1/uploads/{id}`
 ///
-/// Gives a ticket back whose file did not arrive whole, so that it no longer counts as open.
+/// Gives a ticket back whose file did not arrive whole, so that it no longer counts as open. One whose URL its client
+/// has counts until that ends.
 #[utoipa::path(
     delete,
     path = "/v1/uploads/{id}",
     tag = "uploads",
     operation_id = "abandon_upload",
     summary = "Give back a ticket that was not used",
+    description = "What was begun through the edge no longer counts. A ticket of `POST /v1/upload-tickets` counts \
+        until its URL ends: a file can still be stored by it.",
     params(("id" = UploadId, Path)),
     security(("token" = [])),
-    responses((status = 204, description = "It no longer counts")),
+    responses((status = 204, description = "Nothing comes of it")),
     extensions(("x-problems" = json!(["conflict"]))),
 )]
 pub(crate) async fn handler(

@@ -1,4 +1,5 @@
 pub(crate) mod abandon;
+pub(crate) mod asking;
 pub(crate) mod complete;
 pub(crate) mod events;
 mod judged;

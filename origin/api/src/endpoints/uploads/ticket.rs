@@ -5,13 +5,12 @@ use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_contract::uploads::{Ticket, TicketRequest};
-use sluicegate_core::ports::Reach;
-use sluicegate_core::upload::Upload;
 
-use super::tickets::{Given, IdempotencyKey, again, give};
+use super::asking::{IdempotencyKey, Sender};
+use super::tickets::{Given, again, give, over};
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
-use crate::http::extract;
+use crate::http::{extract, rate_limit};
 use crate::state::App;
 
 /// `POST /v1/upload-tickets`
@@ -26,7 +25,7 @@ use crate::state::App;
     summary = "Begin an upload straight to the store",
     description = "Send the file to `put.url` by PUT with the headers of `put.headers`, then complete the upload. \
         Offered only where clients can reach the store.",
-    params(("idempotency-key" = Option<String>, Header, description = "Names the upload for 24 hours: a repeat with the same key gets the same ticket")),
+    params(("idempotency-key" = Option<String>, Header, description = "Names the upload for 24 hours: a repeat with the same key, purpose, length and `sha256` gets the same ticket")),
     request_body = TicketRequest,
     security(("token" = [])),
     responses((status = 201, description = "Leave to store one file once", body = Ticket)),
@@ -41,22 +40,17 @@ pub(crate) async fn handler(
     if !app.config.direct_uploads {
         return Err(ApiError::new(ProblemType::DirectUploadsOff));
     }
-    let (ticket, quotas) = match give(&app, &caller, &request, key, Reach::Public).await? {
+    let (ticket, quotas) = match give(&app, &caller, &request, key, &Sender::Client).await? {
         Given::Ticket(ticket, quotas) => (ticket, quotas),
         Given::Open(upload) => {
-            let again = again(&app, &request, &upload, Reach::Public).await?;
-            let late = || over(&upload, "The time to send the file is over.");
-            (again.ok_or_else(late)?, HeaderMap::new())
+            let ticket = again(&app, &request, &upload).await?;
+            let usage = app.uploads.usage(caller.account, app.env.now()).await?;
+            let quotas = rate_limit::headers(&app.config.limits.quota, &usage, None);
+            (ticket, quotas)
         }
         Given::Stored(upload) => {
             return Err(over(&upload, "The file is stored: complete the upload."));
         }
     };
     Ok((StatusCode::CREATED, quotas, Json(ticket)))
-}
-
-fn over(upload: &Upload, detail: &'static str) -> ApiError {
-    ApiError::new(ProblemType::Conflict)
-        .detail(detail)
-        .with("upload_id", upload.id.to_string())
 }

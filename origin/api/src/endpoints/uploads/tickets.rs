@@ -1,12 +1,8 @@
 //! Tickets, whoever will use them: what is asked for, and what an `Idempotency-Key` stands for.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
 use http::HeaderMap;
-use http::request::Parts;
-use sluicegate_contract::headers::{IDEMPOTENCY_KEY, is_idempotency_key};
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::limits;
 use sluicegate_contract::problem::ProblemType;
@@ -14,8 +10,9 @@ use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::{PresignedPut, Ticket, TicketRequest, UploadState};
 use sluicegate_core::ports::{CreateTicketError, PutGrant, Reach};
 use sluicegate_core::quota::{Bound, Quota, QuotaReached};
-use sluicegate_core::upload::{NewUpload, Upload, UploadKey};
+use sluicegate_core::upload::{NewUpload, Upload};
 
+use super::asking::{IdempotencyKey, Sender, declared_sha256};
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::http::rate_limit;
@@ -26,37 +23,6 @@ use crate::state::App;
 const GRACE: Duration = limits::UPLOAD_REQUEST_TIME;
 /// What they are told to wait while the upload that they repeat is under way, in seconds.
 const RUNNING_RETRY: u32 = 5;
-
-/// The `Idempotency-Key` of a request, unread.
-pub(crate) struct IdempotencyKey(Option<Result<String, ()>>);
-
-impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
-        let key = values.next().map(|value| {
-            let text = value.to_str().ok().filter(|text| is_idempotency_key(text));
-            match (text, values.next()) {
-                (Some(text), None) => Ok(text.to_owned()),
-                _ => Err(()),
-            }
-        });
-        Ok(Self(key))
-    }
-}
-
-impl IdempotencyKey {
-    fn read(self, now: Timestamp) -> Result<Option<UploadKey>, ApiError> {
-        let key = self.0.transpose().map_err(|()| {
-            ApiError::invalid("Idempotency-Key must be one, of 1 to 255 visible ASCII characters.")
-        })?;
-        Ok(key.map(|key| UploadKey {
-            key,
-            expires_at: now.plus(limits::IDEMPOTENCY_KEY_LIFETIME),
-        }))
-    }
-}
 
 /// What a request for a ticket comes to.
 pub(crate) enum Given {
@@ -73,7 +39,7 @@ pub(crate) async fn give(
     caller: &Caller,
     request: &TicketRequest,
     key: IdempotencyKey,
-    reach: Reach,
+    sender: &Sender,
 ) -> Result<Given, ApiError> {
     let limits = &app.config.limits;
     check_length(request.content_length, limits.picture_bytes)?;
@@ -83,26 +49,47 @@ pub(crate) async fn give(
         owner: caller.account,
         purpose: request.purpose,
         length: request.content_length,
-        sha256: request.sha256.as_deref().map(parse_sha256).transpose()?,
+        sha256: request.sha256.as_deref().map(declared_sha256).transpose()?,
+        head_sha256: match sender {
+            Sender::Edge(head) => head.read()?,
+            Sender::Client => None,
+        },
         key: key.read(now)?,
         created_at: now,
         expires_at: now.plus(limits.ticket_lifetime).plus(GRACE),
+        put_until: match sender {
+            Sender::Client => Some(now.plus(limits.ticket_lifetime)),
+            Sender::Edge(_) => None,
+        },
     };
-    let admitted = app.staging.admit(&*app.uploads, request.content_length);
-    if let Err(full) = admitted.await {
+    let room = match app.staging.admit(&*app.uploads, &new).await {
+        Ok(room) => room,
         // A repeat takes no room that the first request did not take.
-        return match named(app, &new).await? {
-            Some(upload) => repeated(app, request, upload).await,
-            None => Err(full),
-        };
+        Err(full) => {
+            return match named(app, &new).await? {
+                Some(upload) => repeated(app, &new, upload).await,
+                None => Err(full),
+            };
+        }
+    };
+    let given = app.uploads.create_ticket(&new, &limits.quota).await;
+    if let Err(CreateTicketError::Repeated(_) | CreateTicketError::QuotaReached(_)) = &given {
+        app.staging.give_back(room).await;
     }
-    match app.uploads.create_ticket(&new, &limits.quota).await {
+    match given {
         Ok((upload, usage)) => {
-            let ticket = ticket(app, &upload, new.sha256, limits.ticket_lifetime, reach).await?;
+            let ticket = ticket(
+                app,
+                &upload,
+                new.sha256,
+                limits.ticket_lifetime,
+                sender.reach(),
+            )
+            .await?;
             let quotas = rate_limit::headers(&limits.quota, &usage, None);
             Ok(Given::Ticket(ticket, quotas))
         }
-        Err(CreateTicketError::Repeated(upload)) => repeated(app, request, *upload).await,
+        Err(CreateTicketError::Repeated(upload)) => repeated(app, &new, *upload).await,
         Err(CreateTicketError::QuotaReached(reached)) => Err(used_up(&limits.quota, &reached, now)),
         Err(CreateTicketError::Port(error)) => Err(error.into()),
     }
@@ -116,13 +103,10 @@ async fn named(app: &App, new: &NewUpload) -> Result<Option<Upload>, ApiError> {
     Ok(named.await?)
 }
 
-async fn repeated(app: &App, request: &TicketRequest, upload: Upload) -> Result<Given, ApiError> {
-    let same = upload.purpose == request.purpose
-        && upload.declared_length == request.content_length
-        && upload.declared_sha256 == request.sha256;
-    if !same {
+async fn repeated(app: &App, new: &NewUpload, upload: Upload) -> Result<Given, ApiError> {
+    if !is_repeat(new, &upload) {
         return Err(ApiError::new(ProblemType::IdempotencyKeyReused)
-            .detail("Length, purpose and digest must be those of the first request.")
+            .detail("File, length, purpose and digest must be those of the first request.")
             .with("upload_id", upload.id.to_string()));
     }
     if upload.state != UploadState::Ticketed {
@@ -136,22 +120,38 @@ async fn repeated(app: &App, request: &TicketRequest, upload: Upload) -> Result<
     })
 }
 
-/// The same ticket once more, with what is left of its time; `None` if its URL works no more.
+/// Whether it is the same request. Of the file itself its beginning is compared, where edges saw both.
+fn is_repeat(new: &NewUpload, first: &Upload) -> bool {
+    let head = new.head_sha256.map(hex::encode);
+    let other_head = matches!((&head, &first.head_sha256), (Some(a), Some(b)) if a != b);
+    first.purpose == new.purpose
+        && first.declared_length == new.length
+        && first.declared_sha256 == new.sha256.map(hex::encode)
+        && !other_head
+}
+
+/// A client's ticket once more, with what is left of its time. An edge's ticket never becomes a client's: it is counted
+/// as one whose URL no client has.
 pub(crate) async fn again(
     app: &App,
     request: &TicketRequest,
     upload: &Upload,
-    reach: Reach,
-) -> Result<Option<Ticket>, ApiError> {
-    let lifetime = app.config.limits.ticket_lifetime;
-    let ends = upload.created_at.plus(lifetime).unix_ms();
-    let left = u64::try_from(ends - app.env.now().unix_ms()).unwrap_or(0) / 1_000;
+) -> Result<Ticket, ApiError> {
+    let ends = upload.put_until.ok_or_else(|| running(upload))?;
+    let left = u64::try_from(ends.unix_ms() - app.env.now().unix_ms()).unwrap_or(0) / 1_000;
     if left == 0 {
-        return Ok(None);
+        return Err(over(upload, "The time to send the file is over."));
     }
-    let sha256 = request.sha256.as_deref().map(parse_sha256).transpose()?;
+    let sha256 = request.sha256.as_deref().map(declared_sha256).transpose()?;
     let lifetime = Duration::from_secs(left);
-    ticket(app, upload, sha256, lifetime, reach).await.map(Some)
+    ticket(app, upload, sha256, lifetime, Reach::Public).await
+}
+
+/// There is nothing to send any more under this key.
+pub(crate) fn over(upload: &Upload, detail: &'static str) -> ApiError {
+    ApiError::new(ProblemType::Conflict)
+        .detail(detail)
+        .with("upload_id", upload.id.to_string())
 }
 
 /// The repeated request came while the first one is being answered.
@@ -204,18 +204,6 @@ fn check_length(length: u64, limit: u64) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn parse_sha256(text: &str) -> Result<[u8; 32], ApiError> {
-    let mut hash = [0; 32];
-    let lower = !text.bytes().any(|b| b.is_ascii_uppercase());
-    match hex::decode_to_slice(text, &mut hash) {
-        Ok(()) if lower => Ok(hash),
-        _ => Err(
-            ApiError::invalid("sha256 must be 64 lower-case hexadecimal digits.")
-                .with("field", "sha256"),
-        ),
-    }
-}
-
 /// 429. Members and header name the quota, and when the same ticket can be had at the soonest.
 fn used_up(quota: &Quota, reached: &QuotaReached, now: Timestamp) -> ApiError {
     let detail = match reached.bound {
@@ -237,20 +225,6 @@ fn used_up(quota: &Quota, reached: &QuotaReached, now: Timestamp) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hashes_have_one_spelling() {
-        assert_eq!(parse_sha256(&"0a".repeat(32)).expect("a hash"), [10; 32]);
-        for bad in [
-            "",
-            "0a",
-            &"0A".repeat(32),
-            &"0a".repeat(33),
-            &"zz".repeat(32),
-        ] {
-            assert!(parse_sha256(bad).is_err(), "{bad:?} must be refused");
-        }
-    }
 
     #[test]
     fn lengths_are_1_to_the_limit() {

@@ -8,7 +8,8 @@ use super::row::{DerivativeColumns, UploadRow, upload_query};
 /// Held for the few milliseconds in which a capped claim is counted and made ("making" in ASCII).
 const CAP_LOCK: i64 = 0x6d61_6b69_6e67;
 
-/// A worker's claim. It also takes what had failed: that is how a replayed job tries again.
+/// A worker's claim. It also takes what had failed: that is how a replayed job tries again. The reason stays in
+/// the row until the picture is made: by it a claim that is given back leaves the upload as it was.
 pub(super) async fn claim(
     pool: &PgPool,
     maker: &Maker,
@@ -17,7 +18,7 @@ pub(super) async fn claim(
 ) -> sqlx::Result<MakingClaim> {
     let row = upload_query!(
         "update uploads set state = 'processing', making_until = $3, making_token = $4,
-            making_capped = false, reason = null, revision = revision + 1
+            making_capped = false, revision = revision + 1
         where id = $1 and (
             state in ('received', 'failed') or (state = 'processing' and making_until <= $2)
         )
@@ -116,7 +117,7 @@ pub(super) async fn finish(
     let made = DerivativeColumns::new(derivative)?;
     let row = upload_query!(
         "update uploads set state = 'ready', ready_at = $2, making_until = null,
-            making_capped = false,
+            making_capped = false, reason = null,
             sha256 = $3, length = $4, width = $5, height = $6, blurhash = $7, perceptual_hash = $8,
             source_sha256 = $9, revision = revision + 1
         where id = $1 and making_token = $10 and state = 'processing'
@@ -156,8 +157,9 @@ pub(super) async fn extend(pool: &PgPool, maker: &Maker, until: Timestamp) -> sq
 
 pub(super) async fn release(pool: &PgPool, maker: &Maker) -> sqlx::Result<()> {
     sqlx::query!(
-        "update uploads set state = 'received', making_until = null, making_capped = false,
-            revision = revision + 1
+        "update uploads set
+            state = case when reason is null then 'received' else 'failed' end,
+            making_until = null, making_capped = false, revision = revision + 1
         where id = $1 and making_token = $2 and state = 'processing'",
         maker.upload.0,
         maker.token,

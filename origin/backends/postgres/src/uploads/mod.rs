@@ -1,4 +1,5 @@
 mod complete;
+mod counts;
 mod making;
 mod row;
 mod ticket;
@@ -14,10 +15,11 @@ use sluicegate_core::job::{Lease, NewJob};
 use sluicegate_core::moderation::{Record, Subject};
 use sluicegate_core::ports::{Burial, CreateTicketError, ImageVerdict, SettleError, UploadStore};
 use sluicegate_core::quota::{Quota, Usage};
-use sluicegate_core::upload::{Completion, Derivative, Maker, MakingClaim, NewUpload, Upload};
+use sluicegate_core::upload::{
+    Completion, Derivative, Maker, MakingClaim, NewUpload, Staged, Upload,
+};
 use sqlx::PgPool;
 
-use crate::columns::unsigned_long;
 use crate::database::Database;
 use crate::records;
 use row::{UploadRow, upload_query};
@@ -58,14 +60,12 @@ impl UploadStore for PgUploads {
         self.0.run(find(&self.0.pool, id)).await
     }
 
-    async fn staged_bytes(&self) -> Result<u64, PortError> {
-        let query = sqlx::query_scalar!(
-            r#"select coalesce(sum(declared_length), 0)::bigint as "bytes!" from uploads
-            where state in ('ticketed', 'received', 'processing', 'failed')"#
-        );
-        self.0
-            .run(async { unsigned_long(query.fetch_one(&self.0.pool).await?) })
-            .await
+    async fn usage(&self, owner: AccountId, now: Timestamp) -> Result<Usage, PortError> {
+        self.0.run(counts::usage(&self.0.pool, owner, now)).await
+    }
+
+    async fn staged(&self, now: Timestamp) -> Result<Staged, PortError> {
+        self.0.run(counts::staged(&self.0.pool, now)).await
     }
 
     async fn complete(

@@ -1,4 +1,5 @@
 use sluicegate_contract::ids::{AccountId, UploadId};
+use sluicegate_contract::uploads::UploadState;
 use sluicegate_core::upload::{Derivative, Upload};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -13,10 +14,10 @@ macro_rules! upload_query {
             "with u as (" $(+ $source)+ + ")
             select id as \"id!\", owner_id as \"owner_id!\", purpose as \"purpose!\",
                 state as \"state!\", moderation as \"moderation!\", reason,
-                declared_length as \"declared_length!\", declared_sha256, staged_etag,
+                declared_length as \"declared_length!\", declared_sha256, head_sha256, staged_etag,
                 sha256, length, width, height, blurhash, perceptual_hash, source_sha256,
                 revision as \"revision!\", created_at as \"created_at!\",
-                expires_at as \"expires_at!\", received_at, ready_at, moderated_at
+                expires_at as \"expires_at!\", put_until, received_at, ready_at, moderated_at
             from u",
             $($argument),*
         )
@@ -33,6 +34,7 @@ pub(super) struct UploadRow {
     pub reason: Option<String>,
     pub declared_length: i64,
     pub declared_sha256: Option<Vec<u8>>,
+    pub head_sha256: Option<Vec<u8>>,
     pub staged_etag: Option<String>,
     pub sha256: Option<Vec<u8>>,
     pub length: Option<i64>,
@@ -44,6 +46,7 @@ pub(super) struct UploadRow {
     pub revision: i64,
     pub created_at: OffsetDateTime,
     pub expires_at: OffsetDateTime,
+    pub put_until: Option<OffsetDateTime>,
     pub received_at: Option<OffsetDateTime>,
     pub ready_at: Option<OffsetDateTime>,
     pub moderated_at: Option<OffsetDateTime>,
@@ -51,20 +54,24 @@ pub(super) struct UploadRow {
 
 impl UploadRow {
     pub fn read(mut self) -> sqlx::Result<Upload> {
+        let state = columns::upload_state(&self.state)?;
         Ok(Upload {
             id: UploadId(self.id),
             owner: AccountId(self.owner_id),
             purpose: columns::purpose(&self.purpose)?,
-            state: columns::upload_state(&self.state)?,
+            state,
             moderation: columns::moderation(&self.moderation)?,
             declared_length: unsigned_long(self.declared_length)?,
             declared_sha256: self.declared_sha256.take().map(hex::encode),
+            head_sha256: self.head_sha256.take().map(hex::encode),
             derivative: self.take_derivative()?,
-            reason: self.reason,
+            // While it is tried again, the row keeps why it failed before.
+            reason: self.reason.filter(|_| state != UploadState::Processing),
             staged_etag: self.staged_etag,
             revision: unsigned_long(self.revision)?,
             created_at: self.created_at.into(),
             expires_at: self.expires_at.into(),
+            put_until: self.put_until.map(Into::into),
             received_at: self.received_at.map(Into::into),
             ready_at: self.ready_at.map(Into::into),
             moderated_at: self.moderated_at.map(Into::into),

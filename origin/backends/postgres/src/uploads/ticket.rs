@@ -1,12 +1,13 @@
 use sluicegate_contract::ids::{AccountId, UploadId};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::{Moderation, UploadState};
-use sluicegate_core::quota::{Quota, QuotaReached, Usage, WINDOW};
+use sluicegate_core::quota::{Quota, QuotaReached, Usage};
 use sluicegate_core::upload::{NewUpload, Upload};
 use sqlx::{PgConnection, PgExecutor, PgPool};
 
+use super::counts;
 use super::row::{UploadRow, upload_query};
-use crate::columns::{bigint, unsigned, unsigned_long};
+use crate::columns::bigint;
 
 /// What came of a request for a ticket.
 pub(super) enum Given {
@@ -37,9 +38,9 @@ pub(super) async fn create(
         transaction.rollback().await?;
         return Ok(Given::Earlier(earlier));
     }
-    let usage = insert(&mut transaction, upload, quota).await?;
+    let usage = counts::usage(&mut *transaction, upload.owner, upload.created_at).await?;
     if let Some(bound) = quota.reached(&usage, upload.length) {
-        let retry_at = retry_at(&mut transaction, upload, quota, &usage).await?;
+        let retry_at = counts::retry_at(&mut *transaction, upload, quota, &usage).await?;
         transaction.rollback().await?;
         return Ok(Given::Reached(QuotaReached {
             bound,
@@ -47,6 +48,7 @@ pub(super) async fn create(
             retry_at,
         }));
     }
+    insert(&mut transaction, upload).await?;
     transaction.commit().await?;
     Ok(Given::New(given(upload), usage.with(upload.length)))
 }
@@ -72,96 +74,35 @@ pub(super) async fn named(
     .transpose()
 }
 
-/// Counts what is used, and adds the ticket with its key if that leaves room for it.
-async fn insert(
-    connection: &mut PgConnection,
-    upload: &NewUpload,
-    quota: &Quota,
-) -> sqlx::Result<Usage> {
+/// Adds the ticket with its key.
+async fn insert(connection: &mut PgConnection, upload: &NewUpload) -> sqlx::Result<()> {
     let key = upload.key.as_ref();
-    let row = sqlx::query!(
-        r#"with used as (
-            select count(*) filter (where state = 'ticketed') as open_tickets,
-                count(*) as pictures, coalesce(sum(declared_length), 0)::bigint as bytes
-            from uploads
-            where owner_id = $2 and created_at > $7 and state <> 'expired'
-                and (state <> 'ticketed' or expires_at > $5)
-        ), given as (
+    sqlx::query!(
+        "with given as (
             insert into uploads (id, owner_id, purpose, state, declared_length, created_at, expires_at,
-                declared_sha256)
-            select $1, $2, $3, 'ticketed', $4, $5, $6, $11 from used
-            where open_tickets < $8 and pictures < $9 and bytes + $4 <= $10
+                put_until, declared_sha256, head_sha256)
+            values ($1, $2, $3, 'ticketed', $4, $5, $6, $7, $8, $11)
             returning id, owner_id
-        ), named as (
-            insert into upload_keys (owner_id, key, upload_id, expires_at)
-            select owner_id, $12, id, $13 from given where $12::text is not null
-            on conflict (owner_id, key) do update
-                set upload_id = excluded.upload_id, expires_at = excluded.expires_at
         )
-        select open_tickets::int as "open_tickets!", pictures::int as "pictures!", bytes as "bytes!"
-        from used"#,
+        insert into upload_keys (owner_id, key, upload_id, expires_at)
+        select owner_id, $9, id, $10 from given where $9::text is not null
+        on conflict (owner_id, key) do update
+            set upload_id = excluded.upload_id, expires_at = excluded.expires_at",
         upload.id.0,
         upload.owner.0,
         upload.purpose.as_str(),
         bigint(upload.length)?,
         upload.created_at.into_inner(),
         upload.expires_at.into_inner(),
-        upload.created_at.minus(WINDOW).into_inner(),
-        i64::from(quota.open_tickets),
-        i64::from(quota.pictures),
-        bigint(quota.bytes)?,
+        upload.put_until.map(Timestamp::into_inner),
         upload.sha256.as_ref().map(<[u8; 32]>::as_slice),
         key.map(|key| key.key.as_str()),
         key.map(|key| key.expires_at.into_inner()),
+        upload.head_sha256.as_ref().map(<[u8; 32]>::as_slice),
     )
-    .fetch_one(connection)
-    .await?;
-    Ok(Usage {
-        open_tickets: unsigned(row.open_tickets)?,
-        pictures: unsigned(row.pictures)?,
-        bytes: unsigned_long(row.bytes)?,
-    })
-}
-
-/// When so much of what is counted has left the count that the ticket fits: open tickets leave it when they
-/// run out, all else when it is a window old. Beyond the window if the ticket alone is too large.
-async fn retry_at(
-    connection: &mut PgConnection,
-    upload: &NewUpload,
-    quota: &Quota,
-    usage: &Usage,
-) -> sqlx::Result<Timestamp> {
-    let now = upload.created_at;
-    let leaves = sqlx::query_scalar!(
-        r#"with counted as (
-            select id, declared_length, state = 'ticketed' as is_open,
-                case state when 'ticketed' then expires_at
-                    else created_at + make_interval(secs => $10) end as leaves
-            from uploads
-            where owner_id = $1 and created_at > $3 and state <> 'expired'
-                and (state <> 'ticketed' or expires_at > $2)
-        ), gone as (
-            select leaves, count(*) filter (where is_open) over earlier as open_tickets,
-                count(*) over earlier as pictures, (sum(declared_length) over earlier)::bigint as bytes
-            from counted
-            window earlier as (order by leaves, id rows unbounded preceding)
-        )
-        select min(leaves) from gone
-        where $4 - open_tickets < $5 and $6 - pictures < $7 and $8 - bytes <= $9"#,
-        upload.owner.0,
-        now.into_inner(),
-        now.minus(WINDOW).into_inner(),
-        i64::from(usage.open_tickets),
-        i64::from(quota.open_tickets),
-        i64::from(usage.pictures),
-        i64::from(quota.pictures),
-        bigint(usage.bytes.saturating_add(upload.length))?,
-        bigint(quota.bytes)?,
-        WINDOW.as_secs_f64(),
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(leaves.map_or_else(|| now.plus(WINDOW), Into::into))
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// The row as it was written.
@@ -175,11 +116,13 @@ fn given(new: &NewUpload) -> Upload {
         reason: None,
         declared_length: new.length,
         declared_sha256: new.sha256.map(hex::encode),
+        head_sha256: new.head_sha256.map(hex::encode),
         staged_etag: None,
         derivative: None,
         revision: 1,
         created_at: new.created_at,
         expires_at: new.expires_at,
+        put_until: new.put_until,
         received_at: None,
         ready_at: None,
         moderated_at: None,

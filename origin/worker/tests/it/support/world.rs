@@ -289,9 +289,11 @@ impl World {
             purpose: Purpose::Avatar,
             length: 10,
             sha256,
+            head_sha256: None,
             key: None,
             created_at: now,
             expires_at: now.plus(Duration::from_hours(1)),
+            put_until: None,
         };
         self.context
             .uploads

@@ -209,9 +209,11 @@ impl History {
             purpose: purposes[usize::from(n / 2) % 3],
             length: 3,
             sha256: None,
+            head_sha256: None,
             key: None,
             created_at: now,
             expires_at: now.plus(PUT_LIFE),
+            put_until: None,
         };
         let uploads = &self.world.context.uploads;
         let quota = Quota {
