@@ -198,6 +198,11 @@ pub fn idempotency_key(headers: &HeaderList) -> Result<Option<&str>, Refusal> {
     }
 }
 
+/// What tells a file from others of its length: the SHA-256 of the beginning that is inspected, in lower-case hex.
+pub fn head_sha256(head: &[u8]) -> String {
+    hex(&hmac_sha256::Hash::hash(head))
+}
+
 /// Decides on what the inspector saw.
 pub fn inspected(seen: Seen) -> Result<(), Refusal> {
     match seen {

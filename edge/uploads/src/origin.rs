@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sluicegate_contract::headers::IDEMPOTENCY_KEY;
+use sluicegate_contract::headers::{HEAD_SHA256, IDEMPOTENCY_KEY};
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::limits;
 use sluicegate_contract::problem::ProblemType;
@@ -47,25 +47,37 @@ impl Client<'_> {
         body: Option<Vec<u8>>,
         time: Duration,
     ) -> Result<Called, Refusal> {
-        let headers = ["authorization", IDEMPOTENCY_KEY]
-            .into_iter()
-            .flat_map(|name| values(self.headers, name).map(move |value| (name, value)))
-            .map(|(name, value)| (name.to_owned(), value.to_vec()))
-            .collect();
-        let ask = Call {
+        self.send(Call {
             method,
             target,
-            headers,
+            headers: self.handed_on(),
             body,
             limit: limits::JSON_BODY,
             time,
-        };
+        })
+        .await
+    }
+
+    /// Who asks, and what for.
+    fn handed_on(&self) -> HeaderList {
+        ["authorization", IDEMPOTENCY_KEY]
+            .into_iter()
+            .flat_map(|name| values(self.headers, name).map(move |value| (name, value)))
+            .map(|(name, value)| (name.to_owned(), value.to_vec()))
+            .collect()
+    }
+
+    async fn send(&self, ask: Call<'_>) -> Result<Called, Refusal> {
         call(self.instance, self.trace, self.address.as_deref(), ask).await
     }
 }
 
-/// Asks for leave to store one object.
-pub(crate) async fn ticket(client: &Client<'_>, wanted: &TicketRequest) -> Result<Leave, Stop> {
+/// Asks for leave to store one object, whose beginning has this digest.
+pub(crate) async fn ticket(
+    client: &Client<'_>,
+    wanted: &TicketRequest,
+    head_sha256: Option<String>,
+) -> Result<Leave, Stop> {
     let unreadable = |error: serde_json::Error| {
         log(
             &client.trace.request_id,
@@ -74,9 +86,19 @@ pub(crate) async fn ticket(client: &Client<'_>, wanted: &TicketRequest) -> Resul
         Refusal::new(ProblemType::BadGateway, "The origin answered wrongly.")
     };
     let body = serde_json::to_vec(wanted).map_err(unreadable)?;
-    let called = client
-        .ask("POST", "/edge/v1/upload-tickets", Some(body), TICKET_TIME)
-        .await?;
+    let mut headers = client.handed_on();
+    if let Some(sha256) = head_sha256 {
+        set(&mut headers, HEAD_SHA256, sha256);
+    }
+    let ask = Call {
+        method: "POST",
+        target: "/edge/v1/upload-tickets",
+        headers,
+        body: Some(body),
+        limit: limits::JSON_BODY,
+        time: TICKET_TIME,
+    };
+    let called = client.send(ask).await?;
     match called.status {
         201 => {
             let ticket = serde_json::from_slice(&called.body).map_err(unreadable)?;

@@ -79,7 +79,10 @@ async fn run(
         sha256: admitted.sha256,
     };
     admission::inspected(inspect(inspected(&head), total))?;
-    let (ticket, quotas) = match ticket(client, &wanted).await? {
+    let head_sha256 = admitted
+        .named
+        .then(|| admission::head_sha256(inspected(&head)));
+    let (ticket, quotas) = match ticket(client, &wanted, head_sha256).await? {
         Leave::Given(ticket, quotas) => (ticket, quotas),
         // As the body is not read: to be drained, as after a refusal.
         Leave::StoredBefore(id) => return Err(Stop::Answered(complete(client, id).await?)),
@@ -100,6 +103,8 @@ struct Admitted {
     form: Option<Form>,
     body_length: u64,
     sha256: Option<String>,
+    /// Whether it has an `Idempotency-Key`.
+    named: bool,
 }
 
 /// All that can be said without reading the body.
@@ -119,7 +124,7 @@ async fn admit(client: &Client<'_>, method: &str, target: &str) -> Result<Admitt
         Admission::Anonymous => return Err(Refusal::token_missing()),
     }
     // It goes on as it came, in the request for the ticket.
-    admission::idempotency_key(client.headers)?;
+    let named = admission::idempotency_key(client.headers)?.is_some();
     let purpose = admission::purpose(query)?;
     let shape = admission::shape(client.headers)?;
     if let Shape::Raw = shape {
@@ -137,6 +142,7 @@ async fn admit(client: &Client<'_>, method: &str, target: &str) -> Result<Admitt
         form,
         body_length,
         sha256,
+        named,
     })
 }
 

@@ -3,6 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use sha2::{Digest, Sha256};
 use sluicegate_contract::uploads::Upload;
 use sluicegate_tests::client::{Answer, Client};
 use sluicegate_tests::fixtures;
@@ -80,6 +84,51 @@ async fn a_key_is_not_for_another_file() {
         .unwrap();
     let answer = client.upload_as("two words", png).await.unwrap();
     answer.expect_problem(400, "invalid-request").unwrap();
+}
+
+/// The same picture with one bit changed after `place`, in none of JPEG's markers.
+fn changed(file: &[u8], place: usize) -> Vec<u8> {
+    let plain = |place: &usize| file[place - 1] != 0xff && file[*place] < 0xfe;
+    let place = (place..file.len() - 2).find(plain).unwrap();
+    let mut changed = file.to_vec();
+    changed[place] ^= 1;
+    changed
+}
+
+#[tokio::test]
+async fn a_key_is_not_for_another_file_of_the_same_length() {
+    let platform = shared::platform().await.unwrap();
+    let client = shared::somebody(&platform, "repeat_alike").await.unwrap();
+    let photo = fixtures::read("photo.jpg").unwrap();
+    let send = async |key: &str, file: &[u8], declared: bool| {
+        let mut request = client
+            .request(Method::POST, "/v1/uploads?purpose=avatar")
+            .header("idempotency-key", key);
+        if declared {
+            let digest = STANDARD.encode(Sha256::digest(file));
+            request = request.header("repr-digest", format!("sha-256=:{digest}:"));
+        }
+        let sent = request.body(file.to_vec()).send().await.unwrap();
+        Answer::read(sent).await.unwrap()
+    };
+    let first: Upload = send("k", &photo, false).await.expect(201).unwrap();
+    let early = changed(&photo, 40_000);
+    let refused = send("k", &early, false).await;
+    let problem = refused.expect_problem(422, "idempotency-key-reused");
+    let named = problem.unwrap().members["upload_id"].clone();
+    assert_eq!(named, first.id.to_string());
+    let again: Upload = send("k", &photo, false).await.expect(201).unwrap();
+    assert_eq!(again.id, first.id);
+
+    // With a digest the whole file is compared.
+    let late = changed(&photo, 80_000);
+    let first: Upload = send("d", &photo, true).await.expect(201).unwrap();
+    let refused = send("d", &late, true).await;
+    refused
+        .expect_problem(422, "idempotency-key-reused")
+        .unwrap();
+    let again: Upload = send("d", &photo, true).await.expect(201).unwrap();
+    assert_eq!(again.id, first.id);
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ struct UploadForm {
     params(
         ("purpose" = Option<Purpose>, Query, description = "What the picture is for; a form may say so in a field"),
         ("repr-digest" = Option<String>, Header, description = "`sha-256=:<base64>:` of the picture (RFC 9530); not of a form"),
-        ("idempotency-key" = Option<String>, Header, description = "Names the upload for 24 hours: a repeat with the same key is answered as the first one was"),
+        ("idempotency-key" = Option<String>, Header, description = "Names the upload for 24 hours: a repeat with the same key is answered as the first one was. Purpose, length, `Repr-Digest` and the first 64 KiB of the file are compared, and another upload is refused; with `Repr-Digest` the whole file is compared"),
     ),
     request_body(content(
         (Bytes = "application/octet-stream"),
