@@ -204,7 +204,7 @@ async fn what_ends_before_its_length_or_comes_too_slowly_is_stored_nowhere() {
 
 /// Wants 20 kB of an upload each second.
 async fn impatient_edge(line: &Line) -> (Program, String) {
-    let arguments = ["--upload-pace-bytes", "20000", "--upload-pace-seconds", "1"];
+    let arguments = ["--upload-pace-bytes", "20000", "--pace-seconds", "1"];
     let options = Options {
         edge_arguments: arguments.map(str::to_owned).to_vec(),
         ..Options::default()
