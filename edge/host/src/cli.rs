@@ -116,7 +116,7 @@ pub struct Args {
     /// What those proxies write: x-forwarded-for or forwarded. Its last address that is none of theirs counts.
     #[arg(long, default_value = "x-forwarded-for")]
     proxy_header: ForwardedHeader,
-    /// The OpenTelemetry collector that spans are sent to, as http://<host>:4318. None: nothing is traced.
+    /// The OpenTelemetry collector that spans are sent to, as `http://collector:4318`. None: nothing is traced.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     otlp_endpoint: Option<Endpoint>,
     /// How they are sent: OTLP over HTTP in its JSON encoding.
