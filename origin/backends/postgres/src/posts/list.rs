@@ -10,10 +10,10 @@ pub(super) async fn find(pool: &PgPool, id: PostId) -> sqlx::Result<Option<Post>
     post_query!(
         "p as (
             select * from posts where id = $1 and deleted_at is null and moderation <> 'removed'
-                and not exists (
-                select from accounts hidden
-                where hidden.id = posts.author_id and hidden.delete_after is not null
-            )
+                and (
+                    select author.delete_after is null from accounts author
+                    where author.id = posts.author_id
+                )
         )",
         id.0,
     )
@@ -23,7 +23,9 @@ pub(super) async fn find(pool: &PgPool, id: PostId) -> sqlx::Result<Option<Post>
     .transpose()
 }
 
-/// The first page begins below the highest UUID: one plan, and the index is entered at the cursor.
+/// The first page begins below the highest UUID: one plan, and the index is entered at the cursor. Authors are looked
+/// up row by row: as a join, the planner took a small table for a reason to read and sort all of it, and went on so
+/// while it grew.
 pub(super) async fn newest(
     pool: &PgPool,
     author: Option<AccountId>,
@@ -38,10 +40,10 @@ pub(super) async fn newest(
                 "p as materialized (
                     select * from posts
                     where id < $1 and deleted_at is null and moderation <> 'removed'
-                        and not exists (
-                        select from accounts hidden
-                        where hidden.id = posts.author_id and hidden.delete_after is not null
-                    )
+                        and (
+                            select author.delete_after is null from accounts author
+                            where author.id = posts.author_id
+                        )
                     order by id desc limit $2
                 )",
                 below,
@@ -56,10 +58,10 @@ pub(super) async fn newest(
                     select * from posts
                     where author_id = $3 and id < $1
                         and deleted_at is null and moderation <> 'removed'
-                        and not exists (
-                        select from accounts hidden
-                        where hidden.id = posts.author_id and hidden.delete_after is not null
-                    )
+                        and (
+                            select author.delete_after is null from accounts author
+                            where author.id = posts.author_id
+                        )
                     order by id desc limit $2
                 )",
                 below,
