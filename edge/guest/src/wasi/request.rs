@@ -15,17 +15,32 @@ pub fn incoming(request: Request, trace: impl FnOnce(&HeaderList) -> Trace) -> I
         .unwrap_or_else(|| "/".to_owned());
     let headers = request.get_headers().copy_all();
     let trace = trace(&headers);
-    let (done, take) = taken();
-    let (stream, ending) = Request::consume_body(request, take);
     let waits =
         single(&headers, "expect").is_some_and(|it| it.eq_ignore_ascii_case("100-continue"));
-    let body = Body::new(Source::new(stream, ending, Some(done)), waits);
+    let source = if may_have_body(&method, &headers) {
+        let (done, take) = taken();
+        let (stream, ending) = Request::consume_body(request, take);
+        Source::new(stream, ending, Some(done))
+    } else {
+        Source::empty()
+    };
+    let body = Body::new(source, waits);
     Incoming {
         method,
         target,
         headers,
         body,
         trace,
+    }
+}
+
+/// Streams cost as much as all the rest of a small request. Transfer codings are hidden from components, so what
+/// usually has a body may have one without a length; nobody looks at that of a `GET`.
+fn may_have_body(method: &str, headers: &HeaderList) -> bool {
+    match single(headers, "content-length") {
+        Some("0") => false,
+        Some(_) => true,
+        None => !matches!(method, "GET" | "HEAD" | "OPTIONS"),
     }
 }
 
@@ -43,13 +58,9 @@ pub fn response(answer: Answer, is_head: bool) -> Result<Response, ErrorCode> {
                     sink.finish().await;
                 }
             });
-            let (stream, ending) = source.into_parts();
-            (Some(stream), ending)
+            source.into_parts()
         }
-        Content::Stream(body) => {
-            let (stream, ending) = body.into_source().into_parts();
-            (Some(stream), ending)
-        }
+        Content::Stream(body) => body.into_source().into_parts(),
     };
     let (response, _sent) = Response::new(headers, stream, ending);
     let _ = response.set_status_code(answer.status);

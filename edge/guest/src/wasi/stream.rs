@@ -11,9 +11,8 @@ type Taken = Result<(), ErrorCode>;
 
 /// A body that somebody else writes.
 pub struct Source {
-    stream: StreamReader<u8>,
-    /// To read once more after the end would be a trap.
-    ended: bool,
+    /// Gone at the end: to read once more would be a trap.
+    stream: Option<StreamReader<u8>>,
     ending: Option<FutureReader<Ending>>,
     /// Held while the body is read: its end tells the host that we are done.
     _done: Option<FutureWriter<Taken>>,
@@ -26,21 +25,31 @@ impl Source {
         done: Option<FutureWriter<Taken>>,
     ) -> Self {
         Self {
-            stream,
-            ended: false,
+            stream: Some(stream),
             ending: Some(ending),
             _done: done,
         }
     }
 
+    /// A body that is not there. It costs no call of the host's.
+    pub(super) fn empty() -> Self {
+        Self {
+            stream: None,
+            ending: None,
+            _done: None,
+        }
+    }
+
     /// Reads once, behind what `buffer` holds, at most up to its capacity. `false` at the end.
     pub async fn read(&mut self, buffer: Vec<u8>) -> (Vec<u8>, bool) {
-        if self.ended {
+        let Some(stream) = &mut self.stream else {
             return (buffer, false);
-        }
-        let (result, buffer) = self.stream.read(buffer).await;
+        };
+        let (result, buffer) = stream.read(buffer).await;
         let more = matches!(result, StreamResult::Complete(_));
-        self.ended = !more;
+        if !more {
+            self.stream = None;
+        }
         (buffer, more)
     }
 
@@ -53,7 +62,7 @@ impl Source {
         }
     }
 
-    pub(super) fn into_parts(self) -> (StreamReader<u8>, FutureReader<Ending>) {
+    pub(super) fn into_parts(self) -> (Option<StreamReader<u8>>, FutureReader<Ending>) {
         (self.stream, self.ending.unwrap_or_else(nothing))
     }
 }
