@@ -48,6 +48,9 @@ pub struct Args {
     /// Requests an instance serves at once.
     #[arg(long, default_value_t = Limits::default().instance_concurrency)]
     max_instance_concurrent_reuse_count: usize,
+    /// The same for the component that takes uploads.
+    #[arg(long, default_value_t = Limits::default().upload_concurrency)]
+    max_instance_concurrent_uploads: usize,
     /// Seconds an unused instance is kept.
     #[arg(long, default_value_t = Limits::default().instance_idle.as_secs())]
     idle_instance_timeout: u64,
@@ -201,6 +204,7 @@ impl Args {
             limits: Limits {
                 instance_uses: self.max_instance_reuse_count.max(1),
                 instance_concurrency: self.max_instance_concurrent_reuse_count.max(1),
+                upload_concurrency: self.max_instance_concurrent_uploads.max(1),
                 instance_idle: Duration::from_secs(self.idle_instance_timeout),
                 instance_memory: self.instance_memory_mib.max(1).saturating_mul(1 << 20),
                 request_timeout: Duration::from_secs(self.request_timeout.max(1)),

@@ -58,8 +58,11 @@ impl fmt::Debug for Config {
 pub struct Limits {
     /// Requests an instance serves before it is replaced.
     pub instance_uses: usize,
-    /// Requests an instance serves at once. A trap fails all of them.
+    /// Requests an instance serves at once. A trap fails all of them. What an instance remembers (tokens, keys,
+    /// grants) serves as many, so fewer instances verify less.
     pub instance_concurrency: usize,
+    /// The same for the component of [`Limits::upload_path`], whose requests are long and hold buffers.
+    pub upload_concurrency: usize,
     /// How long an unused instance is kept.
     pub instance_idle: Duration,
     /// Bytes of linear memory of an instance.
@@ -118,7 +121,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             instance_uses: 10_000,
-            instance_concurrency: 4,
+            instance_concurrency: 16,
+            upload_concurrency: 4,
             instance_idle: Duration::from_mins(1),
             instance_memory: 64 << 20,
             request_timeout: Duration::from_mins(1),

@@ -48,6 +48,8 @@ pub(crate) struct Grants {
     pub(crate) id: String,
     pub(crate) variables: Variables,
     pub(crate) allowed_hosts: AllowedHosts,
+    /// Requests that an instance serves at once.
+    pub(crate) concurrency: usize,
     /// Set when the host ends: what happens to instances then is no failure.
     pub(crate) closing: AtomicBool,
 }
@@ -56,7 +58,7 @@ pub(crate) struct Grants {
 pub(crate) fn load(config: &Config, metrics: &Metrics, tracer: Tracer) -> Result<Loaded, Error> {
     let manifest = manifest::parse(&read_manifest(&config.app)?)?;
     let folder = config.app.parent().unwrap_or(Path::new(""));
-    let grants = grant_all(&manifest, &config.environment)?;
+    let grants = grant_all(&manifest, config)?;
     let binaries = read_all(&manifest, folder)?;
     let engine = Engine::start(&config.limits, config.cache_dir.as_deref())?;
     let upstream = Upstream::new(&config.limits, tracer);
@@ -86,10 +88,10 @@ fn read_manifest(path: &Path) -> Result<String, Problems> {
 /// What every routed component gets; names every variable and host that does not work out.
 fn grant_all(
     manifest: &Manifest,
-    environment: &BTreeMap<String, String>,
+    config: &Config,
 ) -> Result<BTreeMap<String, Grants>, Problems> {
     let mut problems = Problems::default();
-    let values = match Variables::resolve(&manifest.variables, environment) {
+    let values = match Variables::resolve(&manifest.variables, &config.environment) {
         Ok(values) => values,
         Err(errors) => {
             for error in errors {
@@ -98,6 +100,8 @@ fn grant_all(
             return Err(problems);
         }
     };
+    let limits = &config.limits;
+    let uploads = component_of(manifest, &limits.upload_path);
     let mut all = BTreeMap::new();
     for (id, component) in &manifest.components {
         let variables = values.grant(&component.variables).unwrap_or_else(|names| {
@@ -112,11 +116,22 @@ fn grant_all(
             id: id.clone(),
             variables,
             allowed_hosts: allowed_hosts(id, component, &values, &mut problems),
+            concurrency: match &uploads {
+                Some(uploads) if **uploads == *id => limits.upload_concurrency,
+                _ => limits.instance_concurrency,
+            },
             closing: AtomicBool::new(false),
         };
         all.insert(id.clone(), grants);
     }
     problems.or(all)
+}
+
+/// Which component answers a path.
+fn component_of(manifest: &Manifest, path: &str) -> Option<Arc<String>> {
+    let routes = manifest.routes.iter();
+    let router = Router::new(routes.map(|(route, id)| (route.clone(), Arc::new(id.clone()))));
+    router.find(path).cloned()
 }
 
 fn allowed_hosts(

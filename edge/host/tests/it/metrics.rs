@@ -161,3 +161,28 @@ async fn two_hosts_on_one_machine_need_no_setting_and_off_is_off() {
     let refused = in_time(wrong.output()).await.unwrap();
     assert_eq!(refused.status.code(), Some(2));
 }
+
+#[tokio::test]
+async fn uploads_share_an_instance_with_fewer() {
+    for (upload_path, instances) in [("/count", 2), ("elsewhere", 1)] {
+        let app = manifest("concurrency", "");
+        let arguments = [
+            "--upload-path",
+            upload_path,
+            "--max-instance-concurrent-uploads",
+            "1",
+        ];
+        let host = Program::start(&app, &arguments, &[("SPIN_VARIABLE_TOKEN", "x")]).await;
+        let mut held = Raw::open(host.address).await;
+        held.begin("/count", 5).await;
+        host.until_metric("sluicegate_edge_instances_created_total{component=\"guest\"} 1")
+            .await;
+        ask(host.address, "GET /hello HTTP/1.1").await;
+        host.until_metric(&format!(
+            "sluicegate_edge_instances_created_total{{component=\"guest\"}} {instances}"
+        ))
+        .await;
+        held.write("12345").await;
+        held.read_until("\r\n5\r\n").await;
+    }
+}

@@ -180,7 +180,6 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     metrics: Metrics,
     uses: usize,
-    concurrency: usize,
 }
 
 impl Worker {
@@ -196,7 +195,6 @@ impl Worker {
             shared,
             metrics,
             uses: limits.instance_uses,
-            concurrency: limits.instance_concurrency,
         }
     }
 }
@@ -224,7 +222,7 @@ impl WorkerState for Worker {
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
         if total >= self.uses || self.shared.has_expired() {
             ShouldAccept::Never
-        } else if concurrent >= self.concurrency {
+        } else if concurrent >= self.grants.concurrency {
             ShouldAccept::No
         } else {
             ShouldAccept::Yes
