@@ -86,10 +86,7 @@ fn read_manifest(path: &Path) -> Result<String, Problems> {
 }
 
 /// What every routed component gets; names every variable and host that does not work out.
-fn grant_all(
-    manifest: &Manifest,
-    config: &Config,
-) -> Result<BTreeMap<String, Grants>, Problems> {
+fn grant_all(manifest: &Manifest, config: &Config) -> Result<BTreeMap<String, Grants>, Problems> {
     let mut problems = Problems::default();
     let values = match Variables::resolve(&manifest.variables, &config.environment) {
         Ok(values) => values,
