@@ -18,6 +18,7 @@ mod openapi;
 mod postgres;
 mod process;
 mod record_contract;
+mod services;
 mod sqlx;
 mod structure;
 mod tally;

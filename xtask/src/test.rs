@@ -6,12 +6,16 @@ use anyhow::Result;
 
 use crate::cargo::{cargo, target};
 use crate::process::{Stop, for_each_line};
+use crate::services::{Report, Services};
 use crate::tally::Tally;
 use crate::ui::step;
 use crate::{chromium, components, postgres};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
+    /// Get also the servers that take longer, and fail if one of them cannot be had
+    #[arg(long)]
+    services: bool,
     /// Passed on to `cargo test`, such as `-p sluicegate-worker -- pictures`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<OsString>,
@@ -21,6 +25,7 @@ pub(crate) struct Options {
 pub(crate) fn main(stop: &Stop, options: &Options) -> Result<ExitCode> {
     let postgres = postgres::ensure(stop)?;
     chromium::try_get(stop);
+    let services = Services::prepare(stop, options.services)?;
     components::main(stop, false)?;
     let skips = target().join("skipped-tests.txt");
     let figures = target().join("measured.txt");
@@ -28,6 +33,7 @@ pub(crate) fn main(stop: &Stop, options: &Options) -> Result<ExitCode> {
     for notes in [&skips, &figures] {
         fs::write(notes, "")?;
     }
+    let report = Report::new()?;
     // Examples in docs are not run: there are none, and looking for them costs a minute.
     let mut command = cargo(["test", "--no-fail-fast", "--tests"]);
     command
@@ -35,10 +41,20 @@ pub(crate) fn main(stop: &Stop, options: &Options) -> Result<ExitCode> {
         .env("SLUICEGATE_POSTGRES_BIN", postgres)
         .env("SLUICEGATE_SKIPPED", &skips)
         .env("SLUICEGATE_MEASURED", &figures);
-    let (tally, green) = run(stop, &mut command)?;
+    services.name_to(&mut command);
+    report.name_to(&mut command);
+    let (mut tally, green) = run(stop, &mut command)?;
     // What a test that passes prints is not shown: what it measured it adds to a file.
     for figure in fs::read_to_string(&figures)?.lines() {
         println!("measured: {figure}");
+    }
+    report.print()?;
+    if options.services {
+        // Whoever asks for them wants no silence where one is missing.
+        for missing in services.missing() {
+            println!("failed: no {missing}");
+            tally.failed += 1;
+        }
     }
     let skipped = fs::read_to_string(&skips)?;
     Ok(close(tally, green, &skipped))

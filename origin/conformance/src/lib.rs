@@ -1,8 +1,8 @@
 //! What every adapter of a port must do, one file a port, as functions that an adapter's own tests
 //! call. Development only: nothing that is shipped depends on it.
 //!
-//! A suite knows the port alone, never an adapter; [`testdb`], which gives tests their databases, is no
-//! suite. Start at the file of your port.
+//! A suite knows the port alone, never an adapter; [`testdb`], which gives tests their databases, [`servers`],
+//! which starts others, and [`notes`], which tells what ran, are no suites. Start at the file of your port.
 
 pub mod accounts;
 pub mod audit;
@@ -10,11 +10,13 @@ pub mod detector;
 pub mod erasure;
 pub mod jobs;
 mod judges;
+pub mod notes;
 pub mod objects;
 pub mod posts;
 mod promises;
 pub mod purge;
 pub mod scripted;
+pub mod servers;
 pub mod sessions;
 pub mod stores;
 pub mod sweep;

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 
 /// A user of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Account {
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
+pub struct Account {
+    /// Its number.
+    pub uid: u32,
+    /// Its group's number.
+    pub gid: u32,
 }
 
 /// `None` if we are not root and can stay who we are; else the user `postgres`, else `nobody`.
-pub(crate) fn to_drop_to() -> Option<Account> {
+pub fn to_drop_to() -> Option<Account> {
     if !rustix::process::geteuid().is_root() {
         return None;
     }

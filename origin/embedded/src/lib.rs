@@ -14,4 +14,5 @@ pub mod services;
 mod account;
 mod files;
 
+pub use account::{Account, to_drop_to};
 pub use files::FileError;

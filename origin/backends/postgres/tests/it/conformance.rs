@@ -1,9 +1,13 @@
 use sluicegate_conformance::stores::Stores;
 use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_conformance::{accounts, audit, erasure, jobs, posts, sessions, sweep, uploads};
+use sluicegate_postgres::Database;
 
 pub(crate) fn stores(database: &TestDatabase) -> Stores {
-    let database = database.database();
+    stores_of(&database.database())
+}
+
+pub(crate) fn stores_of(database: &Database) -> Stores {
     Stores {
         accounts: database.accounts(),
         sessions: database.sessions(),

@@ -8,6 +8,7 @@
 
 mod census;
 mod conformance;
+mod pooled;
 mod schema;
 mod transactions;
 mod wake;

@@ -1,0 +1,93 @@
+//! The same promises through `PgBouncer` in transaction mode, and what must not go through it.
+
+use sluicegate_conformance::notes::RanOn;
+use sluicegate_conformance::servers::PgBouncer;
+use sluicegate_conformance::testdb::TestDatabase;
+use sluicegate_conformance::{accounts, audit, erasure, jobs, posts, sessions, sweep, uploads};
+use sluicegate_postgres::{Database, Options, Pooling, probe_pooler};
+
+use crate::conformance::stores_of;
+
+/// As many as `deploy/pgbouncer.ini` says.
+const STATEMENTS: u32 = 200;
+
+/// A database, and a pool that reaches it through a pooler.
+struct Pooled {
+    pool: Database,
+    pooler: PgBouncer,
+    _database: TestDatabase,
+}
+
+impl Pooled {
+    async fn new(test: &str) -> Option<Self> {
+        let database = TestDatabase::new().await;
+        let pooler = PgBouncer::before(database.url(), STATEMENTS, test).await?;
+        let options = Options {
+            max_connections: 8,
+            ..Options::default()
+        };
+        let pool = Database::connect(&pooler.url(), &options).await.unwrap();
+        Some(Self {
+            pool,
+            pooler,
+            _database: database,
+        })
+    }
+
+    fn ran(&self, what: &str) -> RanOn {
+        RanOn::begins(self.pooler.version(), what)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn job_queues_keep_their_promises_behind_a_pooler() {
+    let name = "job_queues_keep_their_promises_behind_a_pooler";
+    let Some(pooled) = Pooled::new(name).await else {
+        return;
+    };
+    let ran = pooled.ran("conformance of the table queue");
+    jobs::run(&pooled.pool.jobs()).await;
+    ran.passed();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_keep_their_promises_behind_a_pooler() {
+    let name = "stores_keep_their_promises_behind_a_pooler";
+    // Each on a database of its own, as the suites expect it.
+    let suites = [
+        "accounts", "sessions", "uploads", "posts", "audit", "sweep", "erasure",
+    ];
+    for suite in suites {
+        let Some(pooled) = Pooled::new(name).await else {
+            return;
+        };
+        let ran = pooled.ran(&format!("conformance of {suite}"));
+        let stores = stores_of(&pooled.pool);
+        match suite {
+            "accounts" => accounts::run(&stores).await,
+            "sessions" => sessions::run(&stores).await,
+            "uploads" => uploads::run(&stores).await,
+            "posts" => posts::run(&stores).await,
+            "audit" => audit::run(&stores).await,
+            "sweep" => sweep::run(&stores).await,
+            _ => erasure::run(&stores).await,
+        }
+        ran.passed();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_probe_tells_what_stands_between() {
+    let name = "the_probe_tells_what_stands_between";
+    let database = TestDatabase::empty().await;
+    let probe = async |url: &str| probe_pooler(url).await.unwrap();
+    assert_eq!(probe(database.url()).await, Pooling::Session);
+    let Some(sound) = PgBouncer::before(database.url(), STATEMENTS, name).await else {
+        return;
+    };
+    let ran = RanOn::begins(sound.version(), "the probe of poolers");
+    assert_eq!(probe(&sound.url()).await, Pooling::Transaction);
+    let mixing = PgBouncer::before(database.url(), 0, name).await.unwrap();
+    assert_eq!(probe(&mixing.url()).await, Pooling::Unfit);
+    ran.passed();
+}

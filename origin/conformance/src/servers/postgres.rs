@@ -1,0 +1,151 @@
+#![expect(clippy::expect_used, reason = "a test's helper fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sluicegate_embedded::postgres::{BinarySearch, find_binaries};
+use sluicegate_postgres::maintenance::database_exists;
+
+use super::child::{Place, Running, free_port, wait_until};
+
+const USER: &str = "sluicegate";
+const PASSWORD: &str = "of-a-test";
+/// Nothing is synced: it is thrown away. A replica that was stopped must find what it missed.
+const SETTINGS: &str = "listen_addresses='127.0.0.1'\nunix_socket_directories=''\nmax_connections=200\n\
+    shared_buffers=32MB\nfsync=off\nfull_page_writes=off\nautovacuum=off\nwal_level=replica\nwal_keep_size=256MB\n\
+    max_wal_senders=4\nhot_standby=on\n";
+
+/// A Postgres on a port of loopback, a primary or a replica that streams from one. It ends with this value.
+pub struct PostgresServer {
+    place: Place,
+    binaries: PathBuf,
+    port: u16,
+    running: Option<Running>,
+}
+
+impl PostgresServer {
+    /// A primary and a replica of it, both with nothing in them.
+    ///
+    /// # Panics
+    /// If there is no Postgres, or one of them does not start.
+    pub async fn replicated() -> (Self, Self) {
+        let mut primary = Self::make();
+        // Before its first start: both begin with the same files, and all that comes is streamed.
+        let mut replica = primary.copy();
+        primary.start().await;
+        let conninfo = format!(
+            "primary_conninfo='host=127.0.0.1 port={} user={USER} password={PASSWORD} application_name=replica'\n",
+            primary.port
+        );
+        replica.add_settings(&conninfo);
+        fs::write(replica.data().join("standby.signal"), "").expect("can be written");
+        replica.place.give(&replica.data().join("standby.signal"));
+        replica.start().await;
+        (primary, replica)
+    }
+
+    /// A Postgres alone.
+    ///
+    /// # Panics
+    /// If there is none, or it does not start.
+    pub async fn alone() -> Self {
+        let mut server = Self::make();
+        server.start().await;
+        server
+    }
+
+    /// The superuser's URL of one of its databases, `postgres` among them.
+    pub fn url(&self, database: &str) -> String {
+        format!(
+            "postgres://{USER}:{PASSWORD}@127.0.0.1:{}/{database}?sslmode=disable",
+            self.port
+        )
+    }
+
+    /// Cuts all connections and ends it, as a crash does.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub async fn kill(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.end().await;
+        }
+    }
+
+    /// Starts it (again), and waits until it answers.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub async fn start(&mut self) {
+        let note = self.data().join("postmaster.pid");
+        // What runs by that number now may be another's.
+        let _ = fs::remove_file(note);
+        let data = self.data();
+        let data = data.to_str().expect("a plain path");
+        // SIGQUIT: at once. SIGINT would wait for what a replica has not received.
+        let program = self.binaries.join("postgres");
+        let mut running = self.place.run("QUIT", &program, &["-D", data]);
+        let url = self.url("postgres");
+        wait_until(&self.place, &mut running, async || {
+            database_exists(&url, "postgres").await.is_ok()
+        })
+        .await;
+        self.running = Some(running);
+    }
+
+    fn make() -> Self {
+        let search = BinarySearch {
+            chosen: std::env::var_os("SLUICEGATE_POSTGRES_BIN").map(PathBuf::from),
+            ..BinarySearch::default()
+        };
+        let binaries = find_binaries(&search).expect("a Postgres");
+        let place = Place::new();
+        place.write("password", PASSWORD);
+        let mut initdb = place.command(&binaries.join("initdb"));
+        initdb
+            .args(["-D", "data", "-U", USER, "-E", "UTF8", "--locale=C.UTF-8"])
+            .args(["--auth=scram-sha-256", "--pwfile=password", "--no-sync"]);
+        succeed(&mut initdb);
+        let server = Self {
+            place,
+            binaries,
+            port: free_port(),
+            running: None,
+        };
+        server.add_settings(SETTINGS);
+        server.add_settings(&format!("port={}\n", server.port));
+        server
+    }
+
+    fn copy(&self) -> Self {
+        let place = Place::new();
+        let mut copy = place.command(Path::new("cp"));
+        succeed(copy.arg("-a").arg(self.data()).arg("data"));
+        let copied = Self {
+            place,
+            binaries: self.binaries.clone(),
+            port: free_port(),
+            running: None,
+        };
+        copied.add_settings(&format!("port={}\n", copied.port));
+        copied
+    }
+
+    fn data(&self) -> PathBuf {
+        self.place.path().join("data")
+    }
+
+    /// The last of a name counts.
+    fn add_settings(&self, settings: &str) {
+        let path = self.data().join("postgresql.conf");
+        let before = fs::read_to_string(&path).expect("its settings");
+        fs::write(&path, format!("{before}{settings}")).expect("can be written");
+    }
+}
+
+fn succeed(command: &mut Command) {
+    let output = command.output().expect("can be run");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+}
