@@ -34,11 +34,21 @@ impl History {
         self.world.context.sweep.store.states(&ids).await.unwrap()
     }
 
-    /// After one whole run nothing is left of uploads that are over, but what came late.
+    /// After one whole run nothing is left of uploads that are over, but what came late; and of those that were due
+    /// nothing at all.
     pub(super) async fn sweep(&self) {
         let sweep = &self.world.context.sweep;
+        let due = self.due().await;
         let most = u64::from(sweep.rules.batch * sweep.rules.batches);
         while sweep.run().await.unwrap().uploads_swept == most {}
+        for key in due
+            .into_iter()
+            .flat_map(|id| [media_object(id), staged_object(id)])
+        {
+            assert!(!self.world.objects.has(&key), "{key} was due, and survived");
+        }
+        let due = self.due().await;
+        assert!(due.is_empty(), "{due:?} are over, and were not swept");
         for (id, state) in self.states().await {
             let is_over = matches!(state, UploadState::Expired | UploadState::Rejected);
             let picture = media_object(id);
@@ -46,6 +56,13 @@ impl History {
                 assert!(!self.world.objects.has(&picture), "{picture} survived");
             }
         }
+    }
+
+    /// What is over and to be swept now.
+    async fn due(&self) -> Vec<UploadId> {
+        let sweep = &self.world.context.sweep;
+        let again_until = self.world.env.now().minus(sweep.rules.again_after);
+        sweep.store.over(again_until, u32::MAX).await.unwrap()
     }
 
     /// Everything that a row speaks of is there, and nothing ends that is shown, or was needed a day ago.
