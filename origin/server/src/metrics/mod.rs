@@ -9,6 +9,7 @@ mod families;
 mod listener;
 mod machine;
 pub mod requests;
+mod spans;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,7 @@ impl Metrics {
         let families = Families::register(&mut registry);
         registry.register_collector(Box::new(machine::Process::new(env.now())));
         registry.register_collector(Box::new(machine::Pool(database.clone())));
+        registry.register_collector(Box::new(spans::Spans));
         Self {
             registry: Arc::new(registry),
             families,

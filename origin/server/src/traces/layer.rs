@@ -42,6 +42,11 @@ impl SpanLayer {
         Self { env, sink }
     }
 
+    /// How many spans were given up so far.
+    pub(crate) fn lost(&self) -> u64 {
+        self.sink.lost()
+    }
+
     fn wants(&self, trace: &str) -> bool {
         let end = trace
             .get(16..)

@@ -58,6 +58,8 @@ async fn a_whole_run_is_seen() {
 
     one_trace(&collector.spans(), &collector.headers());
     the_run_is_counted(&exposition);
+    let lost = exposition.value("sluicegate_spans_lost_total", &[]);
+    assert_eq!(lost, Some(0.0));
     every_query_asks_for_what_is_there(&exposition);
 }
 
@@ -220,5 +222,19 @@ async fn without_a_collector_everything_goes_on() {
     );
     program.wait_for_log("cannot send traces").await;
     ada.get("/v1/me", 200).await;
+    program.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spans_that_no_collector_took_are_counted() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let data = program::data_folder();
+    let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")];
+    let program = Program::start(data.path(), &settings).await;
+    Person::sign_up(&program.url, "ada").await;
+    let lost = |seen: &Exposition| seen.value("sluicegate_spans_lost_total", &[]);
+    program
+        .metrics_when(|seen| lost(seen).is_some_and(|lost| lost >= 1.0))
+        .await;
     program.stop().await;
 }
