@@ -7,6 +7,7 @@ use sluicegate_tests::fixtures;
 use sluicegate_tests::metrics::Metrics;
 use sluicegate_tests::platform::{self, EdgePlace, Platform, STOP_LIMIT};
 use sluicegate_tests::process::Program;
+use tokio::task::JoinSet;
 
 use crate::shared;
 
@@ -59,5 +60,29 @@ async fn who_comes_a_moment_later_needs_no_question() {
     }
     assert_eq!(gateways(&edge).await, 1, "one instance served them all");
     assert_eq!(line.asked(QUESTION), 1, "the grant was kept");
+    edge.stop(STOP_LIMIT).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_comes_at_the_same_time_waits_for_one_answer() {
+    // Fewer than one instance serves at once.
+    const AT_ONCE: usize = 12;
+    let platform = shared::platform().await.unwrap();
+    let (line, edge, client, url) = edge(&platform, "grants_at_once").await;
+    client.get("/healthz").await.unwrap();
+    let mut asking = JoinSet::new();
+    for _ in 0..AT_ONCE {
+        let (client, url) = (client.clone(), url.clone());
+        asking.spawn(async move { client.get(&url).await.unwrap() });
+    }
+    for answer in asking.join_all().await {
+        answer.expect_status(200).unwrap();
+    }
+    let (asked, instances) = (line.asked(QUESTION), gateways(&edge).await);
+    assert!(instances < AT_ONCE, "{instances} instances show nothing");
+    assert!(
+        (1..=instances).contains(&asked),
+        "{instances} instances asked {asked} times"
+    );
     edge.stop(STOP_LIMIT).await.unwrap();
 }
