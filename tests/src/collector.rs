@@ -9,8 +9,9 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::stand_in::serve;
 
 /// Bytes of one request at most.
 const LIMIT: usize = 64 << 20;
@@ -48,11 +49,7 @@ impl Collector {
             .route("/v1/traces", post(take))
             .layer(DefaultBodyLimit::max(LIMIT))
             .with_state(Arc::clone(&seen));
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let server = AbortOnDropHandle::new(tokio::spawn(async move {
-            let _ = axum::serve(listener, router).await;
-        }));
+        let (url, server) = serve(router).await?;
         Ok(Self {
             url,
             seen,

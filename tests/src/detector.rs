@@ -12,8 +12,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::stand_in::serve;
 
 /// A running stand-in; ends when it is dropped.
 pub struct Detector {
@@ -38,11 +39,7 @@ impl Detector {
             .route("/classify", post(classify))
             .route("/health", get(health))
             .with_state(Arc::clone(&state));
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let server = AbortOnDropHandle::new(tokio::spawn(async move {
-            let _ = axum::serve(listener, router).await;
-        }));
+        let (url, server) = serve(router).await?;
         Ok(Self {
             url,
             state,

@@ -22,5 +22,6 @@ pub mod platform;
 pub mod process;
 pub mod proxy;
 pub mod secrets;
+mod stand_in;
 pub mod text_model;
 pub mod wait;

@@ -8,8 +8,9 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::stand_in::serve;
 
 /// A running stand-in; ends when it is dropped.
 pub struct TextModel {
@@ -30,11 +31,7 @@ impl TextModel {
                 get(async || Json(json!({"version": "0.0.0"}))),
             )
             .with_state(Arc::clone(&judged));
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let server = AbortOnDropHandle::new(tokio::spawn(async move {
-            let _ = axum::serve(listener, router).await;
-        }));
+        let (url, server) = serve(router).await?;
         Ok(Self {
             url,
             judged,
