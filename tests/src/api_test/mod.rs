@@ -10,10 +10,11 @@ mod things;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use reqwest::Method;
 use serde_json::Value;
 
+use crate::detector::Detector;
 use crate::platform::{Options as PlatformOptions, Platform};
 use report::Report;
 use things::Things;
@@ -40,10 +41,26 @@ impl Options {
     }
 }
 
-/// Starts a platform, tests all operations of its document through the edge, and stops it.
+/// Tests all operations of the document through the edge, on a platform where nothing judges and on one where
+/// everything is judged first.
 pub async fn run(options: &Options) -> Result<()> {
     // Direct uploads are a part of the document: they are on.
-    let settings = PlatformOptions::default().setting("S3_PUBLIC_ENDPOINT", "same");
+    let open = PlatformOptions::default().setting("S3_PUBLIC_ENDPOINT", "same");
+    println!("\nOpen gate, no detector:");
+    test(options, open.clone()).await?;
+    let detector = Detector::start().await?;
+    let strict = open
+        .setting("MODERATION_IMAGE_GATE", "strict")
+        .setting("MODERATION_IMAGE_SERVICE_URL", &detector.url)
+        .setting("MODERATION_IMAGE_ASYNC", "false")
+        .setting("MODERATION_CONTENT_ASYNC", "false");
+    println!("\nStrict gate, a detector that is asked before the answer:");
+    test(options, strict).await?;
+    ensure!(detector.judged() > 0, "the detector was never asked");
+    Ok(())
+}
+
+async fn test(options: &Options, settings: PlatformOptions) -> Result<()> {
     let platform = Platform::start(settings).await?;
     let document: Value = platform
         .client()?
