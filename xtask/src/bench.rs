@@ -7,6 +7,9 @@ use crate::process::{Stop, run};
 use crate::ui::step;
 use crate::{components, postgres};
 
+/// Each is linked for minutes when it is optimised.
+const PROGRAMS: [&str; 3] = ["sluicegate-bench", "sluicegate-edge", "sluicegate-origin"];
+
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// The edge against a native proxy, or a whole platform
@@ -24,14 +27,22 @@ pub(crate) struct Options {
 pub(crate) fn main(stop: &Stop, options: &Options) -> Result<()> {
     let postgres = postgres::ensure(stop)?;
     components::main(stop, false)?;
-    let (arguments, folder): (&[&str], _) = if options.unoptimised {
-        (&["build", "--bins"], "debug")
+    let mut build = cargo(["build"]);
+    let folder = if options.unoptimised {
+        // All of them, as everybody else builds them: with fewer, dependencies would have other features.
+        build.arg("--bins");
+        "debug"
     } else {
-        (&["build", "--bins", "--release"], "release")
+        build.arg("--release");
+        for program in PROGRAMS {
+            build.args(["--bin", program]);
+        }
+        "release"
     };
-    step("Building the programs (ten minutes the first time)", || {
-        run(stop, &mut cargo(arguments))
-    })?;
+    step(
+        "Building the programs (half an hour the first time)",
+        || run(stop, &mut build),
+    )?;
     let mut bench = Command::new(target().join(folder).join("sluicegate-bench"));
     bench
         .args([&options.what, "--scale", &options.scale.to_string()])
