@@ -4,6 +4,7 @@
 //! A further one is a line in [`SERVICES`] and a file that gets it. Postgres and a browser are not here: without the
 //! former nothing runs, and the latter is a matter of one test.
 
+mod minio;
 mod pgbouncer;
 mod report;
 
@@ -32,13 +33,22 @@ struct Service {
     get: fn(&Stop, &Path) -> Result<PathBuf>,
 }
 
-const SERVICES: [Service; 1] = [Service {
-    name: "PgBouncer",
-    variable: "SLUICEGATE_PGBOUNCER",
-    takes: "a minute",
-    quick: true,
-    get: pgbouncer::get,
-}];
+const SERVICES: [Service; 2] = [
+    Service {
+        name: "PgBouncer",
+        variable: "SLUICEGATE_PGBOUNCER",
+        takes: "a minute",
+        quick: true,
+        get: pgbouncer::get,
+    },
+    Service {
+        name: "MinIO",
+        variable: "SLUICEGATE_MINIO",
+        takes: "five minutes",
+        quick: false,
+        get: minio::get,
+    },
+];
 
 /// What was had, and what was not.
 pub(crate) struct Services {

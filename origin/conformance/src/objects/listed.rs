@@ -27,7 +27,7 @@ pub async fn lists_page_by_page(fixture: &Fixture) {
     for name in ["listed/c", "listed/a", "listed/e", "listed/b", "listed/d"] {
         fixture.put(&fixture.key(name), "content").await;
     }
-    for neighbour in ["listed", "listed-too", "lister"] {
+    for neighbour in ["listed-too", "listed.too", "lister"] {
         fixture.put(&fixture.key(neighbour), "content").await;
     }
     let mut after = None;

@@ -1,8 +1,10 @@
 //! Real servers that a test starts for itself: each in a folder of its own, on loopback, gone with the test.
 
 mod child;
+mod minio;
 mod pgbouncer;
 mod postgres;
 
+pub use minio::Minio;
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;

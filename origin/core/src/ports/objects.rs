@@ -92,7 +92,8 @@ pub struct PutOptions<'a> {
     pub content_type: &'a str,
 }
 
-/// An S3-compatible object store. Keys are ASCII, made by us.
+/// An S3-compatible object store. Keys are ASCII, made by us; none is another's folder (`a` and `a/b`), for which stores
+/// that lie in folders have no answer.
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
     /// A URL by which one object can be stored once. Pure: does not ask the store.

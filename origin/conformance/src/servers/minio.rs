@@ -1,0 +1,178 @@
+#![expect(clippy::expect_used, reason = "a test's helper fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::child::{Place, Running, free_port, wait_until};
+use crate::notes::skip;
+
+/// Names the program; else it is looked for on the path.
+const VARIABLE: &str = "SLUICEGATE_MINIO";
+const PROGRAM: &str = "minio";
+
+/// An S3 server of others, `MinIO`, on loopback: on one drive, or on several with parity.
+pub struct Minio {
+    place: Place,
+    program: PathBuf,
+    drives: usize,
+    port: u16,
+    version: String,
+    running: Option<Running>,
+}
+
+impl Minio {
+    /// Not secret.
+    pub const ACCESS_KEY_ID: &'static str = "somebody";
+    /// Known to tests alone.
+    pub const SECRET_ACCESS_KEY: &'static str = "a secret of the tests";
+
+    /// Starts one on so many drives (1 or 4). `None`, and a note under the name of the test, where there is no
+    /// program. `http` asks it whether it is ready.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn start(drives: usize, http: &reqwest::Client, test: &str) -> Option<Self> {
+        let Some(program) = find() else {
+            let reason = format!("no {PROGRAM} on the path, and {VARIABLE} names none");
+            skip(test, &reason);
+            return None;
+        };
+        let said = Command::new(&program).arg("--version").output();
+        let said = said.expect("it tells its version").stdout;
+        let version = version(&String::from_utf8_lossy(&said));
+        // It needs not to be somebody else to run as root.
+        let place = Place {
+            user: None,
+            ..Place::new()
+        };
+        let mut server = Self {
+            place,
+            program,
+            drives,
+            port: free_port(),
+            version,
+            running: None,
+        };
+        for drive in 0..drives {
+            fs::create_dir(server.drive(drive)).expect("a drive");
+        }
+        server.run(http).await;
+        Some(server)
+    }
+
+    /// Where it listens, as a URL.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// As it calls itself, and on how many drives: `MinIO DEVELOPMENT.GOGET, 4 drives`.
+    pub fn version(&self) -> String {
+        let drives = if self.drives == 1 { "drive" } else { "drives" };
+        format!("MinIO {}, {} {drives}", self.version, self.drives)
+    }
+
+    /// The folder that stands for a drive, from 0.
+    pub fn drive(&self, number: usize) -> PathBuf {
+        self.place.path().join(format!("drive{}", number + 1))
+    }
+
+    /// Takes a drive out of the running server: its folder is moved away.
+    ///
+    /// # Panics
+    /// If it is not there.
+    pub fn take_out(&self, drive: usize) {
+        let folder = self.drive(drive);
+        fs::rename(&folder, away(&folder)).expect("the drive can be moved");
+    }
+
+    /// Puts it back as it was.
+    ///
+    /// # Panics
+    /// If it was not taken out, or something else is in its place.
+    pub fn put_back(&self, drive: usize) {
+        let folder = self.drive(drive);
+        fs::rename(away(&folder), &folder).expect("the drive can be moved back");
+    }
+
+    /// Whether a drive that was taken out still is: the server has made no new one in its place.
+    pub fn is_out(&self, drive: usize) -> bool {
+        let folder = self.drive(drive);
+        !folder.exists() && away(&folder).exists()
+    }
+
+    /// Ends it, and waits until it has: its folder is removed after that.
+    pub async fn stop(mut self) {
+        if let Some(running) = self.running.take() {
+            running.end().await;
+        }
+    }
+
+    async fn run(&mut self, http: &reqwest::Client) {
+        let program = self.program.to_string_lossy().into_owned();
+        let folder = self.place.path().to_string_lossy().into_owned();
+        let drives = match self.drives {
+            1 => format!("{folder}/drive1"),
+            many => format!("{folder}/drive{{1...{many}}}"),
+        };
+        let arguments = [
+            &format!("HOME={folder}"),
+            &format!("MINIO_ROOT_USER={}", Self::ACCESS_KEY_ID),
+            &format!("MINIO_ROOT_PASSWORD={}", Self::SECRET_ACCESS_KEY),
+            "MINIO_BROWSER=off",
+            // Without it several drives on the disk of the system itself are refused.
+            "MINIO_CI_CD=1",
+            &program,
+            "server",
+            "--address",
+            &format!("127.0.0.1:{}", self.port),
+            "--quiet",
+            &drives,
+        ];
+        let mut running = self
+            .place
+            .run("KILL", Path::new("/usr/bin/env"), &arguments);
+        // `/minio/health/ready` says yes before anything is initialised.
+        let ready = format!("{}/minio/health/cluster", self.endpoint());
+        wait_until(&self.place, &mut running, async || {
+            let answer = http.get(&ready).send().await;
+            answer.is_ok_and(|answer| answer.status() == 200)
+        })
+        .await;
+        self.running = Some(running);
+    }
+}
+
+fn away(folder: &Path) -> PathBuf {
+    folder.with_extension("away")
+}
+
+fn find() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os(VARIABLE) {
+        return Some(PathBuf::from(named));
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(PROGRAM))
+        .find(|file| file.is_file())
+}
+
+/// `minio version RELEASE.2025-09-07T16-13-09Z (commit-id=…)`, and more lines.
+fn version(said: &str) -> String {
+    let mut words = said
+        .split_whitespace()
+        .skip_while(|word| *word != "version");
+    words.nth(1).unwrap_or("of unknown version").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn its_version_is_what_it_says() {
+        let said = "minio version DEVELOPMENT.GOGET (commit-id=DEVELOPMENT.GOGET)\nRuntime: go1.26";
+        assert_eq!(version(said), "DEVELOPMENT.GOGET");
+        assert_eq!(version("something else"), "of unknown version");
+    }
+}
