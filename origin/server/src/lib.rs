@@ -23,6 +23,7 @@ pub mod serve;
 pub mod services;
 pub mod settings;
 mod signals;
+mod store;
 mod table;
 pub mod traces;
 mod unread;

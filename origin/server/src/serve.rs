@@ -2,8 +2,9 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sluicegate_core::job::QUEUES;
 use sluicegate_core::moderation::ImageGate;
 use sluicegate_postgres::{Pooling, spawn_wake_bridge};
@@ -16,6 +17,7 @@ use crate::http::{self, Bounds};
 use crate::metrics::{self, MetricsServer};
 use crate::places::Places;
 use crate::settings::Settings;
+use crate::store::Starting;
 use crate::{cli, program, schema, signals};
 
 /// `serve`.
@@ -73,8 +75,7 @@ pub async fn run(
     if !drained {
         tracing::warn!("some requests were cut: they took longer than DRAIN_SECONDS");
     }
-    started.leave().await;
-    Ok(())
+    started.leave().await
 }
 
 /// `work`.
@@ -85,7 +86,7 @@ pub async fn work(settings: &Settings, options: &cli::Work) -> Result<ExitCode> 
     if let Some(started) = started {
         println!("working on {}", options.queues.join(", "));
         started.finish(&shutdown).await;
-        started.leave().await;
+        started.leave().await?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -96,6 +97,8 @@ struct Started {
     ports: Ports,
     metrics: Option<MetricsServer>,
     background: tokio::sync::Mutex<JoinSet<()>>,
+    /// Why the object store cannot be used, if that was told late.
+    refusal: Arc<OnceLock<String>>,
 }
 
 impl Started {
@@ -122,14 +125,21 @@ impl Started {
         let places = Places::find(settings, program).await?;
         let pooling = schema::prepare(&places, migrate).await?;
         let ports = compose::ports(settings, &places, program).await?;
-        ports
-            .objects
-            .ensure_bucket()
-            .await
-            .context("cannot use the object store")?;
+        let refusal = Arc::new(OnceLock::new());
+        let store = Starting {
+            objects: Arc::clone(&ports.objects),
+            chosen: places.objects.clone(),
+            rule: settings.store_probe,
+            env: ports.env.clone(),
+            refusal: Arc::clone(&refusal),
+        };
+        let store = store.look(shutdown.clone()).await?;
         announce(&places, &ports, queues);
         let metrics = measure(settings, &ports).await?;
         let mut background = JoinSet::new();
+        if let Some(store) = store {
+            background.spawn(store);
+        }
         if !queues.is_empty() {
             let runner = compose::runner(settings, &ports, queues);
             background.spawn(runner.run(shutdown.clone()));
@@ -150,6 +160,7 @@ impl Started {
             ports,
             metrics,
             background: tokio::sync::Mutex::new(background),
+            refusal,
         })
     }
 
@@ -166,13 +177,18 @@ impl Started {
         tokio::join!(watch, self.places.keep_up(shutdown));
     }
 
-    async fn leave(self) {
+    /// Ends it. An error if we end because of the store.
+    async fn leave(self) -> Result<()> {
         if let Some(metrics) = self.metrics {
             metrics.stop().await;
         }
         self.ports.database.close().await;
         self.places.leave().await;
         tracing::info!("stopped");
+        match self.refusal.get() {
+            Some(refusal) => bail!("{refusal}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Settings {
     pub bucket: String,
     /// The store as clients reach it; `None`: they do not.
     pub public_store: Option<PublicStore>,
+    /// What becomes of a store that does not enforce what presigned URLs promise.
+    pub store_probe: StoreProbe,
     /// Other sites whose pages may send files to the embedded store.
     pub cors_origins: Vec<String>,
     /// Access tokens.
@@ -90,6 +92,15 @@ pub enum PublicStore {
     Same,
     /// At this URL.
     At(String),
+}
+
+/// What becomes of a store that does not enforce what presigned URLs promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreProbe {
+    /// Nothing starts on it.
+    Require,
+    /// It is logged, unless clients have such URLs themselves.
+    Warn,
 }
 
 /// Where metrics are served.
@@ -248,6 +259,7 @@ impl Settings {
             objects: stores::objects(&mut reader),
             bucket: stores::bucket(&mut reader),
             public_store: stores::public(&mut reader),
+            store_probe: stores::probe(&mut reader),
             cors_origins: stores::cors_origins(&mut reader),
             tokens: TokenSettings {
                 secret: reader.long_secret("JWT_SECRET", JWT_SECRET_BYTES),

@@ -3,7 +3,7 @@
 use axum::http::Uri;
 
 use super::reader::Reader;
-use super::{ObjectSettings, PublicStore};
+use super::{ObjectSettings, PublicStore, StoreProbe};
 
 /// In place of a URL: as the origin reaches it.
 const SAME: &str = "same";
@@ -64,6 +64,12 @@ pub(super) fn public(reader: &mut Reader<'_>) -> Option<PublicStore> {
         return Some(PublicStore::Same);
     }
     reader.http_url(NAME).map(PublicStore::At)
+}
+
+pub(super) fn probe(reader: &mut Reader<'_>) -> StoreProbe {
+    let rules = [("require", StoreProbe::Require), ("warn", StoreProbe::Warn)];
+    let rule = reader.choice("S3_PROBE", "require", &rules);
+    rule.unwrap_or(StoreProbe::Require)
 }
 
 /// Sites as browsers name them: scheme, host and port, and nothing behind.

@@ -16,7 +16,7 @@ const SLOW: Duration = Duration::from_secs(9);
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// Root's database runs as another user, who must be able to pass.
-fn data_folder() -> TempDir {
+pub(crate) fn data_folder() -> TempDir {
     let data = tempfile::tempdir().expect("makes a folder");
     let passable = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(data.path(), passable).expect("sets the mode");

@@ -12,5 +12,6 @@ mod embedded;
 mod jobs;
 mod seeing;
 mod settings;
+mod store_probe;
 mod two_origins;
 mod unread_bodies;
