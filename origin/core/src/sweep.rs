@@ -52,6 +52,16 @@ pub struct SweepRules {
     pub batches: u32,
 }
 
+/// How long workers may stand still before anything but the sweep deletes what they have not worked on.
+const STANDSTILL: Duration = Duration::from_hours(7 * 24);
+
+impl SweepRules {
+    /// Nobody needs a client's file in `staging/` that is older, swept or not.
+    pub fn staged_at_most(&self) -> Duration {
+        self.failed_for + self.loose_for + STANDSTILL
+    }
+}
+
 impl Default for SweepRules {
     fn default() -> Self {
         Self {

@@ -31,6 +31,12 @@ pub enum Command {
     },
     /// Bring the schema of `DATABASE_URL` to what this version needs
     Migrate,
+    /// The bucket of the object store
+    Bucket {
+        /// What to do with it
+        #[command(subcommand)]
+        command: Bucket,
+    },
     /// Delete what nobody needs any more now; workers do it every five minutes
     Sweep(Sweep),
     /// The keys that sign access tokens
@@ -48,6 +54,13 @@ pub enum Command {
     Doctor(Doctor),
     /// Print the commented reference of all settings
     Settings,
+}
+
+/// What can be done with the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Bucket {
+    /// Make it if it is not there, let old files in `staging/` expire, and let nobody in without keys
+    Init,
 }
 
 /// What can be done with signing keys.

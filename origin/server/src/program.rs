@@ -94,6 +94,7 @@ async fn run(command: &Command, settings: &Settings) -> anyhow::Result<ExitCode>
         Command::Work(options) => serve::work(settings, options).await,
         Command::Services { with_parent } => services::command(settings, *with_parent).await,
         Command::Migrate => schema::command(settings).await,
+        Command::Bucket { command } => commands::bucket::command(settings, *command).await,
         Command::Sweep(options) => commands::sweep::command(settings, options).await,
         Command::Keys { command } => commands::keys::command(settings, *command).await,
         Command::Grant(options) => commands::grant::command(settings, options).await,

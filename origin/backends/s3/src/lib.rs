@@ -5,12 +5,15 @@
 
 #![deny(missing_docs)]
 
+mod bucket;
 mod client;
 mod errors;
+mod policy;
 mod presign;
 mod settings;
 mod store;
 mod stream;
 
+pub use bucket::{BucketChanges, BucketState, StagingRule, Standing};
 pub use settings::Settings;
 pub use store::S3ObjectStore;

@@ -27,9 +27,9 @@ const DEFAULT_REGION: &str = "us-east-1";
 /// Objects in one bucket of an S3-compatible service. Cheap to make: connects when first used.
 #[derive(Debug, Clone)]
 pub struct S3ObjectStore {
-    bucket: String,
+    pub(crate) bucket: String,
     region: String,
-    client: Client,
+    pub(crate) client: Client,
     /// These two only sign.
     edge: Client,
     public: Option<Client>,
@@ -66,6 +66,26 @@ impl S3ObjectStore {
         match self.client.head_bucket().bucket(&self.bucket).send().await {
             Ok(_) => Ok(true),
             Err(error) if status(&error) == Some(404) => Ok(false),
+            Err(error) => Err(port_error(error)),
+        }
+    }
+
+    /// Makes the bucket if it is not there; answers whether it was made.
+    pub(crate) async fn make_bucket(&self) -> Result<bool, PortError> {
+        if self.has_bucket().await? {
+            return Ok(false);
+        }
+        let place = (self.region != DEFAULT_REGION).then(|| {
+            let region = BucketLocationConstraint::from(self.region.as_str());
+            CreateBucketConfiguration::builder()
+                .location_constraint(region)
+                .build()
+        });
+        let request = self.client.create_bucket().bucket(&self.bucket);
+        match request.set_create_bucket_configuration(place).send().await {
+            Ok(_) => Ok(true),
+            // Another replica was faster.
+            Err(error) if is_ours_already(error.code()) => Ok(false),
             Err(error) => Err(port_error(error)),
         }
     }
@@ -208,22 +228,7 @@ impl ObjectStore for S3ObjectStore {
     }
 
     async fn ensure_bucket(&self) -> Result<(), PortError> {
-        if self.has_bucket().await? {
-            return Ok(());
-        }
-        let place = (self.region != DEFAULT_REGION).then(|| {
-            let region = BucketLocationConstraint::from(self.region.as_str());
-            CreateBucketConfiguration::builder()
-                .location_constraint(region)
-                .build()
-        });
-        let request = self.client.create_bucket().bucket(&self.bucket);
-        match request.set_create_bucket_configuration(place).send().await {
-            Ok(_) => Ok(()),
-            // Another replica was faster.
-            Err(error) if is_ours_already(error.code()) => Ok(()),
-            Err(error) => Err(port_error(error)),
-        }
+        self.make_bucket().await.map(drop)
     }
 
     async fn ping(&self) -> Result<(), PortError> {

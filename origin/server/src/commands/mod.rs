@@ -1,5 +1,6 @@
-//! Commands that change something in the database, and end.
+//! Commands that change something in the database or the store, and end.
 
+pub mod bucket;
 pub mod grant;
 pub mod jobs;
 pub mod keys;

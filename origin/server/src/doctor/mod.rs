@@ -60,7 +60,8 @@ async fn look(settings: &Settings) -> Vec<Finding> {
         .map_err(|error| format!("{error:#}"));
     let (database, objects, detector, purge_hook, text_model, collector, decoder) = tokio::join!(
         database::look(settings, &running, &env),
-        store::look(settings, &running, &env),
+        // Boxed: it holds every request to the store.
+        Box::pin(store::look(settings, &running, &env)),
         judges::detector(settings),
         judges::purge_hook(settings),
         judges::text_model(settings),

@@ -5,9 +5,10 @@ use std::time::Duration;
 use sluicegate_core::env::Env;
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::ObjectStore;
-use sluicegate_s3::S3ObjectStore;
+use sluicegate_s3::{BucketState, S3ObjectStore, Standing};
 
 use super::{Finding, Running, State, apart};
+use crate::commands::bucket::staging_rule;
 use crate::places::{configured, embedded_objects};
 use crate::settings::Settings;
 use crate::store::probe::{self, Probed, Verdict};
@@ -38,7 +39,35 @@ pub(super) async fn look(settings: &Settings, running: &Running<'_>, env: &Env) 
     }
     let mut findings = vec![Finding::new(WHAT, place, State::ok("ok"))];
     findings.extend(probe(&chosen, env).await);
+    let state = store.inspect_bucket(staging_rule()).await;
+    let name = settings.bucket.clone();
+    findings.push(Finding::new("bucket", name, bucket(state)));
     findings
+}
+
+/// The worst of what was found of it.
+fn bucket(state: BucketState) -> State {
+    const INIT: &str = "run `sluicegate-origin bucket init`";
+    if let Standing::Wrong(found) = state.policy {
+        return State::Wrong(found, INIT);
+    }
+    for standing in [&state.staging, &state.block] {
+        if let Standing::Wrong(found) = standing {
+            return State::Note(found.clone(), INIT);
+        }
+    }
+    for standing in [&state.staging, &state.policy, &state.block] {
+        if let Standing::Unknown(why) = standing {
+            return State::Note(
+                format!("not told: {why}"),
+                "nothing, if `bucket init` was run with other keys; else let these read it",
+            );
+        }
+    }
+    State::ok(match state.staging {
+        Standing::Unsupported => "ok; it has no rules for old files, the sweep alone deletes",
+        _ => "ok, old files in staging/ expire, nobody is let in without keys",
+    })
 }
 
 fn missing(error: &PortError) -> State {
@@ -46,7 +75,7 @@ fn missing(error: &PortError) -> State {
     if said.contains("there is no bucket") {
         State::Wrong(
             said,
-            "make the bucket, or let `serve` make it: its keys must allow that",
+            "run `sluicegate-origin bucket init` with keys that may make it",
         )
     } else {
         State::Wrong(

@@ -32,7 +32,7 @@ pub(crate) fn check<'a>(checks: &'a [Value], name: &str) -> &'a Value {
     found.unwrap_or_else(|| panic!("no {name} in {checks:#?}"))
 }
 
-fn run(data: &Path, arguments: &[&str], more: &[(&str, &str)]) -> Output {
+pub(crate) fn run(data: &Path, arguments: &[&str], more: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_sluicegate-origin"))
         .args(arguments)
         .env_clear()

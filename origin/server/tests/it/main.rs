@@ -6,6 +6,7 @@
     reason = "a test's helper fails by panicking"
 )]
 
+mod bucket;
 mod doctor;
 mod drain;
 mod embedded;
