@@ -17,6 +17,7 @@ mod net;
 mod openapi;
 mod postgres;
 mod process;
+mod python;
 mod record_contract;
 mod services;
 mod sqlx;

@@ -1,19 +1,16 @@
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::cargo::{root, target};
 use crate::process::{Stop, output, run};
-use crate::toolchain::{can_install, install, on_path};
+use crate::python::install_package;
 use crate::ui::step;
 use crate::{components, dev, postgres};
 
 /// The tool that makes requests from the OpenAPI document and checks the answers against it.
 const VERSION: &str = "4.32.5";
-const WHAT_TO_DO: &str = "schemathesis needs Python 3.10 or newer with its module `venv`: install the packages `python3` and \
-     `python3-venv` of your system";
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -55,38 +52,10 @@ fn schemathesis(stop: &Stop) -> Result<PathBuf> {
     }
     let what = format!("Installing schemathesis {VERSION} from PyPI (a minute, once)");
     step(&what, || {
-        if home.exists() {
-            fs::remove_dir_all(&home)?;
-        }
-        make_environment(stop, &home)?;
-        let wanted = format!("schemathesis=={VERSION}");
-        let mut pip = Command::new(home.join("bin/pip"));
-        pip.args([
-            "install",
-            "--no-input",
-            "--disable-pip-version-check",
-            &wanted,
-        ]);
-        run(stop, &mut pip).context("PyPI is needed once")
+        install_package(stop, &home, &format!("schemathesis=={VERSION}"))
     })?;
     if !is_there() {
         bail!("{} does not say that it is {VERSION}", program.display());
     }
     Ok(program)
-}
-
-fn make_environment(stop: &Stop, home: &std::path::Path) -> Result<()> {
-    let python = on_path("python3").context(WHAT_TO_DO)?;
-    let make = || {
-        let mut venv = Command::new(&python);
-        run(stop, venv.args(["-m", "venv"]).arg(home))
-    };
-    if make().is_ok() {
-        return Ok(());
-    }
-    // Debian ships the module apart.
-    if can_install() {
-        install(stop, &["python3-venv"])?;
-    }
-    make().context(WHAT_TO_DO)
 }

@@ -7,6 +7,7 @@
     reason = "tests state what must hold"
 )]
 
+mod backup;
 mod body_lengths;
 mod bombs;
 mod browser;

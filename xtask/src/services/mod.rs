@@ -4,6 +4,7 @@
 //! A further one is a line in [`SERVICES`] and a file that gets it. Postgres and a browser are not here: without the
 //! former nothing runs, and the latter is a matter of one test.
 
+mod aws;
 mod minio;
 mod pgbouncer;
 mod report;
@@ -33,7 +34,7 @@ struct Service {
     get: fn(&Stop, &Path) -> Result<PathBuf>,
 }
 
-const SERVICES: [Service; 2] = [
+const SERVICES: [Service; 3] = [
     Service {
         name: "PgBouncer",
         variable: "SLUICEGATE_PGBOUNCER",
@@ -47,6 +48,14 @@ const SERVICES: [Service; 2] = [
         takes: "five minutes",
         quick: false,
         get: minio::get,
+    },
+    // No server, but what a drill on servers needs.
+    Service {
+        name: "AWS-CLI",
+        variable: "SLUICEGATE_AWS",
+        takes: "half a minute",
+        quick: true,
+        get: aws::get,
     },
 ];
 
