@@ -25,6 +25,7 @@ pub(crate) struct Memory {
     objects: Mutex<BTreeMap<String, (Bytes, Timestamp)>>,
     down: AtomicBool,
     keeps: AtomicBool,
+    hides: AtomicBool,
 }
 
 impl Memory {
@@ -34,6 +35,7 @@ impl Memory {
             objects: Mutex::default(),
             down: AtomicBool::default(),
             keeps: AtomicBool::default(),
+            hides: AtomicBool::default(),
         }
     }
 
@@ -44,6 +46,11 @@ impl Memory {
     /// Whether it refuses to delete.
     pub(crate) fn set_keeps(&self, keeps: bool) {
         self.keeps.store(keeps, Ordering::SeqCst);
+    }
+
+    /// Whether it refuses to list what is there.
+    pub(crate) fn set_hides(&self, hides: bool) {
+        self.hides.store(hides, Ordering::SeqCst);
     }
 
     pub(crate) fn store(&self, key: &str, content: &str) {
@@ -139,6 +146,9 @@ impl ObjectStore for Memory {
         limit: u32,
     ) -> Result<ListPage, PortError> {
         self.get("")?;
+        if self.hides.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable("store", "cannot list"));
+        }
         let limit = usize::try_from(limit).unwrap();
         let stored = self.objects.lock().unwrap();
         let listed = stored.iter().filter(|(key, _)| {

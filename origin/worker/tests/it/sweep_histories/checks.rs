@@ -4,7 +4,7 @@ use std::time::Duration;
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::uploads::UploadState;
 use sluicegate_core::sweep::{BUCKET_MARKER, SweepRules};
-use sluicegate_core::upload::{MEDIA, media_object, staged_object};
+use sluicegate_core::upload::{MEDIA, STAGING, media_object, staged_object};
 
 use super::history::History;
 
@@ -34,35 +34,75 @@ impl History {
         self.world.context.sweep.store.states(&ids).await.unwrap()
     }
 
-    /// After one whole run nothing is left of uploads that are over, but what came late; and of those that were due
-    /// nothing at all.
-    pub(super) async fn sweep(&self) {
-        let sweep = &self.world.context.sweep;
-        let due = self.due().await;
-        let most = u64::from(sweep.rules.batch * sweep.rules.batches);
-        while sweep.run().await.unwrap().uploads_swept == most {}
-        for key in due
-            .into_iter()
-            .flat_map(|id| [media_object(id), staged_object(id)])
-        {
-            assert!(!self.world.objects.has(&key), "{key} was due, and survived");
+    /// Whole runs, walk by walk, so that none is credited with another's work. While the store refuses to list, what is
+    /// over goes by its row alone; what the lists show comes after that.
+    pub(super) async fn sweep(&mut self) {
+        self.world.objects.set_hides(true);
+        let most = self.most_of_a_run();
+        // One more, for those that end in the last of them.
+        for _ in 0..=self.uploads.len() / most + 1 {
+            let run = self.world.context.sweep.run().await;
+            assert!(run.is_err(), "the lists were not asked for");
         }
-        let due = self.due().await;
-        assert!(due.is_empty(), "{due:?} are over, and were not swept");
+        self.world.objects.set_hides(false);
+        self.what_is_over_is_gone().await;
+
+        let store = &self.world.context.sweep.store;
+        let begins = store.position("staged objects").await.unwrap().is_none();
+        let is_whole = begins && self.staged().len() < most;
+        self.world.context.sweep.run().await.unwrap();
+        if is_whole {
+            self.what_is_staged_is_needed().await;
+        }
+    }
+
+    fn most_of_a_run(&self) -> usize {
+        let rules = &self.world.context.sweep.rules;
+        usize::try_from(rules.batch * rules.batches).unwrap()
+    }
+
+    fn staged(&self) -> Vec<String> {
+        let mut keys = self.world.objects.keys();
+        keys.retain(|key| key.starts_with(STAGING));
+        keys
+    }
+
+    /// The objects of each upload that is over go twice: as soon as it is over, and when nobody writes any more.
+    async fn what_is_over_is_gone(&mut self) {
+        let (rules, now) = (SweepRules::default(), self.world.env.now());
         for (id, state) in self.states().await {
-            let is_over = matches!(state, UploadState::Expired | UploadState::Rejected);
-            let picture = media_object(id);
-            if is_over && !self.late.contains(&id) {
-                assert!(!self.world.objects.has(&picture), "{picture} survived");
+            if !matches!(state, UploadState::Expired | UploadState::Rejected) {
+                continue;
+            }
+            let times = match self.swept.get(&id) {
+                None => 1,
+                Some((1, last)) if now.since(*last) >= rules.again_after => 2,
+                Some(_) => continue,
+            };
+            self.swept.insert(id, (times, now));
+            for key in [media_object(id), staged_object(id)] {
+                let is_there = self.world.objects.has(&key);
+                assert!(!is_there, "{key} is there after sweep {times}");
             }
         }
     }
 
-    /// What is over and to be swept now.
-    async fn due(&self) -> Vec<UploadId> {
-        let sweep = &self.world.context.sweep;
-        let again_until = self.world.env.now().minus(sweep.rules.again_after);
-        sweep.store.over(again_until, u32::MAX).await.unwrap()
+    /// No picture is made any more of what the list showed of uploads that are known.
+    async fn what_is_staged_is_needed(&self) {
+        for (id, state) in self.states().await {
+            let needed = matches!(
+                state,
+                UploadState::Ticketed
+                    | UploadState::Received
+                    | UploadState::Processing
+                    | UploadState::Failed
+            );
+            let key = staged_object(id);
+            assert!(
+                needed || !self.world.objects.has(&key),
+                "{key} of {state:?}"
+            );
+        }
     }
 
     /// Everything that a row speaks of is there, and nothing ends that is shown, or was needed a day ago.

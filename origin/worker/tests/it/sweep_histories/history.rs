@@ -33,8 +33,8 @@ pub(super) struct History {
     pub(super) held_back: BTreeSet<UploadId>,
     /// When each upload that arrived was last known to be needed: at its arrival, or while something showed it.
     pub(super) needed: HashMap<UploadId, Timestamp>,
-    /// Pictures that were stored late, and so perhaps when their upload was over.
-    pub(super) late: BTreeSet<UploadId>,
+    /// How often the sweep has been at each upload that is over, and when it was there last.
+    pub(super) swept: HashMap<UploadId, (u8, Timestamp)>,
     /// Objects that no row knew when they were stored, and when that was.
     pub(super) unknown: HashMap<String, Timestamp>,
 }
@@ -56,11 +56,11 @@ impl History {
             posts: Vec::new(),
             held_back: BTreeSet::new(),
             needed: HashMap::new(),
-            late: BTreeSet::new(),
+            swept: HashMap::new(),
             unknown: HashMap::new(),
         };
         // The first one, into an empty bucket, says whose it is.
-        history.sweep().await;
+        history.world.context.sweep.run().await.unwrap();
         history
     }
 
@@ -235,7 +235,6 @@ impl History {
         let picture = "a picture of cat".into();
         let key = media_object(id);
         world.objects.put(&key, picture, &options).await.unwrap();
-        self.late.insert(id);
         if world.context.uploads.upload(id).await.unwrap().is_none() {
             self.unknown.insert(key, now);
         }
