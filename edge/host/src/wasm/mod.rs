@@ -126,9 +126,9 @@ fn grant_all(manifest: &Manifest, config: &Config) -> Result<BTreeMap<String, Gr
 
 /// Which component answers a path.
 fn component_of(manifest: &Manifest, path: &str) -> Option<Arc<String>> {
-    let routes = manifest.routes.iter();
-    let router = Router::new(routes.map(|(route, id)| (route.clone(), Arc::new(id.clone()))));
-    router.find(path).cloned()
+    let named = manifest.routes.iter();
+    let targets = named.map(|(route, id)| (route.clone(), Arc::new(id.clone())));
+    Router::new(targets).find(path).cloned()
 }
 
 fn allowed_hosts(
