@@ -9,11 +9,11 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::recording::{Answer, Exchange, Request};
 use crate::client::Client;
+use crate::stand_in::serve;
 
 /// Request headers that are a part of the contract.
 const OF_REQUESTS: [&str; 9] = [
@@ -61,11 +61,7 @@ impl Recorder {
             kept: Arc::clone(&kept),
         };
         let app = Router::new().fallback(pass).with_state(passing);
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let server = AbortOnDropHandle::new(tokio::spawn(async move {
-            let _ = axum::serve(listener, app).await;
-        }));
+        let (url, server) = serve(app).await?;
         Ok(Self {
             url,
             kept,
