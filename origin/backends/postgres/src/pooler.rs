@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sluicegate_core::error::PortError;
@@ -21,12 +22,12 @@ pub enum Pooling {
 }
 
 const LIMIT: Duration = Duration::from_secs(10);
-/// Two chances too many: one pass already meets the fault whenever the pooler gives us another server.
-const PASSES: u32 = 3;
+/// Each order in which two clients can take a server and give it back, twice.
+const PASSES: u32 = 8;
 
-/// Finds out by trying: while one connection holds a server in a transaction, another runs a prepared
-/// statement; a pooler then runs it on a second server, and later perhaps on the first, which has
-/// never heard of it.
+/// Finds out by trying: two connections hold a transaction each, again and again, taking and giving back in every
+/// order. Whether a pooler lends the server that was idle longest or the one that was given back last, it lends one of
+/// them another than before. Each runs a statement of its own, so that one which belongs to the other is recognised.
 pub async fn probe_pooler(url: &str) -> Result<Pooling, PortError> {
     let options = connect_options(url)?;
     bounded(LIMIT, async {
@@ -41,19 +42,28 @@ pub async fn probe_pooler(url: &str) -> Result<Pooling, PortError> {
 }
 
 async fn probe(options: &PgConnectOptions) -> sqlx::Result<Pooling> {
-    let mut ours = PgConnection::connect_with(options).await?;
-    let mut other = PgConnection::connect_with(options).await?;
-    let first = server(&mut ours).await?;
-    let mut moved = false;
-    for _ in 0..PASSES {
-        let mut transaction = other.begin().await?;
-        server(&mut transaction).await?;
-        moved |= server(&mut ours).await? != first;
-        transaction.rollback().await?;
-        moved |= server(&mut ours).await? != first;
+    let mut ours = Client::connect(options, "select pg_backend_pid() + $1, 1", 1).await?;
+    let mut other = Client::connect(options, "select pg_backend_pid() + $1, 2", 2).await?;
+    for pass in 0..PASSES {
+        let (first, second) = if pass & 1 == 0 {
+            (&mut ours, &mut other)
+        } else {
+            (&mut other, &mut ours)
+        };
+        if !first.takes().await? || !second.takes().await? {
+            return Ok(Pooling::Unfit);
+        }
+        if pass & 2 == 0 {
+            first.gives_back().await?;
+            second.gives_back().await?;
+        } else {
+            second.gives_back().await?;
+            first.gives_back().await?;
+        }
     }
-    ours.close().await?;
-    other.close().await?;
+    let moved = ours.servers.len() > 1 || other.servers.len() > 1;
+    ours.connection.close().await?;
+    other.connection.close().await?;
     Ok(if moved {
         Pooling::Transaction
     } else {
@@ -61,12 +71,43 @@ async fn probe(options: &PgConnectOptions) -> sqlx::Result<Pooling> {
     })
 }
 
-/// The process that serves us, asked by a prepared statement.
-async fn server(connection: &mut PgConnection) -> sqlx::Result<i32> {
-    sqlx::query_scalar("select pg_backend_pid() + $1 * 0")
-        .bind(0_i32)
-        .fetch_one(connection)
-        .await
+/// A connection with a statement of its own, and the processes that have served it.
+struct Client {
+    connection: PgConnection,
+    statement: &'static str,
+    sign: i32,
+    servers: BTreeSet<i32>,
+}
+
+impl Client {
+    async fn connect(
+        options: &PgConnectOptions,
+        statement: &'static str,
+        sign: i32,
+    ) -> sqlx::Result<Self> {
+        Ok(Self {
+            connection: PgConnection::connect_with(options).await?,
+            statement,
+            sign,
+            servers: BTreeSet::new(),
+        })
+    }
+
+    /// Begins a transaction and asks, by a prepared statement, who serves it; `false` if another's statement answered.
+    async fn takes(&mut self) -> sqlx::Result<bool> {
+        sqlx::raw_sql("begin").execute(&mut self.connection).await?;
+        let (server, sign): (i32, i32) = sqlx::query_as(self.statement)
+            .bind(0_i32)
+            .fetch_one(&mut self.connection)
+            .await?;
+        self.servers.insert(server);
+        Ok(sign == self.sign)
+    }
+
+    async fn gives_back(&mut self) -> sqlx::Result<()> {
+        let ended = sqlx::raw_sql("rollback").execute(&mut self.connection);
+        ended.await.map(drop)
+    }
 }
 
 /// No such prepared statement, there is one already, or a message that does not fit.

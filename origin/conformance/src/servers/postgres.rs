@@ -14,7 +14,7 @@ const PASSWORD: &str = "of-a-test";
 /// Nothing is synced: it is thrown away. A replica that was stopped must find what it missed.
 const SETTINGS: &str = "listen_addresses='127.0.0.1'\nunix_socket_directories=''\nmax_connections=200\n\
     shared_buffers=32MB\nfsync=off\nfull_page_writes=off\nautovacuum=off\nwal_level=replica\nwal_keep_size=256MB\n\
-    max_wal_senders=4\nhot_standby=on\n";
+    hot_standby=on\n";
 
 /// A Postgres on a port of loopback, a primary or a replica that streams from one. It ends with this value.
 pub struct PostgresServer {
