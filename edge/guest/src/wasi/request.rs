@@ -34,7 +34,7 @@ pub fn incoming(request: Request, trace: impl FnOnce(&HeaderList) -> Trace) -> I
     }
 }
 
-/// Streams cost as much as all the rest of a small request. Transfer codings are hidden from components, so what
+/// A stream that nobody reads costs several calls of the host's. Transfer codings are hidden from components, so what
 /// usually has a body may have one without a length; nobody looks at that of a `GET`.
 fn may_have_body(method: &str, headers: &HeaderList) -> bool {
     match single(headers, "content-length") {
