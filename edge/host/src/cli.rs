@@ -103,6 +103,9 @@ pub struct Args {
     /// Open client connections; more wait in the listener's queue.
     #[arg(long, default_value_t = Limits::default().connections)]
     max_connections: usize,
+    /// Open connections of one address; more are answered with 429 and closed. Those of --trusted-proxies are not counted.
+    #[arg(long, default_value_t = Limits::default().connection_share)]
+    max_connections_per_client: usize,
     /// Bytes of a request's head; more is refused with 431, or 414 where the first line alone has more.
     #[arg(long, default_value_t = Limits::default().header_bytes)]
     max_header_bytes: usize,
@@ -222,6 +225,7 @@ impl Args {
                 body_pace_bytes: self.body_pace_bytes,
                 pace_window: Duration::from_secs(self.pace_seconds.max(1)),
                 connections: self.max_connections.max(1),
+                connection_share: self.max_connections_per_client.max(1),
                 header_bytes: self.max_header_bytes.max(MIN_HEADER_BYTES),
                 header_timeout: Duration::from_secs(self.header_timeout.max(1)),
                 drain: Duration::from_secs(self.drain_seconds),

@@ -98,6 +98,9 @@ pub struct Limits {
     pub pace_window: Duration,
     /// Open client connections; more wait in the listener's queue.
     pub connections: usize,
+    /// Open connections of one address; more are answered with 429 and closed. Trusted proxies have as many as they
+    /// like: their clients share them.
+    pub connection_share: usize,
     /// Bytes of a request's head; more is refused with 431, or 414 where the first line alone has more.
     pub header_bytes: usize,
     /// How long a client may take to send a request's head (408 beyond), and to stay idle between requests.
@@ -140,6 +143,7 @@ impl Default for Limits {
             body_pace_bytes: 1 << 10,
             pace_window: Duration::from_secs(30),
             connections: 4096,
+            connection_share: 1024,
             header_bytes: 32 << 10,
             header_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(30),

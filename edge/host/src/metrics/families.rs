@@ -109,7 +109,7 @@ impl Families {
         registry.register(
             "sluicegate_edge_refused",
             "Requests that the host refused by itself: invalid, head_too_large, head_too_slow, body_too_slow, \
-             no_route, requests_full, uploads_full, share_full, instances_full",
+             no_route, requests_full, uploads_full, share_full, connection_share_full, instances_full",
             self.refused.clone(),
         );
     }

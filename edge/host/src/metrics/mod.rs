@@ -45,8 +45,10 @@ pub(crate) enum Refused {
     RequestsFull,
     /// All places for uploads are taken.
     UploadsFull,
-    /// The client holds its share of the places for uploads.
+    /// The client holds its share of the places for requests or uploads.
     ShareFull,
+    /// The address holds its share of the connections.
+    ConnectionShareFull,
     /// There is no room for another instance.
     InstancesFull,
 }
@@ -62,6 +64,7 @@ impl Refused {
             Self::RequestsFull => "requests_full",
             Self::UploadsFull => "uploads_full",
             Self::ShareFull => "share_full",
+            Self::ConnectionShareFull => "connection_share_full",
             Self::InstancesFull => "instances_full",
         }
     }

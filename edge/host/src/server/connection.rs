@@ -19,9 +19,11 @@ use wasmtime_wasi_http::WasiBody;
 
 use super::Application;
 use super::held_io::HeldIo;
+use super::places::{self, Share};
 use super::refused;
 use super::service::{self, Client};
 use super::stalled_io::StalledIo;
+use crate::metrics::Refused;
 
 const BUFFER: usize = 64 << 10;
 /// How long, and for how many bytes, a client may go on sending after it was answered early.
@@ -31,6 +33,14 @@ const LINGER_BYTES: usize = 16 << 20;
 struct Service {
     application: Arc<Application>,
     client: Client,
+}
+
+/// A place in the peer's share of the connections; proxies need none.
+fn share_of(application: &Application, peer: SocketAddr) -> Result<Option<Share>, Refused> {
+    let shared = !application.proxies.trusts(peer.ip());
+    shared
+        .then(|| application.places.connection(peer.ip()))
+        .transpose()
 }
 
 impl hyper::service::Service<Request<Incoming>> for Service {
@@ -51,7 +61,6 @@ pub(super) async fn serve(
     peer: SocketAddr,
     mut draining: watch::Receiver<bool>,
 ) {
-    let _counted = application.metrics.connection();
     let Ok(local) = stream.local_addr() else {
         return;
     };
@@ -59,12 +68,24 @@ pub(super) async fn serve(
         tracing::debug!(%peer, "cannot set TCP_NODELAY: {error}");
     }
     let limits = &application.limits;
-    let io = TokioIo::new(HeldIo::new(StalledIo::new(stream, limits.stall_timeout)));
+    let mut io = HeldIo::new(StalledIo::new(stream, limits.stall_timeout));
     let client = Client {
         peer,
         local,
         unread: Arc::new(AtomicBool::new(false)),
     };
+    let _share = match share_of(&application, peer) {
+        Ok(share) => share,
+        Err(why) => {
+            application.metrics.refused(why);
+            let problem = places::problem(why);
+            refused::answer(&application, &client, problem, &[], &mut io).await;
+            // Nothing is read, and nobody is waited for: it is this address that has too much already.
+            return close(io, &client.unread).await;
+        }
+    };
+    let _counted = application.metrics.connection();
+    let io = TokioIo::new(io);
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)

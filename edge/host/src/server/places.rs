@@ -1,4 +1,5 @@
-//! Places: how many requests and uploads run at once, and how many of them may be one client's.
+//! Places: how many requests and uploads run at once, and how many of them, and of the connections, may be one
+//! client's.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
@@ -26,6 +27,7 @@ pub(super) struct Places {
     uploads: Arc<Semaphore>,
     request_shares: Arc<Shares>,
     upload_shares: Arc<Shares>,
+    connection_shares: Arc<Shares>,
     metrics: Metrics,
 }
 
@@ -35,7 +37,7 @@ pub(super) fn problem(why: Refused) -> Problem {
         Refused::NoRoute => Problem::NotFound,
         Refused::RequestsFull | Refused::InstancesFull => Problem::Unavailable(RETRY_REQUEST),
         Refused::UploadsFull => Problem::Unavailable(RETRY_UPLOAD),
-        Refused::ShareFull => Problem::TooManyRequests(RETRY_UPLOAD),
+        Refused::ShareFull | Refused::ConnectionShareFull => Problem::TooManyRequests(RETRY_UPLOAD),
         Refused::HeadTooLarge => Problem::HeadersTooLarge,
         Refused::HeadTooSlow | Refused::BodyTooSlow => Problem::RequestTimeout,
         Refused::Invalid => Problem::InvalidRequest,
@@ -50,8 +52,16 @@ impl Places {
             uploads: Arc::new(Semaphore::new(limits.uploads)),
             request_shares: Arc::new(Shares::new(limits.request_share)),
             upload_shares: Arc::new(Shares::new(limits.upload_share)),
+            connection_shares: Arc::new(Shares::new(limits.connection_share)),
             metrics,
         }
+    }
+
+    /// A place in an address's share of the connections.
+    pub(super) fn connection(&self, peer: IpAddr) -> Result<Share, Refused> {
+        let peer = peer.to_canonical();
+        let share = self.connection_shares.take(|hasher| address(hasher, peer));
+        share.ok_or(Refused::ConnectionShareFull)
     }
 
     /// A place for a request of a client, if its address is known.
@@ -141,7 +151,7 @@ impl Shares {
 }
 
 /// One place of a client's share.
-struct Share {
+pub(super) struct Share {
     shares: Arc<Shares>,
     client: u64,
 }

@@ -79,6 +79,8 @@ pub(super) async fn answer(
     let body = PacedBody::new(body.boxed_unsync(), pace, slow.clone());
     let request = Request::from_parts(parts, body.boxed_unsync());
     let handled = routed.handler.handle(lease.clone(), request).await;
+    let until = Instant::now() + application.limits.body_timeout;
+    settle(&lease, &handled, until);
     let mut response = match handled {
         // Whatever the component makes of a body that it did not get: the client was too slow.
         answered if slow.load(Ordering::Acquire) && !has_succeeded(&answered) => {
@@ -89,13 +91,20 @@ pub(super) async fn answer(
         Err(failure) => problem(application, &routed.handler, failure, &id).response(&id),
     };
     id.name(response.headers_mut());
-    if !response.status().is_success() {
-        // The component may still read on for a while, so that the client sees why.
-        lease.refused();
-    }
-    let until = Instant::now() + application.limits.body_timeout;
-    lease.body_until(until);
     finish(response, record, until, application, Some(lease))
+}
+
+/// What the request may go on holding, now that it is known how it is answered.
+fn settle(lease: &Lease, handled: &Result<Response<WasiBody>, Failure>, until: Instant) {
+    match handled {
+        Ok(_) if has_succeeded(handled) => lease.body_until(until),
+        // The component may still read on for a while, so that the client sees why.
+        Ok(_) => {
+            lease.refused();
+            lease.body_until(until);
+        }
+        Err(_) => lease.give_up(),
+    }
 }
 
 fn has_succeeded(answered: &Result<Response<WasiBody>, Failure>) -> bool {

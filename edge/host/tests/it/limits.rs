@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Request;
 use sluicegate_edge::{Error, Limits};
 
-use crate::support::{Raw, Running, eventually};
+use crate::support::{Raw, Running, eventually, manifest};
 
 #[tokio::test]
 async fn requests_beyond_the_limit_are_told_to_come_back() {
@@ -167,6 +167,107 @@ async fn connections_beyond_the_limit_wait_for_their_turn() {
     assert!(second.0.try_read(&mut nothing).is_err(), "it was served");
     drop(first);
     second.read_until("hello\r\n0\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn silent_connections_of_one_address_keep_nobody_else_out() {
+    let limits = Limits {
+        connections: 64,
+        connection_share: 32,
+        ..Limits::default()
+    };
+    let host = Running::start("connection-share", "", limits).await;
+    let mut slow = Vec::new();
+    for _ in 0..32 {
+        let mut connection = Raw::open(host.address).await;
+        connection.write("GET /hello HTTP/1.1\r\nx-slow: ").await;
+        slow.push(connection);
+    }
+    host.until_counted("sluicegate_edge_connections 32").await;
+    // As many again as there is room for: none of them holds any.
+    for _ in 0..64 {
+        let mut more = Raw::open(host.address).await;
+        let seen = more.read_until("}").await;
+        assert!(seen.starts_with("HTTP/1.1 429"), "{seen}");
+        assert!(seen.contains("/problems/too-many-requests"), "{seen}");
+        assert!(seen.contains("retry-after: 5"), "{seen}");
+    }
+    assert!(host.counted("sluicegate_edge_refused_total{reason=\"connection_share_full\"} 64"));
+
+    let hello = "GET /hello HTTP/1.1\r\nhost: edge\r\n\r\n";
+    let mut good = Raw::open_from("127.0.0.2", host.address).await;
+    for _ in 0..10 {
+        good.write(hello).await;
+        good.read_until("hello\r\n0\r\n\r\n").await;
+    }
+    slow.pop();
+    eventually(async || {
+        let mut again = Raw::open(host.address).await;
+        again.write(hello).await;
+        again
+            .read_until("\r\n\r\n")
+            .await
+            .starts_with("HTTP/1.1 200")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_proxys_connections_are_its_clients() {
+    let limits = Limits {
+        connection_share: 1,
+        ..Limits::default()
+    };
+    let host = Running::start_behind("connection-proxy", limits, "127.0.0.3/32").await;
+    let hello = "GET /hello HTTP/1.1\r\nhost: edge\r\n\r\n";
+    let mut connections = Vec::new();
+    for _ in 0..3 {
+        let mut connection = Raw::open_from("127.0.0.3", host.address).await;
+        connection.write(hello).await;
+        connection.read_until("hello\r\n0\r\n\r\n").await;
+        connections.push(connection);
+    }
+    let _first = Raw::open(host.address).await;
+    let mut second = Raw::open(host.address).await;
+    let seen = second.read_until("}").await;
+    assert!(seen.starts_with("HTTP/1.1 429"), "{seen}");
+}
+
+#[tokio::test]
+async fn more_instances_than_there_is_room_for_are_refused() {
+    // An instance that waits for its next request has its place until it is ended; each component has its own.
+    const COMPONENTS: usize = 40;
+    let limits = Limits {
+        requests: 1,
+        instance_idle: Duration::from_secs(2),
+        ..Limits::default()
+    };
+    let source = manifest("instances", "");
+    let source = std::fs::read_to_string(source).unwrap();
+    let line = source.lines().find(|line| line.starts_with("source"));
+    let others: String = (0..COMPONENTS)
+        .map(|n| {
+            let source = line.unwrap();
+            format!(
+                "[[trigger.http]]\nroute = \"/{n}/...\"\ncomponent = \"c{n}\"\n[component.c{n}]\n{source}\n"
+            )
+        })
+        .collect();
+    let host = Running::start("instances", &others, limits).await;
+    let mut refused = None;
+    for n in 0..COMPONENTS {
+        let answer = host.get(&format!("/{n}/")).await;
+        if answer.status == 503 {
+            refused = Some((n, answer));
+            break;
+        }
+        assert_eq!(answer.text(), "no such behaviour");
+    }
+    let (n, answer) = refused.expect("all found room");
+    assert_eq!(answer.problem(), "unavailable");
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert!(host.counted("sluicegate_edge_refused_total{reason=\"instances_full\"} 1"));
+    eventually(async || host.get(&format!("/{n}/")).await.status == 404).await;
 }
 
 #[tokio::test]

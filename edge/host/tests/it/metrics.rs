@@ -175,14 +175,16 @@ async fn uploads_share_an_instance_with_fewer() {
         let host = Program::start(&app, &arguments, &[("SPIN_VARIABLE_TOKEN", "x")]).await;
         let mut held = Raw::open(host.address).await;
         held.begin("/count", 5).await;
-        host.until_metric("sluicegate_edge_instances_created_total{component=\"guest\"} 1")
+        held.write("1").await;
+        // An instance is made before it has its request; now it reads the body.
+        host.until_metric("sluicegate_edge_received_bytes_total{http_route=\"/...\"} 1")
             .await;
         ask(host.address, "GET /hello HTTP/1.1").await;
         host.until_metric(&format!(
             "sluicegate_edge_instances_created_total{{component=\"guest\"}} {instances}"
         ))
         .await;
-        held.write("12345").await;
+        held.write("2345").await;
         held.read_until("\r\n5\r\n").await;
     }
 }

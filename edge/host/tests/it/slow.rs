@@ -6,7 +6,7 @@ use sluicegate_edge::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::interval;
 
-use crate::support::{Raw, Running, in_time};
+use crate::support::{PATIENCE, Raw, Running, in_time};
 
 const TOO_SLOW: &str = "sluicegate_edge_refused_total{reason=\"body_too_slow\"} 1";
 
@@ -91,6 +91,43 @@ async fn a_body_that_stands_still_is_a_time_out() {
     let seen = connection.read_until("}").await;
     assert!(seen.starts_with("HTTP/1.1 408"), "{seen}");
     assert!(host.counted(TOO_SLOW));
+}
+
+#[tokio::test]
+async fn an_upload_may_not_take_for_ever_however_steadily_it_comes() {
+    let limits = Limits {
+        upload_path: "/count".to_owned(),
+        upload_timeout: Duration::from_secs(2),
+        upload_pace_bytes: 0,
+        ..Limits::default()
+    };
+    // It is the time of uploads that ends it, not that of every request.
+    assert!(limits.request_timeout >= PATIENCE);
+    let host = Running::start("long-upload", "", limits).await;
+    let mut connection = Raw::open(host.address).await;
+    connection.begin("/count", 100_000_000).await;
+    let seen = drip(connection, &[b'x'; 1000]).await;
+    assert!(seen.starts_with("HTTP/1.1 504"), "{seen}");
+    assert!(seen.contains("/problems/gateway-timeout"), "{seen}");
+    host.until_counted("sluicegate_edge_active_uploads 0").await;
+}
+
+#[tokio::test]
+async fn an_answer_may_not_take_for_ever_however_steadily_it_goes() {
+    let limits = Limits {
+        body_timeout: Duration::from_secs(2),
+        body_pace_bytes: 0,
+        ..Limits::default()
+    };
+    let host = Running::start("long-answer", "", limits).await;
+    let mut connection = Raw::open(host.address).await;
+    // What comes goes back at once, so that the answer lasts as long as its request.
+    connection.begin("/echo", 100_000_000).await;
+    let seen = drip(connection, &[b'x'; 1000]).await;
+    assert!(seen.starts_with("HTTP/1.1 200"), "{seen}");
+    assert!(!seen.ends_with("0\r\n\r\n"), "it came to its end");
+    host.until_counted("http_server_active_requests{http_request_method=\"POST\"} 0")
+        .await;
 }
 
 #[tokio::test]

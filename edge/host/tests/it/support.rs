@@ -90,8 +90,20 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) async fn start(name: &str, component: &str, limits: Limits) -> Self {
         let mut config = Config::new(manifest(name, component));
-        config.cache_dir = Some(cache());
         config.limits = limits;
+        Self::start_with(config).await
+    }
+
+    /// Behind a proxy at `proxy`, which is an address or a block.
+    pub(crate) async fn start_behind(name: &str, limits: Limits, proxy: &str) -> Self {
+        let mut config = Config::new(manifest(name, ""));
+        config.limits = limits;
+        config.proxies.trusted.push(proxy.parse().unwrap());
+        Self::start_with(config).await
+    }
+
+    async fn start_with(mut config: Config) -> Self {
+        config.cache_dir = Some(cache());
         config
             .environment
             .insert("SPIN_VARIABLE_TOKEN".to_owned(), "hush-hush".to_owned());

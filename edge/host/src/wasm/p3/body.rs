@@ -65,9 +65,16 @@ impl Reader {
             Self::Is(worker) => worker.moved(),
         }
     }
+
+    fn is_given_up(&self) -> bool {
+        match self {
+            Self::Of(lease) => lease.is_given_up(),
+            Self::Is(_) => false,
+        }
+    }
 }
 
-/// Tells its reader's budget when a piece comes.
+/// Tells its reader's budget when a piece comes, and fails once nobody waits for what the reader makes of it.
 pub(super) struct ReadBody {
     inner: WasiBody,
     reader: Reader,
@@ -84,6 +91,9 @@ impl Body for ReadBody {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        if self.reader.is_given_up() {
+            return Poll::Ready(Some(Err(Error::HttpResponseTimeout)));
+        }
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
         if polled.is_ready() {
             self.reader.moved();

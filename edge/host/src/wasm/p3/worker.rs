@@ -32,6 +32,7 @@ pub(crate) type Held = Vec<Box<dyn Send + Sync>>;
 pub(crate) struct Lease {
     deadline: Instant,
     worker: OnceLock<Arc<Shared>>,
+    given_up: AtomicBool,
     _held: Held,
     until_refused: Mutex<Held>,
 }
@@ -41,6 +42,7 @@ impl Lease {
         Self {
             deadline,
             worker: OnceLock::new(),
+            given_up: AtomicBool::new(false),
             _held: held,
             until_refused: Mutex::default(),
         }
@@ -56,6 +58,16 @@ impl Lease {
     pub(crate) fn refused(&self) {
         let held = self.until_refused.lock();
         held.unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The request was answered without its component: nothing more of its body is read.
+    pub(crate) fn give_up(&self) {
+        self.refused();
+        self.given_up.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Acquire)
     }
 
     /// When the head of the response must be there.
