@@ -1,18 +1,21 @@
 //! An edge whose clock is two minutes off. Debian's faketime stands between it and the machine's clock.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_tests::fixtures;
 use sluicegate_tests::platform::{self, EdgePlace, Options, Platform, STOP_LIMIT};
 use sluicegate_tests::process::Program;
+use sluicegate_tests::wait::wait_for;
 
 use crate::shared;
 
 const OFF_MS: i64 = 120_000;
 /// Between two lines of two logs.
 const NEAR_MS: i64 = 30_000;
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Where distributions put the library.
 fn faketime() -> Option<PathBuf> {
@@ -49,15 +52,15 @@ async fn edge_that_is_off(platform: &Platform, library: &Path, off: &str) -> (Pr
     started.unwrap()
 }
 
-/// When the edge answered an upload, by its own clock.
-fn answered_at(edge: &Program) -> Timestamp {
-    let output = edge.output();
-    let lines = output.iter().map(|line| serde_json::from_str(line));
-    let line: Value = lines
-        .flatten()
-        .find(|line: &Value| line["path"] == "/v1/uploads")
-        .expect("a line of the access log");
-    serde_json::from_value(line["timestamp"].clone()).unwrap()
+/// When the edge answered an upload, by its own clock. The line of its log may come after the answer.
+async fn answered_at(edge: &Program) -> Timestamp {
+    let line = wait_for("a line of the access log", LIMIT, async || {
+        let output = edge.output();
+        let lines = output.iter().map(|line| serde_json::from_str(line));
+        let mut lines = lines.flatten();
+        Ok(lines.find(|line: &Value| line["path"] == "/v1/uploads"))
+    });
+    serde_json::from_value(line.await.unwrap()["timestamp"].clone()).unwrap()
 }
 
 #[tokio::test]
@@ -73,7 +76,7 @@ async fn an_edge_that_is_two_minutes_off_serves_as_any_other() {
         let client = stranger.sign_up(handle).await.unwrap().0;
         let photo = fixtures::read("photo.jpg").unwrap();
         let upload = client.upload_ok("avatar", photo).await.unwrap();
-        let difference = answered_at(&edge).unix_ms() - upload.created_at.unix_ms();
+        let difference = answered_at(&edge).await.unix_ms() - upload.created_at.unix_ms();
         assert!(
             (difference - off_ms).abs() < NEAR_MS,
             "{off}: the edge's clock is {difference} ms off"
