@@ -1,5 +1,6 @@
 //! More than the host takes at once, and its orderly end.
 
+use std::fmt::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -242,17 +243,17 @@ async fn more_instances_than_there_is_room_for_are_refused() {
         instance_idle: Duration::from_secs(2),
         ..Limits::default()
     };
-    let source = manifest("instances", "");
-    let source = std::fs::read_to_string(source).unwrap();
-    let line = source.lines().find(|line| line.starts_with("source"));
-    let others: String = (0..COMPONENTS)
-        .map(|n| {
-            let source = line.unwrap();
-            format!(
-                "[[trigger.http]]\nroute = \"/{n}/...\"\ncomponent = \"c{n}\"\n[component.c{n}]\n{source}\n"
-            )
-        })
-        .collect();
+    let manifest = std::fs::read_to_string(manifest("instances", "")).unwrap();
+    let source = manifest.lines().find(|line| line.starts_with("source"));
+    let source = source.unwrap();
+    let mut others = String::new();
+    for n in 0..COMPONENTS {
+        write!(
+            others,
+            "[[trigger.http]]\nroute = \"/{n}/...\"\ncomponent = \"c{n}\"\n[component.c{n}]\n{source}\n"
+        )
+        .unwrap();
+    }
     let host = Running::start("instances", &others, limits).await;
     let mut refused = None;
     for n in 0..COMPONENTS {
