@@ -14,7 +14,8 @@ use sluicegate_core::moderation::ImageGate;
 use sluicegate_core::observe::Observer;
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{
-    AccountStore, Detector, ObjectStore, PostStore, SessionStore, SigningKeyStore, UploadStore,
+    AccountStore, Detector, ObjectStore, PostStore, PublicReads, SessionStore, SigningKeyStore,
+    UploadStore,
 };
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
@@ -46,6 +47,8 @@ pub struct ApiState {
     pub uploads: Arc<dyn UploadStore>,
     /// Posts.
     pub posts: Arc<dyn PostStore>,
+    /// What everybody may read of the two.
+    pub reads: Arc<dyn PublicReads>,
     /// Where files lie.
     pub objects: Arc<dyn ObjectStore>,
     /// Makes pictures that are asked for before a worker made them.

@@ -8,11 +8,14 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use sluicegate_contract::ids::AccountId;
 use sluicegate_core::error::PortError;
+use sluicegate_core::ports::PublicReads;
 use sluicegate_embedded::postgres::{BinarySearch, Postgres, throw_away};
 use sluicegate_postgres::maintenance::{
     create_database, database_exists, drop_database, rename_database, tables_that_mention,
 };
+use sluicegate_postgres::replicas::Replicas;
 use sluicegate_postgres::{Database, Options, migrate, schema_id};
 use tokio::sync::OnceCell;
 
@@ -56,6 +59,19 @@ impl TestDatabase {
     /// A pool of eight connections to it; all callers share it.
     pub fn database(&self) -> Database {
         self.database.clone()
+    }
+
+    /// As an origin with replicas does it, notes that this account wrote.
+    ///
+    /// # Panics
+    /// If it cannot be noted.
+    pub async fn note_write(&self, account: AccountId) {
+        let options = sluicegate_postgres::replicas::Options {
+            pool: Options::default(),
+            lag_limit: std::time::Duration::from_secs(1),
+        };
+        let replicas = Replicas::watch(&self.database, [], &options).expect("no replicas");
+        replicas.wrote(account).await.expect("can be noted");
     }
 
     /// The tables of which a row mentions `text`.

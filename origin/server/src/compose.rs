@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::middleware::from_fn_with_state;
@@ -10,7 +11,9 @@ use sluicegate_core::env::Env;
 use sluicegate_core::erasure::Erasure;
 use sluicegate_core::job::{IMAGE_QUEUE, MAINTENANCE_QUEUE, POST_QUEUE, PURGE_QUEUE};
 use sluicegate_core::pictures::Pictures;
-use sluicegate_core::ports::{Detector, ObjectStore, PictureMaker, PurgeHook, TextModel};
+use sluicegate_core::ports::{
+    Detector, ObjectStore, OneDatabase, PictureMaker, PublicReads, PurgeHook, TextModel,
+};
 use sluicegate_core::sweep::{Sweep, SweepRules};
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
@@ -20,6 +23,7 @@ use sluicegate_local::{
 };
 use sluicegate_picture::{CHILD_COMMAND, ChildLimits, ChildPictureMaker};
 use sluicegate_postgres::Database;
+use sluicegate_postgres::replicas::Replicas;
 use sluicegate_s3::S3ObjectStore;
 use sluicegate_worker::{QueueSettings, Runner, RunnerSettings, WorkerContext, registry};
 use tokio_util::sync::CancellationToken;
@@ -29,10 +33,15 @@ use crate::measured::{
 };
 use crate::metrics::{Metrics, requests};
 use crate::places::Places;
-use crate::settings::{ModelApi, ModelSettings, ModerationSettings, PurgeSettings, Settings};
+use crate::settings::{
+    ModelApi, ModelSettings, ModerationSettings, PurgeSettings, Secret, Settings,
+};
 
 /// Calls of the purge hook at once, each process: they wait for somebody else, and cost nothing here.
 const PURGE_JOBS: u32 = 4;
+
+/// How long a replica may take to answer before the primary is asked instead.
+const REPLICA_PATIENCE: Duration = Duration::from_secs(2);
 
 /// One is enough, and another may be stuck.
 const MAINTENANCE_JOBS: u32 = 2;
@@ -43,6 +52,8 @@ pub struct Ports {
     pub env: Env,
     /// Everything that is kept in tables.
     pub database: Database,
+    /// What everybody may read of it.
+    pub reads: Arc<dyn PublicReads>,
     /// The bytes of pictures.
     pub objects: Arc<dyn ObjectStore>,
     /// What judges pictures.
@@ -66,7 +77,8 @@ pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Resu
     let env = system_env();
     let waker = Waker::new();
     let database = database(settings, places).await?;
-    let metrics = Metrics::new(&env, &database);
+    let replicas = replicas(settings, &database)?;
+    let metrics = Metrics::new(&env, &database, replicas.clone());
     let objects = Arc::new(S3ObjectStore::new(&places.objects));
     let objects: Arc<dyn ObjectStore> = Arc::new(MeasuredObjects::new(objects, metrics.clone()));
     let maker = MeasuredMaker::new(picture_maker(settings, program), metrics.clone());
@@ -87,6 +99,7 @@ pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Resu
         text_model: Arc::new(text_model),
         policy: policy(moderation)?,
         purge: purge_hook(settings.purge.as_ref())?,
+        reads: reads(replicas, &database),
         env,
         database,
         objects,
@@ -105,6 +118,34 @@ pub async fn database(settings: &Settings, places: &Places) -> Result<Database> 
     Database::connect(places.database_url.expose(), &options)
         .await
         .context("cannot use the database")
+}
+
+/// Those that are named, watched from here on.
+fn replicas(settings: &Settings, database: &Database) -> Result<Option<Replicas>> {
+    if settings.database_read.is_empty() {
+        return Ok(None);
+    }
+    let urls = settings.database_read.iter().map(Secret::expose);
+    let options = sluicegate_postgres::replicas::Options {
+        pool: sluicegate_postgres::Options {
+            max_connections: settings.database_pool,
+            acquire_timeout: REPLICA_PATIENCE,
+            call_timeout: REPLICA_PATIENCE,
+        },
+        lag_limit: settings.database_read_lag,
+    };
+    let replicas = Replicas::watch(database, urls, &options).context("DATABASE_READ_URL")?;
+    Ok(Some(replicas))
+}
+
+fn reads(replicas: Option<Replicas>, database: &Database) -> Arc<dyn PublicReads> {
+    match replicas {
+        Some(replicas) => Arc::new(replicas),
+        None => Arc::new(OneDatabase {
+            accounts: database.accounts(),
+            posts: database.posts(),
+        }),
+    }
 }
 
 fn picture_maker(settings: &Settings, program: &Path) -> Arc<dyn PictureMaker> {
@@ -191,6 +232,7 @@ pub fn api(
         signing_keys: ports.database.signing_keys(),
         uploads: ports.database.uploads(),
         posts: ports.database.posts(),
+        reads: Arc::clone(&ports.reads),
         objects: Arc::clone(&ports.objects),
         pictures: ports.pictures.clone(),
         detector: Arc::clone(&ports.detector),

@@ -4,14 +4,19 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use sluicegate_postgres::maintenance::{create_database, database_exists};
-use sluicegate_postgres::{Database, Options, Pooling, SchemaState, migrate, probe_pooler};
+use sluicegate_postgres::{
+    Database, Options, Pooling, SchemaState, migrate, probe_pooler, set_role_limits,
+};
 
 use crate::places::Places;
-use crate::settings::{Settings, without_password};
+use crate::settings::{Secret, Settings, without_password};
 
 /// What a pooler that mixes up statements is answered with.
 pub const UNFIT: &str = "the pooler behind DATABASE_URL mixes up prepared statements: use its session mode, \
      or PgBouncer 1.21 or newer with max_prepared_statements above 0";
+
+const UNFIT_REPLICA: &str = "a pooler behind DATABASE_READ_URL mixes up prepared statements: use its session mode, or \
+     PgBouncer 1.21 or newer with max_prepared_statements above 0";
 
 /// `migrate`.
 pub async fn command(settings: &Settings) -> Result<ExitCode> {
@@ -22,7 +27,7 @@ pub async fn command(settings: &Settings) -> Result<ExitCode> {
     else {
         bail!("DATABASE_URL is not set; `serve` migrates the embedded database by itself");
     };
-    migrate(url.expose()).await.context("cannot migrate")?;
+    migrate_directly(url).await?;
     println!(
         "the schema of {} is current",
         without_password(url.expose())
@@ -30,9 +35,32 @@ pub async fn command(settings: &Settings) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What an attempt to migrate through a pooler in transaction mode is answered with.
+pub const POOLED: &str = "cannot migrate through a pooler in transaction mode: the lock that keeps two migrations apart \
+     belongs to one connection of the server; set DATABASE_DIRECT_URL to the database itself";
+const POOLED_DIRECT: &str = "DATABASE_DIRECT_URL leads through a pooler in transaction mode: it must lead to the \
+     database itself";
+
+/// Migrates and sets the role's limits, unless a pooler stands between.
+async fn migrate_directly(url: &Secret) -> Result<()> {
+    let url = url.expose();
+    if probe_pooler(url).await.context("cannot migrate")? != Pooling::Session {
+        bail!(POOLED);
+    }
+    migrate(url).await.context("cannot migrate")?;
+    limit_role(url).await;
+    Ok(())
+}
+
+async fn limit_role(url: &str) {
+    if let Err(error) = set_role_limits(url).await {
+        tracing::warn!(%error, "could not set the time-outs of the database's role: docs/operations/database.md");
+    }
+}
+
 /// Makes sure that the schema is the one that we need. The embedded database is ours to migrate; another
 /// one only when somebody says so, for replicas of an older version may still run on it.
-pub async fn prepare(places: &Places, told: bool) -> Result<Pooling> {
+pub async fn prepare(places: &Places, replicas: &[Secret], told: bool) -> Result<Pooling> {
     let url = places.database_url.expose();
     if places.embedded_database {
         create(url)
@@ -41,16 +69,29 @@ pub async fn prepare(places: &Places, told: bool) -> Result<Pooling> {
         migrate(url)
             .await
             .context("cannot migrate the embedded database")?;
+        limit_role(url).await;
         return Ok(Pooling::Session);
     }
     let pooling = probe_pooler(url).await.context("cannot use DATABASE_URL")?;
     if pooling == Pooling::Unfit {
         bail!(UNFIT);
     }
+    if places.direct_url.expose() != url {
+        match probe_pooler(places.direct_url.expose()).await {
+            Ok(Pooling::Session) => {}
+            Ok(_) => bail!(POOLED_DIRECT),
+            // Who listens there tries again.
+            Err(error) => tracing::warn!(%error, "cannot use DATABASE_DIRECT_URL"),
+        }
+    }
+    for replica in replicas {
+        // One that does not answer is left out; it is probed when it does.
+        if matches!(probe_pooler(replica.expose()).await, Ok(Pooling::Unfit)) {
+            bail!(UNFIT_REPLICA);
+        }
+    }
     if told {
-        migrate(places.direct_url.expose())
-            .await
-            .context("cannot migrate")?;
+        migrate_directly(&places.direct_url).await?;
     }
     let options = Options {
         max_connections: 1,

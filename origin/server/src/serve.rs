@@ -16,7 +16,7 @@ use crate::compose::{self, Ports};
 use crate::http::{self, Bounds};
 use crate::metrics::{self, MetricsServer};
 use crate::places::Places;
-use crate::settings::Settings;
+use crate::settings::{Settings, without_password};
 use crate::store::Starting;
 use crate::{cli, program, schema, signals};
 
@@ -82,6 +82,11 @@ pub async fn run(
 pub async fn work(settings: &Settings, options: &cli::Work) -> Result<ExitCode> {
     let shutdown = signals::stop_on_signal()?;
     let program = program::own_file()?;
+    // Workers read nothing that may be old.
+    let settings = &Settings {
+        database_read: Vec::new(),
+        ..settings.clone()
+    };
     let started = Started::within(settings, &program, false, &options.queues, &shutdown).await?;
     if let Some(started) = started {
         println!("working on {}", options.queues.join(", "));
@@ -123,7 +128,7 @@ impl Started {
         shutdown: &CancellationToken,
     ) -> Result<Self> {
         let places = Places::find(settings, program).await?;
-        let pooling = schema::prepare(&places, migrate).await?;
+        let pooling = schema::prepare(&places, &settings.database_read, migrate).await?;
         let ports = compose::ports(settings, &places, program).await?;
         let refusal = Arc::new(OnceLock::new());
         let store = Starting {
@@ -143,6 +148,9 @@ impl Started {
         if !queues.is_empty() {
             let runner = compose::runner(settings, &ports, queues);
             background.spawn(runner.run(shutdown.clone()));
+        }
+        for url in &settings.database_read {
+            tracing::info!("replica: {}", without_password(url.expose()));
         }
         if pooling == Pooling::Session || settings.database_direct.is_some() {
             let url = places.direct_url.expose();

@@ -10,6 +10,7 @@ use sluicegate_contract::token::Role;
 
 use super::tokens::refused;
 use crate::error::ApiError;
+use crate::http::writes::Writer;
 use crate::state::App;
 
 /// Who asks: the token is valid and its session lives.
@@ -32,6 +33,9 @@ impl FromRequestParts<Arc<App>> for Caller {
             .ok_or_else(refused)?;
         tracing::Span::current().record("account", tracing::field::display(verified.account));
         tracing::Span::current().record("role", live.role.as_str());
+        if let Some(writer) = parts.extensions.get::<Writer>() {
+            writer.is(verified.account);
+        }
         Ok(Self {
             account: verified.account,
             role: live.role,
@@ -41,7 +45,7 @@ impl FromRequestParts<Arc<App>> for Caller {
 }
 
 /// RFC 6750, section 2.1; the scheme's case does not count.
-fn bearer(parts: &Parts) -> Option<&str> {
+pub(super) fn bearer(parts: &Parts) -> Option<&str> {
     let (scheme, token) = parts
         .headers
         .get(header::AUTHORIZATION)?

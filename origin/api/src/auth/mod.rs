@@ -4,5 +4,6 @@ pub(crate) mod caller;
 pub(crate) mod keys;
 pub(crate) mod passwords;
 pub(crate) mod previews;
+pub(crate) mod reader;
 pub(crate) mod session;
 pub(crate) mod tokens;

@@ -8,3 +8,4 @@ pub(crate) mod panics;
 pub(crate) mod rate_limit;
 pub(crate) mod time_limit;
 pub(crate) mod trace;
+pub(crate) mod writes;

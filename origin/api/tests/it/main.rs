@@ -22,6 +22,7 @@ mod health;
 mod posts;
 mod profiles;
 mod quotas;
+mod reads;
 mod replicas;
 mod sessions;
 mod staging;

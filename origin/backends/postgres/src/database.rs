@@ -66,6 +66,19 @@ impl Database {
         })
     }
 
+    /// As [`Database::connect`], but connects when it is first needed: it need not be there yet. Fails only if the URL
+    /// cannot be read.
+    pub(crate) fn lazy(url: &str, options: &Options) -> Result<Self, PortError> {
+        let pool = PgPoolOptions::new()
+            .max_connections(options.max_connections)
+            .acquire_timeout(options.acquire_timeout)
+            .connect_lazy_with(connect_options(url)?);
+        Ok(Self {
+            pool,
+            call_timeout: options.call_timeout,
+        })
+    }
+
     /// Accounts and profiles.
     pub fn accounts(&self) -> Arc<dyn AccountStore> {
         Arc::new(PgAccounts(self.clone()))
@@ -130,8 +143,6 @@ impl Database {
     }
 }
 
-/// Parses a URL. PgBouncer refuses the start-up parameter `extra_float_digits`; servers since
-/// Postgres 12 need no such hint.
 /// Whether a text is the URL of a database, as far as that can be told without connecting; the error says
 /// what is wrong with it.
 pub fn check_url(url: &str) -> Result<(), String> {
@@ -139,6 +150,14 @@ pub fn check_url(url: &str) -> Result<(), String> {
     options.map(drop).map_err(|error| error.to_string())
 }
 
+/// Host and port, for people.
+pub(crate) fn place(url: &str) -> Result<String, PortError> {
+    let options = connect_options(url)?;
+    Ok(format!("{}:{}", options.get_host(), options.get_port()))
+}
+
+/// Parses a URL. `PgBouncer` refuses the start-up parameter `extra_float_digits`; servers since
+/// Postgres 12 need no such hint.
 pub(crate) fn connect_options(url: &str) -> Result<PgConnectOptions, PortError> {
     let options: PgConnectOptions = url.parse().map_err(port_error)?;
     Ok(options

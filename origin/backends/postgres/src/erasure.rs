@@ -169,6 +169,9 @@ impl PgErasure {
         sqlx::query!("delete from jobs where owner_id = $1", account.0)
             .execute(&mut *transaction)
             .await?;
+        sqlx::query!("delete from recent_writes where account_id = $1", account.0)
+            .execute(&mut *transaction)
+            .await?;
         sqlx::query!("delete from sessions where account_id = $1", account.0)
             .execute(&mut *transaction)
             .await?;

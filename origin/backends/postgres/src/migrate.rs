@@ -27,6 +27,15 @@ pub async fn migrate(url: &str) -> Result<(), PortError> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(Duration::from_secs(30))
+        // A migration, and the wait for another that migrates, take as long as they take.
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                sqlx::raw_sql("set statement_timeout = 0; set lock_timeout = 0")
+                    .execute(connection)
+                    .await
+                    .map(drop)
+            })
+        })
         .connect_with(connect_options(url)?)
         .await
         .map_err(port_error)?;

@@ -19,6 +19,7 @@ mod objects;
 mod picture;
 mod posts;
 mod purge;
+mod reads;
 mod sessions;
 mod sweep;
 mod text_model;
@@ -36,6 +37,7 @@ pub use objects::{
 pub use picture::{MadePicture, MakePictureError, PictureMaker};
 pub use posts::{CreatePostError, PostStore};
 pub use purge::{Purge, PurgeHook};
+pub use reads::{OneDatabase, PublicReads, Reader};
 pub use sessions::{KNOWN_DEVICES, SessionStore, SigningKeyStore};
 pub use sweep::{LooseScan, Prunable, SweepStore};
 pub use text_model::TextModel;

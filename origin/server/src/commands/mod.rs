@@ -19,7 +19,7 @@ async fn with_database(
     work: impl AsyncFnOnce(&Database) -> Result<()>,
 ) -> Result<()> {
     let places = Places::find(settings, &program::own_file()?).await?;
-    schema::prepare(&places, false).await?;
+    schema::prepare(&places, &[], false).await?;
     let database = compose::database(settings, &places).await?;
     let done = work(&database).await;
     database.close().await;

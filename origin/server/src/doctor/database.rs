@@ -6,9 +6,9 @@ use sluicegate_core::env::Env;
 use sluicegate_core::job::QUEUES;
 use sluicegate_core::ports::QueueStats;
 use sluicegate_embedded::postgres::find_binaries;
-use sluicegate_postgres::{Database, Options, Pooling, SchemaState, probe_pooler};
+use sluicegate_postgres::{Database, Options, Pooling, RoleLimits, SchemaState, probe_pooler};
 
-use super::{Finding, Running, State, apart};
+use super::{Finding, Running, State, apart, replicas};
 use crate::places::postgres_search;
 use crate::schema;
 use crate::settings::{Secret, Settings, without_password};
@@ -32,7 +32,7 @@ pub(super) async fn look(settings: &Settings, running: &Running<'_>, env: &Env) 
             return vec![Finding::new(WHAT, "embedded", state)];
         }
     };
-    match ask(&url, &place, env).await {
+    match ask(settings, &url, &place, env).await {
         Ok(findings) => findings,
         Err(error) => {
             let advice = if settings.database.is_some() {
@@ -56,7 +56,7 @@ fn not_running(settings: &Settings) -> State {
     }
 }
 
-async fn ask(url: &Secret, place: &str, env: &Env) -> Result<Vec<Finding>> {
+async fn ask(settings: &Settings, url: &Secret, place: &str, env: &Env) -> Result<Vec<Finding>> {
     let pooling = probe_pooler(url.expose()).await?;
     if pooling == Pooling::Unfit {
         let state = State::Wrong("it mixes up statements".to_owned(), schema::UNFIT);
@@ -74,7 +74,14 @@ async fn ask(url: &Secret, place: &str, env: &Env) -> Result<Vec<Finding>> {
     let mut findings = vec![
         Finding::new(WHAT, place, schema_state(schema, pooling)),
         Finding::new("database's clock", place, clock(apart(ours, theirs))),
+        Finding::new(
+            "database's role",
+            place,
+            limits(&database.role_limits().await?),
+        ),
     ];
+    findings.extend(direct(settings, pooling).await);
+    findings.extend(replicas::look(settings, &database).await);
     if schema != SchemaState::Behind {
         let now = env.now();
         let census = database.census(&QUEUES, now).await?;
@@ -83,6 +90,44 @@ async fn ask(url: &Secret, place: &str, env: &Env) -> Result<Vec<Finding>> {
     }
     database.close().await;
     Ok(findings)
+}
+
+/// The way past the pooler, where there is one or should be.
+async fn direct(settings: &Settings, pooling: Pooling) -> Option<Finding> {
+    const DIRECT: &str = "database, past the pooler";
+    let Some(url) = &settings.database_direct else {
+        let state = State::Note(
+            "none: workers learn of new jobs by polling, and `migrate` refuses".to_owned(),
+            "set DATABASE_DIRECT_URL to the database itself",
+        );
+        return (pooling == Pooling::Transaction).then(|| Finding::new(DIRECT, "-", state));
+    };
+    let state = match probe_pooler(url.expose()).await {
+        Ok(Pooling::Session) => State::ok("ok"),
+        Ok(_) => State::Wrong(
+            "a pooler in transaction mode stands between".to_owned(),
+            "set DATABASE_DIRECT_URL to the database itself",
+        ),
+        Err(error) => State::Wrong(error.to_string(), "check DATABASE_DIRECT_URL"),
+    };
+    Some(Finding::new(DIRECT, without_password(url.expose()), state))
+}
+
+fn limits(limits: &RoleLimits) -> State {
+    let (statement, lock) = (&limits.statement, &limits.lock);
+    let idle = &limits.idle_in_transaction;
+    let found = format!("statements {statement}, locks {lock}, idle transactions {idle}");
+    if [statement, lock, idle]
+        .into_iter()
+        .any(|limit| limit == "0")
+    {
+        State::Note(
+            format!("no limit (0) of its time: {found}"),
+            "run `migrate` as this role, or set them: docs/operations/database.md",
+        )
+    } else {
+        State::ok(format!("ok, it is given at most: {found}"))
+    }
 }
 
 /// The answer was made between two looks at our own clock.

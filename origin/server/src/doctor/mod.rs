@@ -5,6 +5,7 @@ mod database;
 mod finding;
 mod judges;
 mod machine;
+mod replicas;
 mod store;
 
 use std::process::ExitCode;

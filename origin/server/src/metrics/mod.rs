@@ -8,6 +8,7 @@ mod census;
 mod families;
 mod listener;
 mod machine;
+mod replicas;
 pub mod requests;
 mod spans;
 
@@ -20,6 +21,7 @@ use sluicegate_core::env::Env;
 use sluicegate_core::moderation::Record;
 use sluicegate_core::observe::Observer;
 use sluicegate_postgres::Database;
+use sluicegate_postgres::replicas::Replicas;
 
 use families::{Families, labels, word};
 
@@ -33,13 +35,14 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Nothing counted yet; `database` is asked for its connections at each scrape.
-    pub fn new(env: &Env, database: &Database) -> Self {
+    /// Nothing counted yet; `database` is asked for its connections at each scrape, `replicas` how they stand.
+    pub fn new(env: &Env, database: &Database, replicas: Option<Replicas>) -> Self {
         let mut registry = Registry::default();
         let families = Families::register(&mut registry);
         registry.register_collector(Box::new(machine::Process::new(env.now())));
         registry.register_collector(Box::new(machine::Pool(database.clone())));
         registry.register_collector(Box::new(spans::Spans));
+        registry.register_collector(Box::new(replicas::Standings(replicas)));
         Self {
             registry: Arc::new(registry),
             families,

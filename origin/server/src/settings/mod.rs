@@ -45,6 +45,10 @@ pub struct Settings {
     pub database: Option<Secret>,
     /// Past a pooler in transaction mode, for migrations and wake-ups.
     pub database_direct: Option<Secret>,
+    /// Replicas of it, for public reads.
+    pub database_read: Vec<Secret>,
+    /// The oldest data of a replica that is shown.
+    pub database_read_lag: Duration,
     /// Most connections to the database.
     pub database_pool: u32,
     /// The object store; `None`: the embedded one.
@@ -255,6 +259,12 @@ impl Settings {
             metrics: reader.metrics_address("METRICS_LISTEN", "127.0.0.1:9180"),
             database: reader.postgres_url("DATABASE_URL"),
             database_direct: reader.postgres_url("DATABASE_DIRECT_URL"),
+            database_read: reader.postgres_urls("DATABASE_READ_URL"),
+            database_read_lag: Duration::from_millis(
+                reader
+                    .number("DATABASE_READ_LAG_MS", "2000", 1_000..=4_000)
+                    .into(),
+            ),
             database_pool: reader.number("DATABASE_POOL", "16", 2..=1_000),
             objects: stores::objects(&mut reader),
             bucket: stores::bucket(&mut reader),
@@ -281,13 +291,19 @@ impl Settings {
         };
         let (shown, mut wrong) = reader.finish();
         settings.shown = shown;
-        if settings.database_direct.is_some() && settings.database.is_none() {
-            let rule = "is missing: DATABASE_DIRECT_URL is a second way to the same database";
-            wrong.push(WrongSetting {
-                name: "DATABASE_URL",
-                rule: rule.to_owned(),
-            });
-        }
+        let rule = if settings.database.is_some() {
+            None
+        } else if settings.database_direct.is_some() {
+            Some("is missing: DATABASE_DIRECT_URL is a second way to the same database")
+        } else if settings.database_read.is_empty() {
+            None
+        } else {
+            Some("is missing: DATABASE_READ_URL names replicas of it")
+        };
+        wrong.extend(rule.map(|rule| WrongSetting {
+            name: "DATABASE_URL",
+            rule: rule.to_owned(),
+        }));
         if wrong.is_empty() {
             Ok(settings)
         } else {
@@ -298,14 +314,10 @@ impl Settings {
 
 /// Variables of the wider design that this version cannot honour. Ignoring them would look like obeying.
 fn refuse_unsupported(reader: &mut Reader<'_>) {
-    const UNSUPPORTED: [(&str, &str); 4] = [
+    const UNSUPPORTED: [(&str, &str); 3] = [
         (
             "REDIS_URL",
             "is not supported by this version: jobs are kept in Postgres; unset it",
-        ),
-        (
-            "DATABASE_READ_URL",
-            "is not supported by this version: all queries go to DATABASE_URL",
         ),
         (
             "MEILI_URL",

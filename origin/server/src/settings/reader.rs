@@ -55,6 +55,7 @@ impl fmt::Display for WrongSettings {
 enum Shows {
     Plain,
     Url,
+    Urls,
     Secret,
 }
 
@@ -107,6 +108,11 @@ impl<'a> Reader<'a> {
             _ if text.is_empty() => String::new(),
             Shows::Plain => text.clone(),
             Shows::Url => without_password(&text),
+            Shows::Urls => text
+                .split(',')
+                .map(|url| without_password(url.trim()))
+                .collect::<Vec<_>>()
+                .join(","),
             Shows::Secret => "(hidden)".to_owned(),
         };
         self.shown.push(Shown {
@@ -155,14 +161,29 @@ impl<'a> Reader<'a> {
     /// The URL of a database; it may hold a password.
     pub(super) fn postgres_url(&mut self, name: &'static str) -> Option<Secret> {
         let text = self.raw(name, "", Shows::Url)?;
-        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+        self.check_postgres_url(name, &text);
+        Some(Secret::new(text))
+    }
+
+    /// The same, as many as there are, separated by commas.
+    pub(super) fn postgres_urls(&mut self, name: &'static str) -> Vec<Secret> {
+        let text = self.raw(name, "", Shows::Urls).unwrap_or_default();
+        let urls = text.split(',').map(str::trim).filter(|url| !url.is_empty());
+        urls.map(|url| {
+            self.check_postgres_url(name, url);
+            Secret::new(url)
+        })
+        .collect()
+    }
+
+    fn check_postgres_url(&mut self, name: &'static str, url: &str) {
+        let scheme = url.split_once("://").map(|(scheme, _)| scheme);
         if !matches!(scheme, Some("postgres" | "postgresql")) {
             let rule = "must be a URL that begins with postgres:// or postgresql://";
             self.wrong(name, rule);
-        } else if let Err(error) = sluicegate_postgres::check_url(&text) {
+        } else if let Err(error) = sluicegate_postgres::check_url(url) {
             self.wrong(name, format!("is no URL of a database: {error}"));
         }
-        Some(Secret::new(text))
     }
 
     /// An `http(s)` URL with a host, and without what would be a secret in it or would get in the way of paths.

@@ -67,8 +67,11 @@ impl Origin {
     }
 }
 
-async fn post(client: &Client, url: String, body: Value) -> Value {
-    let request = client.post(url).header("content-type", "application/json");
+pub(crate) async fn post(client: &Client, url: String, body: Value, token: &str) -> Value {
+    let mut request = client.post(url).header("content-type", "application/json");
+    if !token.is_empty() {
+        request = request.bearer_auth(token);
+    }
     let answer = request
         .body(body.to_string())
         .send()
@@ -80,7 +83,7 @@ async fn post(client: &Client, url: String, body: Value) -> Value {
     serde_json::from_str(&text).expect("is JSON")
 }
 
-async fn read(client: &Client, url: String, token: &str) -> Value {
+pub(crate) async fn read(client: &Client, url: String, token: &str) -> Value {
     let answer = client.get(url).bearer_auth(token).send().await;
     let answer = answer.expect("answers");
     assert_eq!(answer.status(), 200);
@@ -130,7 +133,7 @@ async fn with_a_shared_secret_there_are_no_keys_to_rotate() {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test is a client of its own")]
-fn client() -> Client {
+pub(crate) fn client() -> Client {
     // Another test of this process may have been first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::new()
@@ -153,9 +156,10 @@ async fn two_origins_in_one_process_are_one_service() {
         &client,
         format!("{}/v1/accounts", first.url),
         person.clone(),
+        "",
     )
     .await;
-    let session = post(&client, format!("{}/v1/sessions", second.url), person).await;
+    let session = post(&client, format!("{}/v1/sessions", second.url), person, "").await;
     let token = session["access_token"].as_str().expect("has a token");
     let me = client
         .get(format!("{}/v1/me", first.url))

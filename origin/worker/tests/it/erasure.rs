@@ -51,6 +51,7 @@ async fn somebody(world: &World, handle: &str) -> Somebody {
     for key in &keys {
         world.accounts.count_attempt(key, now, now).await.unwrap();
     }
+    world.database.note_write(id).await;
     // One picture that is made, one file that still lies there, and jobs that wait.
     let (made, job) = world.upload(id, "a picture").await;
     let running = world.work();
@@ -89,6 +90,7 @@ async fn nothing_of_a_person_is_left() {
         "jobs",
         "moderation_records",
         "posts",
+        "recent_writes",
         "role_changes",
         "sessions",
         "uploads",

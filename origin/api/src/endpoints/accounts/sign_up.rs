@@ -14,6 +14,7 @@ use crate::auth::session::{self, DeviceToken};
 use crate::error::ApiError;
 use crate::http::client::ClientAddress;
 use crate::http::extract;
+use crate::http::writes::Writer;
 use crate::state::App;
 
 /// `POST /v1/accounts`
@@ -30,6 +31,7 @@ use crate::state::App;
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     client: ClientAddress,
+    writer: Writer,
     extract::Json(request): extract::Json<SignUp>,
 ) -> Result<(StatusCode, Json<Session>), ApiError> {
     let handle = parse_handle(&request.handle)?;
@@ -56,6 +58,7 @@ pub(crate) async fn handler(
         .create(&account, &first)
         .await
         .map_err(refused)?;
+    writer.is(id);
     let session = session::begin(&app, account, first.id, refresh, device).await?;
     Ok((StatusCode::CREATED, Json(session)))
 }

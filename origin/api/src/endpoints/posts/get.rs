@@ -5,6 +5,7 @@ use axum::extract::State;
 use sluicegate_contract::ids::PostId;
 use sluicegate_contract::posts::Post;
 
+use crate::auth::reader::Reader;
 use crate::error::ApiError;
 use crate::http::extract::Name;
 use crate::state::App;
@@ -24,8 +25,10 @@ use crate::views::Eyes;
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     eyes: Eyes,
+    Reader(reader): Reader,
     Name(id): Name<PostId>,
 ) -> Result<Json<Post>, ApiError> {
-    let post = app.posts.post(id).await?.ok_or_else(ApiError::not_found)?;
+    let post = app.reads.post(reader, id).await?;
+    let post = post.ok_or_else(ApiError::not_found)?;
     Ok(Json(eyes.post(post)))
 }

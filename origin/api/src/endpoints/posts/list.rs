@@ -5,6 +5,7 @@ use axum::extract::State;
 use sluicegate_contract::page::{Page, PageQuery};
 use sluicegate_contract::posts::Post;
 
+use crate::auth::reader::Reader;
 use crate::error::ApiError;
 use crate::http::extract::Parameters;
 use crate::paging::PageRequest;
@@ -28,12 +29,13 @@ use crate::views::Eyes;
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     eyes: Eyes,
+    Reader(reader): Reader,
     Parameters(query): Parameters<PageQuery>,
 ) -> Result<Json<Page<Post>>, ApiError> {
     let request = PageRequest::parse(&query, app.config.limits.page_size)?;
     let posts = app
-        .posts
-        .list(None, request.cursor, request.to_read())
+        .reads
+        .posts(reader, None, request.cursor, request.to_read())
         .await?;
     Ok(Json(request.page(posts, &eyes)))
 }

@@ -5,6 +5,7 @@ use axum::extract::State;
 use sluicegate_contract::accounts::Profile;
 
 use super::by_handle;
+use crate::auth::reader::Reader;
 use crate::error::ApiError;
 use crate::http::extract::Name;
 use crate::state::App;
@@ -24,7 +25,8 @@ use crate::views::Eyes;
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     eyes: Eyes,
+    Reader(reader): Reader,
     Name(handle): Name<String>,
 ) -> Result<Json<Profile>, ApiError> {
-    Ok(Json(eyes.profile(by_handle(&app, &handle).await?)))
+    Ok(Json(eyes.profile(by_handle(&app, reader, &handle).await?)))
 }

@@ -6,6 +6,7 @@ use sluicegate_contract::page::{Page, PageQuery};
 use sluicegate_contract::posts::Post;
 
 use super::by_handle;
+use crate::auth::reader::Reader;
 use crate::error::ApiError;
 use crate::http::extract::{Name, Parameters};
 use crate::paging::PageRequest;
@@ -30,14 +31,15 @@ use crate::views::Eyes;
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     eyes: Eyes,
+    Reader(reader): Reader,
     Name(handle): Name<String>,
     Parameters(query): Parameters<PageQuery>,
 ) -> Result<Json<Page<Post>>, ApiError> {
     let request = PageRequest::parse(&query, app.config.limits.page_size)?;
-    let author = by_handle(&app, &handle).await?;
+    let author = by_handle(&app, reader, &handle).await?;
     let posts = app
-        .posts
-        .list(Some(author.id), request.cursor, request.to_read())
+        .reads
+        .posts(reader, Some(author.id), request.cursor, request.to_read())
         .await?;
     Ok(Json(request.page(posts, &eyes)))
 }

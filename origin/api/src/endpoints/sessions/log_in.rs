@@ -14,6 +14,7 @@ use crate::auth::session::{self, DeviceToken};
 use crate::error::ApiError;
 use crate::http::client::ClientAddress;
 use crate::http::extract;
+use crate::http::writes::Writer;
 use crate::state::App;
 
 /// `POST /v1/sessions`
@@ -33,6 +34,7 @@ use crate::state::App;
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     client: ClientAddress,
+    writer: Writer,
     extract::Json(request): extract::Json<LogIn>,
 ) -> Result<(StatusCode, Json<Session>), ApiError> {
     if request.password.0.len() > *limits::PASSWORD_BYTES.end() {
@@ -51,7 +53,7 @@ pub(crate) async fn handler(
     let right = app.passwords.verify(hash, request.password.0).await?;
     let found = credentials.filter(|_| right).ok_or_else(wrong)?;
     attempts::forget(&app, &attempt).await;
-    come_back(&app, &found, request.restore).await?;
+    come_back(&app, &found, request.restore, &writer).await?;
 
     let account = app
         .accounts
@@ -69,7 +71,12 @@ pub(crate) async fn handler(
 
 /// An account that its owner has deleted is restored if that is asked for, and said to be deleted if not. When its time
 /// is over it is as good as gone.
-async fn come_back(app: &App, found: &Credentials, restore: bool) -> Result<(), ApiError> {
+async fn come_back(
+    app: &App,
+    found: &Credentials,
+    restore: bool,
+    writer: &Writer,
+) -> Result<(), ApiError> {
     let Some(delete_after) = found.delete_after else {
         return Ok(());
     };
@@ -84,6 +91,7 @@ async fn come_back(app: &App, found: &Credentials, restore: bool) -> Result<(), 
     }
     if app.accounts.restore(found.account, now).await? {
         tracing::info!(account = %found.account, "an account was restored");
+        writer.is(found.account);
         Ok(())
     } else {
         Err(wrong())

@@ -7,6 +7,7 @@ use sluicegate_api::{ApiConfig, ApiState, router};
 use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_contract::ids::UploadId;
 use sluicegate_core::pictures::Pictures;
+use sluicegate_core::ports::OneDatabase;
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
 use sluicegate_postgres::Database;
@@ -65,6 +66,10 @@ impl World {
             signing_keys: database.signing_keys(),
             uploads: database.uploads(),
             posts: database.posts(),
+            reads: Arc::new(OneDatabase {
+                accounts: database.accounts(),
+                posts: database.posts(),
+            }),
             objects: objects.clone(),
             pictures: Pictures {
                 env,

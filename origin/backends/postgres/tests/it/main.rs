@@ -9,6 +9,8 @@
 mod census;
 mod conformance;
 mod pooled;
+mod replicated;
+mod restarted;
 mod schema;
 mod transactions;
 mod wake;

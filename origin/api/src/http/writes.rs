@@ -1,0 +1,52 @@
+//! Whoever has changed something sees it, wherever they read next: what they did is noted before it is answered.
+
+use std::convert::Infallible;
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::request::Parts;
+use sluicegate_contract::ids::AccountId;
+
+use crate::state::App;
+
+/// Whose request it is, once that is known.
+#[derive(Clone, Default)]
+pub(crate) struct Writer(Arc<OnceLock<AccountId>>);
+
+impl Writer {
+    pub(crate) fn is(&self, account: AccountId) {
+        // A request is one caller's.
+        let _ = self.0.set(account);
+    }
+}
+
+/// For those whose account is found or made only then.
+impl FromRequestParts<Arc<App>> for Writer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
+    }
+}
+
+pub(crate) async fn note(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if request.method().is_safe() || !app.reads.tells_readers_apart() {
+        return next.run(request).await;
+    }
+    let writer = Writer::default();
+    request.extensions_mut().insert(writer.clone());
+    let response = next.run(request).await;
+    if let Some(account) = writer.0.get().filter(|_| response.status().is_success())
+        && let Err(error) = app.reads.wrote(*account).await
+    {
+        // It is done, and is answered so. Without the primary no replica is known to be fresh, and none is asked.
+        tracing::warn!(%error, %account, "a write was not noted: its author may not see it for some seconds");
+    }
+    response
+}
