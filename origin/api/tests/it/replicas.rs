@@ -15,7 +15,7 @@ use sluicegate_core::ports::SigningKeyStore;
 use sluicegate_core::session::SigningKey;
 use sluicegate_core::signing::{KEPT_AFTER, PUBLISHED_AHEAD};
 
-use crate::support::{Person, World, call};
+use crate::support::{Person, World, call, fixture};
 
 #[tokio::test]
 async fn two_origins_on_one_database_are_interchangeable() {
@@ -75,6 +75,22 @@ async fn a_status_that_waits_here_sees_what_happens_there() {
     grant.expect(200);
     let status = status.expect(200);
     assert!(status["revision"].as_u64().unwrap() > 2);
+}
+
+#[tokio::test]
+async fn a_ticket_of_one_origin_is_completed_at_another() {
+    let world = World::new().await;
+    let other = world.another_origin();
+    let ada = world.sign_up("ada").await;
+    let id = world.staged(&ada, "avatar", &fixture("photo.png")).await;
+    let path = format!("/v1/uploads/{id}");
+    let complete = format!("{path}/complete");
+    let complete = call("POST", &complete).token(&ada.access);
+    complete.send(&other).await.expect(201);
+    let here = world.get(&ada, &path).await.expect(200);
+    let there = call("GET", &path).token(&ada.access).send(&other).await;
+    assert_eq!(here, there.expect(200));
+    assert_eq!(here["status"], "received");
 }
 
 /// Counts how often the keys are looked at.
