@@ -9,6 +9,7 @@
 mod census;
 mod conformance;
 mod pooled;
+mod released;
 mod replicated;
 mod restarted;
 mod schema;
