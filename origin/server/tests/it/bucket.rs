@@ -7,7 +7,7 @@ use sluicegate_conformance::servers::Minio;
 
 use crate::doctor::{check, checks, run};
 use crate::embedded::data_folder;
-use crate::store_probe::client;
+use crate::origin::client;
 
 async fn command(data: &Path, variables: &[(&'static str, String)]) -> Output {
     let (data, variables) = (data.to_owned(), variables.to_owned());

@@ -11,6 +11,7 @@ mod doctor;
 mod drain;
 mod embedded;
 mod jobs;
+mod origin;
 mod pooled;
 mod seeing;
 mod settings;

@@ -1,6 +1,6 @@
 //! The program behind `PgBouncer`: what it refuses, and that workers find their jobs without being woken.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
@@ -8,17 +8,12 @@ use serde_json::{Value, json};
 use sluicegate_conformance::notes::RanOn;
 use sluicegate_conformance::servers::PgBouncer;
 use sluicegate_conformance::testdb::TestDatabase;
-use sluicegate_origin::cli::Serve;
-use sluicegate_origin::serve::run;
-use sluicegate_origin::settings::Settings;
-use tokio::net::TcpListener;
 use tokio::process::Command;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
 use crate::doctor::{check, checks};
-use crate::two_origins::{client, post, read};
+use crate::embedded::data_folder;
+use crate::origin::{Origin, client, post, read};
 
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -38,15 +33,6 @@ fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn folder() -> tempfile::TempDir {
-    use std::os::unix::fs::PermissionsExt;
-    let data = tempfile::tempdir().expect("makes a folder");
-    // Root's database runs as another user, who must be able to pass.
-    let passable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(data.path(), passable).expect("sets the mode");
-    data
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_migration_goes_past_the_pooler_or_not_at_all() {
     let name = "a_migration_goes_past_the_pooler_or_not_at_all";
@@ -55,7 +41,7 @@ async fn a_migration_goes_past_the_pooler_or_not_at_all() {
         return;
     };
     let ran = RanOn::begins(pooler.version(), "migrations");
-    let data = folder();
+    let data = data_folder();
     let (through, direct) = (pooler.url(), database.url());
     let url = ("DATABASE_URL", through.as_str());
     for arguments in [&["migrate"][..], &["serve", "--migrate"][..]] {
@@ -94,7 +80,7 @@ async fn a_pooler_that_mixes_statements_is_refused() {
         pooler.version(),
         "without max_prepared_statements it is refused",
     );
-    let data = folder();
+    let data = data_folder();
     let through = pooler.url();
     let direct = database.url();
     let by_reads = [("DATABASE_URL", direct), ("DATABASE_READ_URL", &*through)];
@@ -117,50 +103,6 @@ async fn a_pooler_that_mixes_statements_is_refused() {
     ran.passed();
 }
 
-struct Origin {
-    url: String,
-    shutdown: CancellationToken,
-    task: JoinHandle<anyhow::Result<()>>,
-}
-
-impl Origin {
-    async fn start(data: &Path, database: &str, no_workers: bool) -> Self {
-        let (data, database) = (data.to_string_lossy().into_owned(), database.to_owned());
-        let settings = Settings::parse(&|name| match name {
-            "SLUICEGATE_DATA" => Some(data.clone()),
-            "DATABASE_URL" => Some(database.clone()),
-            "METRICS_LISTEN" => Some("off".to_owned()),
-            "MODERATION_CONTENT_ASYNC" => Some("true".to_owned()),
-            "SLUICEGATE_POSTGRES_BIN" => std::env::var(name).ok(),
-            _ => None,
-        });
-        let settings = settings.expect("are right");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
-        let url = format!("http://{}", listener.local_addr().expect("has one"));
-        let shutdown = CancellationToken::new();
-        let stop = shutdown.clone();
-        let task = tokio::spawn(async move {
-            let program = PathBuf::from(env!("CARGO_BIN_EXE_sluicegate-origin"));
-            let options = Serve {
-                no_workers,
-                migrate: false,
-            };
-            run(&settings, &program, options, listener, stop).await
-        });
-        Self {
-            url,
-            shutdown,
-            task,
-        }
-    }
-
-    async fn stop(self) {
-        self.shutdown.cancel();
-        let ended = timeout(PATIENCE, self.task).await.expect("ends in time");
-        ended.expect("does not panic").expect("ends well");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workers_poll_where_they_cannot_listen() {
     let name = "workers_poll_where_they_cannot_listen";
@@ -169,10 +111,16 @@ async fn workers_poll_where_they_cannot_listen() {
         return;
     };
     let ran = RanOn::begins(pooler.version(), "workers without DATABASE_DIRECT_URL");
-    let data = folder();
+    let data = data_folder();
     let client = client();
-    let takes = Origin::start(data.path(), &pooler.url(), true).await;
-    let works = Origin::start(data.path(), &pooler.url(), false).await;
+    let through = pooler.url();
+    let settings = [
+        ("DATABASE_URL", through.as_str()),
+        ("METRICS_LISTEN", "off"),
+        ("MODERATION_CONTENT_ASYNC", "true"),
+    ];
+    let takes = Origin::without_workers(data.path(), &settings).await;
+    let works = Origin::start(data.path(), &settings).await;
     let url = |path: &str| format!("{}{path}", takes.url);
     let ada = json!({"handle": "ada", "password": "correct horse"});
     let session = post(&client, url("/v1/accounts"), ada, "").await;

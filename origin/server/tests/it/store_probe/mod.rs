@@ -2,37 +2,24 @@
 
 mod store;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Client;
 use serde_json::Value;
 use sluicegate_conformance::notes::RanOn;
 use sluicegate_conformance::servers::Minio;
 use sluicegate_core::ports::ObjectStore;
-use sluicegate_origin::cli::Serve;
-use sluicegate_origin::serve::run;
-use sluicegate_origin::settings::Settings;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{sleep, timeout};
 
 use crate::doctor::{check, checks};
 use crate::embedded::data_folder;
+use crate::origin::{Origin, client};
 use store::{BUCKET, KEY, KEY_ID, Lie, Store};
 
 /// A database is made, on a machine that may be busy.
 const PATIENCE: Duration = Duration::from_mins(2);
-
-#[expect(clippy::disallowed_methods, reason = "a test is a client of its own")]
-pub(crate) fn client() -> Client {
-    // Another test of this process may have been first.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().no_proxy().build().expect("builds")
-}
 
 async fn start(folder: &TempDir) -> Store {
     let store = Store::start(&folder.path().join("objects"), client()).await;
@@ -107,68 +94,8 @@ async fn minio_keeps_all_of_them() {
     server.stop().await;
 }
 
-/// An origin in this process, on an embedded database and this store.
-struct Origin {
-    url: String,
-    shutdown: CancellationToken,
-    task: JoinHandle<anyhow::Result<()>>,
-}
-
-impl Origin {
-    async fn start(data: &Path, store: &Store, more: &[(&str, &str)]) -> Self {
-        let variables = variables(&store.endpoint, more);
-        let data = data.to_string_lossy().into_owned();
-        let settings = Settings::parse(&|name| match name {
-            "SLUICEGATE_DATA" => Some(data.clone()),
-            "SLUICEGATE_POSTGRES_BIN" => std::env::var(name).ok(),
-            _ => variables
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| (*value).to_owned()),
-        });
-        let settings = settings.expect("are right");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
-        let url = format!("http://{}", listener.local_addr().expect("has one"));
-        let shutdown = CancellationToken::new();
-        let stop = shutdown.clone();
-        let task = tokio::spawn(async move {
-            let program = PathBuf::from(env!("CARGO_BIN_EXE_sluicegate-origin"));
-            run(&settings, &program, Serve::default(), listener, stop).await
-        });
-        Self {
-            url,
-            shutdown,
-            task,
-        }
-    }
-
-    /// Waits until it answers so.
-    async fn answers(&self, path: &str, status: u16) {
-        let (client, deadline) = (client(), Instant::now() + PATIENCE);
-        loop {
-            let url = format!("{}{path}", self.url);
-            let answer = client.get(url).timeout(Duration::from_secs(5)).send().await;
-            if answer.is_ok_and(|answer| answer.status() == status) {
-                return;
-            }
-            assert!(!self.task.is_finished(), "the origin ended");
-            assert!(Instant::now() < deadline, "{path} is not {status} in time");
-            sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// Why it ended by itself.
-    async fn refusal(self) -> String {
-        let ended = timeout(PATIENCE, self.task).await.expect("ends in time");
-        let error = ended.expect("does not panic").expect_err("must not run");
-        format!("{error:#}")
-    }
-
-    async fn stop(self) {
-        self.shutdown.cancel();
-        let ended = timeout(PATIENCE, self.task).await.expect("ends in time");
-        ended.expect("does not panic").expect("ends well");
-    }
+async fn origin(data: &TempDir, store: &Store, more: &[(&str, &str)]) -> Origin {
+    Origin::start(data.path(), &variables(&store.endpoint, more)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -176,21 +103,17 @@ async fn nothing_starts_on_a_store_that_is_not_fit() {
     let data = data_folder();
     let store = start(&data).await;
     store.tell(Lie::Condition);
-    let refusal = Origin::start(data.path(), &store, &[])
-        .await
-        .refusal()
-        .await;
+    let refusal = origin(&data, &store, &[]).await.refusal().await;
     assert!(refusal.contains(Lie::Condition.found()), "{refusal}");
     assert!(refusal.contains("S3_PROBE=warn"), "{refusal}");
 
     let warn = ("S3_PROBE", "warn");
     let clients = [warn, ("S3_PUBLIC_ENDPOINT", "same")];
-    let refusal = Origin::start(data.path(), &store, &clients).await;
-    let refusal = refusal.refusal().await;
+    let refusal = origin(&data, &store, &clients).await.refusal().await;
     assert!(refusal.contains(Lie::Condition.found()), "{refusal}");
     assert!(!refusal.contains("S3_PROBE"), "it is no way out: {refusal}");
 
-    let origin = Origin::start(data.path(), &store, &[warn]).await;
+    let origin = origin(&data, &store, &[warn]).await;
     origin.answers("/readyz", 200).await;
     origin.stop().await;
     assert_eq!(store.staged().await, [""; 0]);
@@ -201,7 +124,7 @@ async fn an_outage_is_no_reason_not_to_start() {
     let data = data_folder();
     let store = Arc::new(start(&data).await);
     store.set_down(true);
-    let origin = Origin::start(data.path(), &store, &[]).await;
+    let origin = origin(&data, &store, &[]).await;
     origin.answers("/livez", 200).await;
     origin.answers("/readyz", 503).await;
     // It comes back, and is not what it should be.
