@@ -17,7 +17,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -29,6 +30,11 @@ const HEADER_TIME: Duration = Duration::from_mins(1);
 /// Pause after a failed accept: without one, a process out of file descriptors spins.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long unused connections are kept at the end, if `drain` allows. Longer than edges keep them (10 s): a request that
+/// an edge sends into one meanwhile is answered, and the edge is told to send no more. One that was closed under it would
+/// cost that request.
+const LINGER: Duration = Duration::from_secs(11);
+
 /// How the server bounds itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
@@ -38,8 +44,9 @@ pub struct Bounds {
     pub drain: Duration,
 }
 
-/// Serves until `shutdown`, then lets requests that have begun finish, but no longer than
-/// `bounds.drain`. Answers whether all of them did.
+/// Serves until `shutdown`. Then it accepts no more connections than have arrived, tells the client of each that it ends
+/// with its next answer, and lets requests that have begun finish, but no longer than `bounds.drain`. Answers
+/// whether all of them did.
 pub async fn serve(
     listener: TcpListener,
     app: Router,
@@ -48,32 +55,55 @@ pub async fn serve(
 ) -> bool {
     let graceful = GracefulShutdown::new();
     let seats = Arc::new(Semaphore::new(bounds.connections));
-    loop {
-        let accepted = tokio::select! {
-            () = shutdown.cancelled() => break,
-            accepted = accept(&listener, &seats) => accepted,
-        };
-        let Some((stream, peer, seat)) = accepted else {
-            break;
-        };
-        let connection = graceful.watch(connection(stream, peer, app.clone()));
+    let begin = |stream, peer, seat: OwnedSemaphorePermit| {
+        let connection = connection(stream, peer, app.clone(), shutdown.clone());
+        let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%peer, %error, "a connection ended early");
             }
             drop(seat);
         });
+    };
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            accepted = accept(&listener, &seats) => accepted,
+        };
+        let Some((stream, peer, seat)) = accepted else {
+            break;
+        };
+        begin(stream, peer, seat);
     }
-    drop(listener);
-    tokio::time::timeout(bounds.drain, graceful.shutdown())
-        .await
-        .is_ok()
+    let end = Instant::now() + bounds.drain;
+    for (stream, peer) in arrived(listener) {
+        let Ok(seat) = Arc::clone(&seats).try_acquire_owned() else {
+            break;
+        };
+        begin(stream, peer, seat);
+    }
+    let all = u32::try_from(bounds.connections).unwrap_or(u32::MAX);
+    // Whether they all ended meanwhile or some are left, which are told now.
+    let _ = timeout(LINGER.min(bounds.drain / 2), seats.acquire_many(all)).await;
+    timeout_at(end, graceful.shutdown()).await.is_ok()
+}
+
+/// What the kernel has accepted for us already, whose clients would see their requests lost. The listener ends after it.
+fn arrived(listener: TcpListener) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
+    let listener = listener.into_std().ok();
+    std::iter::from_fn(move || {
+        // It does not block: there is one, or we are done.
+        let (stream, peer) = listener.as_ref()?.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, peer))
+    })
 }
 
 async fn accept(
     listener: &TcpListener,
     seats: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     // `acquire_owned` fails only if the semaphore is closed, which nobody does.
     let seat = Arc::clone(seats).acquire_owned().await.ok()?;
     loop {
@@ -91,6 +121,7 @@ fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     app: Router,
+    shutdown: CancellationToken,
 ) -> impl GracefulConnection<Error = hyper::Error> + Send {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "could not set TCP_NODELAY");
@@ -101,11 +132,12 @@ fn connection(
         let mut request = Request::from_parts(parts, Body::new(body));
         request.extensions_mut().insert(ConnectInfo(peer));
         let answering = app.clone().oneshot(request);
+        let shutdown = shutdown.clone();
         async move {
             let mut response = answering.await?;
-            if !ended.load(Ordering::Acquire) {
-                // What is left of the body ends the connection. An edge that is not told sends its next request into
-                // it, and that is lost.
+            // What is left of the body ends the connection, and so do we at the end. An edge that is not told sends its
+            // next request into it, and that is lost.
+            if shutdown.is_cancelled() || !ended.load(Ordering::Acquire) {
                 let headers = response.headers_mut();
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
