@@ -9,6 +9,7 @@
 pub mod answers;
 pub mod api_test;
 pub mod audit;
+pub mod balancer;
 pub mod chaos;
 pub mod client;
 pub mod collector;
@@ -16,6 +17,7 @@ pub mod contract;
 pub mod database;
 pub mod demo;
 pub mod detector;
+pub mod events;
 pub mod fixtures;
 pub mod metrics;
 pub mod platform;

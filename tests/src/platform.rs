@@ -122,6 +122,11 @@ impl Platform {
         })
     }
 
+    /// Starts another origin on the same services, at a port of its own.
+    pub async fn start_another_origin(&self) -> Result<(Program, String)> {
+        start_origin(self.data.path(), &self.options, ANY_PORT).await
+    }
+
     /// Starts another edge in front of `origin_url`, such as a proxy's.
     pub async fn start_another_edge(&self, origin_url: &str) -> Result<(Program, String)> {
         let place = EdgePlace {

@@ -33,6 +33,7 @@ mod plain_user;
 mod raw;
 mod removal;
 mod repeats;
+mod rolling;
 mod rotation;
 mod seen;
 mod shared;
