@@ -4,7 +4,7 @@
 //! ([`client::Client`]) and stands in for what cannot be had on one machine ([`detector`], [`text_model`],
 //! [`collector`], [`proxy`]).
 //! The tests in `tests/it` and the programs `demo`, `test-api` and `record-contract` are built on it. It knows nothing of the insides:
-//! of our crates it uses the contract alone.
+//! of our crates it uses the contract alone; the tests also start servers with `sluicegate-conformance`.
 
 pub mod answers;
 pub mod api_test;

@@ -30,6 +30,7 @@ mod load;
 mod media;
 mod moderation;
 mod plain_user;
+mod pooled;
 mod raw;
 mod removal;
 mod repeats;
