@@ -1,6 +1,6 @@
 //! A pooled HTTP/1.1 client that costs little.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, Method, Request, Response, StatusCode};
@@ -88,22 +88,34 @@ impl Client {
 
     /// Reads an answer and keeps it.
     pub(crate) async fn read(&self, ask: Ask<'_>, expected: StatusCode) -> Result<Vec<u8>> {
-        let mut answer = self.send(ask).await?;
-        let mut whole = Vec::new();
-        while let Some(frame) = answer.body_mut().frame().await {
-            if let Ok(data) = frame?.into_data() {
-                whole.extend_from_slice(&data);
-                ensure!(whole.len() <= ANSWER_BYTES, "an answer without end");
-            }
-        }
+        let answer = self.send(ask).await?;
         let status = answer.status();
-        let said = || String::from_utf8_lossy(&whole).into_owned();
+        let whole = keep(answer).await?;
         ensure!(
             status == expected,
             "{status} instead of {expected}: {}",
-            said()
+            String::from_utf8_lossy(&whole)
         );
         Ok(whole)
+    }
+
+    /// The same, or nothing if there is no room now (503).
+    pub(crate) async fn read_unless_full(
+        &self,
+        ask: Ask<'_>,
+        expected: StatusCode,
+    ) -> Result<Option<Vec<u8>>> {
+        let answer = self.send(ask).await?;
+        let status = answer.status();
+        let whole = keep(answer).await?;
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => Ok(None),
+            _ if status == expected => Ok(Some(whole)),
+            _ => bail!(
+                "{status} instead of {expected}: {}",
+                String::from_utf8_lossy(&whole)
+            ),
+        }
     }
 
     /// A header of a HEAD request's answer.
@@ -119,4 +131,15 @@ impl Client {
             .to_str()?
             .to_owned())
     }
+}
+
+async fn keep(mut answer: Response<Incoming>) -> Result<Vec<u8>> {
+    let mut whole = Vec::new();
+    while let Some(frame) = answer.body_mut().frame().await {
+        if let Ok(data) = frame?.into_data() {
+            whole.extend_from_slice(&data);
+            ensure!(whole.len() <= ANSWER_BYTES, "an answer without end");
+        }
+    }
+    Ok(whole)
 }
