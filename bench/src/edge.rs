@@ -22,7 +22,7 @@ use crate::usage::{Cpu, cpu, peak_memory};
 /// Components are compiled once, which takes a while on a loaded machine.
 const START_LIMIT: Duration = Duration::from_mins(3);
 /// Each load comes so often from each side, in turns: what else the machine does hits both.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 const SMALL_AT_ONCE: usize = 64;
 const LARGE_AT_ONCE: usize = 4;
 
@@ -120,11 +120,17 @@ pub(crate) async fn main(size: Size) -> Result<()> {
         for side in [&pair.native, &pair.edge] {
             measure(&client, side, pair, load, size.of(case.before)).await?;
         }
+        let mut ratios = Vec::new();
         for _ in 0..ROUNDS {
-            native.add(measure(&client, &pair.native, pair, load, total).await?);
-            edge.add(measure(&client, &pair.edge, pair, load, total).await?);
+            let (of_native, of_edge) = (
+                measure(&client, &pair.native, pair, load, total).await?,
+                measure(&client, &pair.edge, pair, load, total).await?,
+            );
+            ratios.push(of_edge.run.per_second() / of_native.run.per_second().max(f64::EPSILON));
+            native.add(of_native);
+            edge.add(of_edge);
         }
-        rows.push(row(&case, &native, &edge));
+        rows.push(row(&case, &native, &edge, ratios));
     }
     println!();
     let head = [
@@ -132,6 +138,7 @@ pub(crate) async fn main(size: Size) -> Result<()> {
         "native",
         "edge",
         "ratio",
+        "by round",
         "expected",
         "CPU native",
         "CPU edge",
@@ -296,7 +303,12 @@ async fn drive(
     }
 }
 
-fn row(case: &Case, native: &Measured, edge: &Measured) -> Vec<String> {
+fn row(case: &Case, native: &Measured, edge: &Measured, mut ratios: Vec<f64>) -> Vec<String> {
+    ratios.sort_unstable_by(f64::total_cmp);
+    let span = match (ratios.first(), ratios.last()) {
+        (Some(least), Some(most)) => format!("{} to {}", number(*least), number(*most)),
+        _ => String::new(),
+    };
     let is_large = matches!(case.load, Load::Upload | Load::Download);
     let rate = |measured: &Measured| {
         if is_large {
@@ -316,6 +328,7 @@ fn row(case: &Case, native: &Measured, edge: &Measured) -> Vec<String> {
         format!("{} {unit}", number(rate(native))),
         format!("{} {unit}", number(rate(edge))),
         number(rate(edge) / rate(native).max(f64::EPSILON)),
+        span,
         case.expected.to_owned(),
         each(native),
         each(edge),
