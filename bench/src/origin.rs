@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use http::StatusCode;
+use sluicegate_contract::uploads::UploadState;
+use sluicegate_core::job::POST_QUEUE;
+use sluicegate_postgres::Database;
 use sluicegate_tests::fixtures;
-use sluicegate_tests::metrics::Metrics;
 use sluicegate_tests::platform::{Options, Platform};
 use sluicegate_tests::process::Program;
 
@@ -28,7 +30,13 @@ const POSTS: usize = 2_000;
 const READS: usize = 5_000;
 /// For all jobs to be done.
 const DRAIN_LIMIT: Duration = Duration::from_mins(5);
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(20);
+/// One connection: what counts must not take from those who work.
+const LITTLE: sluicegate_postgres::Options = sluicegate_postgres::Options {
+    max_connections: 1,
+    acquire_timeout: Duration::from_secs(5),
+    call_timeout: Duration::from_secs(10),
+};
 
 type Row = Vec<String>;
 
@@ -36,6 +44,8 @@ struct Bench {
     client: Client,
     platform: Platform,
     tokens: Arc<Vec<String>>,
+    /// To count what waits: the origin's metrics do that every few seconds only.
+    database: Database,
     rows: Vec<Row>,
 }
 
@@ -83,6 +93,7 @@ impl Bench {
         }
         Ok(Self {
             client: Client::new(),
+            database: Database::connect(&platform.database_url()?, &LITTLE).await?,
             platform,
             tokens: Arc::new(tokens),
             rows: Vec::new(),
@@ -90,6 +101,7 @@ impl Bench {
     }
 
     async fn stop(self) -> Result<Vec<Row>> {
+        self.database.close().await;
         self.platform.stop().await?;
         Ok(self.rows)
     }
@@ -114,12 +126,12 @@ impl Bench {
         )?)
     }
 
-    /// Runs a load, and looks meanwhile what the origin's metrics say is there of a thing in these states.
+    /// Runs a load, and looks meanwhile how many of a thing the database has.
     async fn watched<T>(
         &self,
         load: impl Future<Output = Result<T>>,
         thing: Thing,
-    ) -> Result<(T, Vec<f64>)> {
+    ) -> Result<(T, Vec<u64>)> {
         let mut seen = Vec::new();
         let mut look = tokio::time::interval(LOOK);
         tokio::pin!(load);
@@ -131,19 +143,22 @@ impl Bench {
         }
     }
 
-    async fn number_of(&self, thing: Thing) -> Result<f64> {
-        let metrics = Metrics::of(self.origin()?).await?;
+    async fn number_of(&self, thing: Thing) -> Result<u64> {
+        let now = self.database.server_time().await?;
+        let census = self.database.census(&[POST_QUEUE], now).await?;
         Ok(match thing {
-            Thing::PostJobs => ["ready", "running"]
-                .map(|state| {
-                    let labels = [("queue", "post-processing"), ("state", state)];
-                    metrics.sum("sluicegate_jobs", &labels)
-                })
+            Thing::PostJobs => census
+                .queues
                 .iter()
+                .map(|(_, jobs)| jobs.ready + jobs.running)
                 .sum(),
-            Thing::Pictures => ["received", "processing"]
-                .map(|state| metrics.sum("sluicegate_uploads", &[("state", state)]))
+            Thing::Pictures => census
+                .uploads
                 .iter()
+                .filter(|(state, _)| {
+                    matches!(state, UploadState::Received | UploadState::Processing)
+                })
+                .map(|(_, number)| number)
                 .sum(),
         })
     }
@@ -151,7 +166,7 @@ impl Bench {
     /// Waits until none is left; how long that took.
     async fn until_none(&self, thing: Thing) -> Result<Duration> {
         let start = Instant::now();
-        while self.number_of(thing).await? > 0.0 {
+        while self.number_of(thing).await? > 0 {
             ensure!(start.elapsed() < DRAIN_LIMIT, "not done in time");
             tokio::time::sleep(LOOK).await;
         }
@@ -164,9 +179,4 @@ impl Bench {
 enum Thing {
     PostJobs,
     Pictures,
-}
-
-/// The largest of them.
-fn most(seen: &[f64]) -> f64 {
-    seen.iter().copied().fold(0.0, f64::max)
 }

@@ -235,6 +235,11 @@ impl Platform {
         store_settings(self.data.path())
     }
 
+    /// The address of the database.
+    pub fn database_url(&self) -> Result<String> {
+        service(self.data.path(), "database_url")
+    }
+
     /// The socket of the database.
     pub fn database_socket(&self) -> Result<String> {
         let folder = service(self.data.path(), "postgres_socket_folder")?;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sluicegate_tests::platform::{Options, STOP_LIMIT};
 
 use super::pictures::{UPLOADS_AT_ONCE, time_to_ready};
-use super::{Bench, POSTS, Row, Thing, most, pid};
+use super::{Bench, POSTS, Row, Thing, pid};
 use crate::load::{Size, count, percentile};
 use crate::report::number;
 use crate::usage::cpu;
@@ -29,7 +29,7 @@ pub(super) async fn drained(size: Size) -> Result<Vec<Row>> {
     let written = bench.write(total).await?;
     let waiting = bench.number_of(Thing::PostJobs).await?;
     ensure!(
-        waiting >= count(written.done),
+        waiting >= u64::try_from(written.done)?,
         "only {waiting} of {} jobs wait",
         written.done
     );
@@ -39,7 +39,7 @@ pub(super) async fn drained(size: Size) -> Result<Vec<Row>> {
     let used = cpu(pid(&worker)?)?.since(before).own;
     bench.row(
         "post jobs drained",
-        format!("{}/s", number(waiting / took.as_secs_f64())),
+        format!("{}/s", number(count(written.done) / took.as_secs_f64())),
         format!(
             "{waiting} waited for one worker, and none after {:.1} s; it used {:.1} s of CPU",
             took.as_secs_f64(),
@@ -67,12 +67,12 @@ pub(super) async fn bounded(size: Size, photo: Vec<u8>) -> Result<Vec<Row>> {
     let (first, second) = waiting.split_at_checked(half).context("two halves")?;
     bench.row(
         "backlog with room for 24 photos, 12 MP",
-        format!("{} at most", number(most(&waiting))),
+        format!("{} at most", most(&waiting)),
         format!(
             "{} in the first half, {} in the second, of {} photos, {UPLOADS_AT_ONCE} senders who try again at once; \
              {} tries told 503; {} ready per second; time to ready: p50 {} ms, p95 {} ms",
-            number(most(first)),
-            number(most(second)),
+            most(first),
+            most(second),
             sent.run.done,
             sent.refused,
             number(count(waits.len()) / whole.as_secs_f64()),
@@ -81,4 +81,8 @@ pub(super) async fn bounded(size: Size, photo: Vec<u8>) -> Result<Vec<Row>> {
         ),
     );
     bench.stop().await
+}
+
+fn most(seen: &[u64]) -> u64 {
+    seen.iter().copied().max().unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::json;
 
-use super::{Bench, Thing, most};
+use super::{Bench, Thing};
 use crate::http::Ask;
 use crate::load::{Run, run};
 use crate::report::number;
@@ -27,7 +27,7 @@ impl Bench {
             format!(
                 "p95 {} ms, {POSTS_AT_ONCE} at once; judged meanwhile: at most {} jobs waited, none {} ms after the last",
                 sent.percentile(95).as_millis(),
-                most(&waiting),
+                waiting.iter().max().unwrap_or(&0),
                 late.as_millis(),
             ),
         );

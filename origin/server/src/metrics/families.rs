@@ -114,7 +114,7 @@ impl Families {
         );
         registry.register(
             "sluicegate_detector_configured",
-            "Whether something is configured that judges pictures or texts (1) or not (0)",
+            "Whether something is configured that judges a picture or a text (1) or not (0)",
             self.judges.clone(),
         );
         registry.register_with_unit(
@@ -125,7 +125,8 @@ impl Families {
         );
         registry.register(
             "sluicegate_picture_failures",
-            "Decoder children that made no picture, by reason",
+            "Decoder children that made no picture, by what was wrong with the file (broken and others), or crashed, \
+             too_slow, too_much_memory, unavailable",
             self.picture_failures.clone(),
         );
         registry.register_with_unit(
