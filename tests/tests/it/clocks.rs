@@ -8,7 +8,8 @@ use sluicegate_contract::time::Timestamp;
 use sluicegate_tests::fixtures;
 use sluicegate_tests::platform::{self, EdgePlace, Options, Platform, STOP_LIMIT};
 use sluicegate_tests::process::Program;
-use sluicegate_tests::wait::wait_for;
+use sluicegate_tests::proxy::{Action, Proxy};
+use sluicegate_tests::wait::{wait_for, within};
 
 use crate::shared;
 
@@ -29,22 +30,34 @@ fn faketime() -> Option<PathBuf> {
 }
 
 async fn edge_that_is_off(platform: &Platform, library: &Path, off: &str) -> (Program, String) {
-    let library = library.to_string_lossy().into_owned();
-    let environment = [
-        ("LD_PRELOAD", library),
-        ("FAKETIME", off.to_owned()),
+    let off = [("FAKETIME", off)];
+    edge_with_clock(platform, &platform.origin_url, library, &off).await
+}
+
+/// An edge whose clock is set by faketime's own variables.
+async fn edge_with_clock(
+    platform: &Platform,
+    origin_url: &str,
+    library: &Path,
+    clock: &[(&str, &str)],
+) -> (Program, String) {
+    let library = library.to_string_lossy();
+    let always = [
+        ("LD_PRELOAD", &*library),
         // Waits are no question of what time it is.
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
     ];
     let options = Options {
         log: Some(("info", "json")),
-        edge_environment: environment
-            .map(|(name, value)| (name.to_owned(), value))
-            .to_vec(),
+        edge_environment: always
+            .iter()
+            .chain(clock)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
         ..Options::default()
     };
     let place = EdgePlace {
-        origin_url: &platform.origin_url,
+        origin_url,
         store_url: &platform.store_url,
         listen: "127.0.0.1:0",
     };
@@ -90,5 +103,88 @@ async fn an_edge_that_is_two_minutes_off_serves_as_any_other() {
         client.me().await.unwrap();
         edge.stop(STOP_LIMIT).await.unwrap();
     }
+    platform.stop().await.unwrap();
+}
+
+const KEYS: &str = "GET /.well-known/jwks.json";
+
+/// A clock that is put on while the edge runs.
+struct Clock(PathBuf);
+
+impl Clock {
+    fn at(folder: &Path, minutes: u32) -> Self {
+        let clock = Self(folder.join("clock"));
+        clock.put_on(minutes);
+        clock
+    }
+
+    /// So many minutes later than the machine's. As a whole, for it is read all the time.
+    fn put_on(&self, minutes: u32) {
+        let next = self.0.with_extension("next");
+        std::fs::write(&next, format!("+{}", minutes * 60)).unwrap();
+        std::fs::rename(next, &self.0).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn keys_are_renewed_ahead_of_time_and_kept_while_the_origin_is_away() {
+    let Some(library) = faketime() else {
+        return shared::skip("clocks", "there is no libfaketime (Debian: faketime)");
+    };
+    let mut platform = Platform::start(Options::default()).await.unwrap();
+    let proxy = Proxy::start(&platform.origin_url).await.unwrap();
+    let clock = Clock::at(platform.data(), 0);
+    let file = clock.0.to_string_lossy();
+    let variables = [
+        ("FAKETIME_TIMESTAMP_FILE", &*file),
+        ("FAKETIME_NO_CACHE", "1"),
+    ];
+    let (edge, url) = edge_with_clock(&platform, &proxy.url, &library, &variables).await;
+    let mut first = proxy.on(KEYS, Action::Pass);
+    let client = platform.sign_up("renewed").await.unwrap().at(&url);
+    client.me().await.unwrap();
+    first
+        .try_recv()
+        .expect("keys are asked for when they are needed");
+
+    // Young keys are not asked for again, whoever comes.
+    let mut again = proxy.on(KEYS, Action::Pass);
+    clock.put_on(4);
+    client.me().await.unwrap();
+    assert!(again.try_recv().is_err(), "they were asked for too early");
+
+    // They are renewed behind a request that does not wait for them: nobody answers here, and it goes on.
+    let mut ahead = proxy.on(KEYS, Action::Hold);
+    clock.put_on(6);
+    client.me().await.unwrap();
+    within("the keys to be renewed", LIMIT, ahead.recv())
+        .await
+        .unwrap()
+        .expect("they are asked for");
+    drop(ahead);
+
+    // Old ones are asked for before they are used. The origin is away, and they go on to be used: a good token is
+    // verified, a bad one refused, and both without the origin.
+    platform.kill_origin().unwrap();
+    clock.put_on(11);
+    let token = client.token.clone().unwrap();
+    let away = client.get("/v1/me").await.unwrap();
+    assert!(away.status.is_server_error(), "{}", away.text());
+    assert!(!away.text().contains("verified"), "{}", away.text());
+    let (rest, signature) = token.rsplit_once('.').unwrap();
+    let forged = format!("{rest}.{}", signature.chars().rev().collect::<String>());
+    let refused = client.with_token(Some(&forged)).get("/v1/me").await;
+    refused
+        .unwrap()
+        .expect_problem(401, "unauthorized")
+        .unwrap();
+
+    platform.restart_origin().await.unwrap();
+    wait_for("the origin to be back", LIMIT, async || {
+        Ok((client.get("/v1/me").await?.status == 200).then_some(()))
+    })
+    .await
+    .unwrap();
+    edge.stop(STOP_LIMIT).await.unwrap();
     platform.stop().await.unwrap();
 }

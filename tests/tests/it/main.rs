@@ -38,6 +38,7 @@ mod rolling;
 mod rotation;
 mod seen;
 mod shared;
+mod staging;
 mod store_answers;
 mod store_faults;
 mod tokens;

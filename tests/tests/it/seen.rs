@@ -3,14 +3,17 @@
 #[path = "../../../origin/server/tests/it/seeing/promql.rs"]
 mod promql;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
-use sluicegate_tests::client::Client;
+use sluicegate_contract::uploads::{Ticket, Upload};
+use sluicegate_tests::client::{Answer, Client};
 use sluicegate_tests::detector::Detector;
 use sluicegate_tests::fixtures;
+use sluicegate_tests::metrics::Metrics;
 use sluicegate_tests::platform::{EDGE_KEY, Options, Platform};
 use sluicegate_tests::process::{KEPT_LINES, Program};
 use sluicegate_tests::wait::wait_for;
@@ -18,6 +21,7 @@ use sluicegate_tests::wait::wait_for;
 use promql::Exposition;
 
 const PASSWORD: &str = "correct horse battery";
+const HOOK_KEY: &str = "a-key-of-the-hook-that-nobody-logs";
 const WRONG: &str = "wrong-horse-battery-and-long-enough";
 /// Everything, but not each step of a compiler that compiles components.
 const LOUD: &str = "debug,cranelift_codegen=info,regalloc2=info,wasmtime_internal_cranelift=info";
@@ -32,9 +36,14 @@ async fn no_secret_is_logged_however_much_is() {
         ..Options::default()
             .setting("MODERATION_IMAGE_SERVICE_URL", &detector.url)
             .setting("MODERATION_IMAGE_ASYNC", "true")
+            .setting("S3_PUBLIC_ENDPOINT", "same")
+            // Nobody listens there, of which there is something to say.
+            .setting("PURGE_HOOK_URL", "http://127.0.0.1:9/purge")
+            .setting("PURGE_HOOK_KEY", HOOK_KEY)
     };
     let first = Platform::start(debug("json")).await.unwrap();
-    let second = first.start_second(debug("pretty"), &first.store_url).await;
+    let strict = debug("pretty").setting("MODERATION_IMAGE_GATE", "strict");
+    let second = first.start_second(strict, &first.store_url).await;
     let second = second.unwrap();
     // An edge that cannot reach the store has more to say about what it tried.
     let mut apart = debug("pretty");
@@ -49,6 +58,7 @@ async fn no_secret_is_logged_however_much_is() {
         PASSWORD.to_owned(),
         WRONG.to_owned(),
         EDGE_KEY.to_owned(),
+        HOOK_KEY.to_owned(),
         "X-Amz-Signature".to_owned(),
     ];
     let keys = first.store_settings().unwrap().into_iter();
@@ -71,11 +81,27 @@ async fn no_secret_is_logged_however_much_is() {
             assert_eq!(sent.status, 502, "the store cannot be reached");
             continue;
         }
-        let upload: sluicegate_contract::uploads::Upload = sent.expect(201).unwrap();
+        let upload: Upload = sent.expect(201).unwrap();
         person.wait_for_verdict(upload.id).await.unwrap();
         let path = format!("/media/{}", upload.key);
         person.get(&path).await.unwrap().expect_status(200).unwrap();
+        secrets.extend(send_otherwise(&person, handle == "ben").await.unwrap());
+        let unsafe_picture = fixtures::read("unsafe.png").unwrap();
+        let removed = person.upload_ok("avatar", unsafe_picture).await.unwrap();
+        person.wait_for_verdict(removed.id).await.unwrap();
+        let password = json!({ "password": PASSWORD });
+        let deleted = person.send(Method::DELETE, "/v1/me", &password).await;
+        deleted.unwrap().expect_status(202).unwrap();
     }
+    // The removed picture was purged, and the hook was asked with its key, to no avail.
+    let failed = wait_for("a purge to fail", LIMIT, async || {
+        let metrics = Metrics::of(first.origin.as_ref().context("it runs")?).await?;
+        let labels = [("queue", "media-purge"), ("outcome", "retry")];
+        let name = "sluicegate_job_attempt_duration_seconds_count";
+        let failed = metrics.sum(name, &labels);
+        Ok((failed > 0.0).then_some(failed))
+    });
+    failed.await.unwrap();
 
     for platform in [&apart, &second, &first] {
         let lines = platform.output();
@@ -95,6 +121,49 @@ async fn no_secret_is_logged_however_much_is() {
     for platform in [apart, second, first] {
         platform.stop().await.unwrap();
     }
+}
+
+/// A form, a file sent to the store itself, and where pictures are held back a preview. What was given out.
+async fn send_otherwise(person: &Client, strict: bool) -> Result<Vec<String>> {
+    let photo = fixtures::read("photo.png")?;
+    let form = person
+        .request(Method::POST, "/v1/uploads?purpose=profile_header")
+        .header("content-type", "multipart/form-data; boundary=of-a-form")
+        .body(fixtures::form("of-a-form", &photo));
+    let sent: Upload = Answer::read(form.send().await?).await?.expect(201)?;
+    let mut given = Vec::new();
+    if strict {
+        let url = sent.preview_url.context("a preview")?;
+        let (_, token) = url.split_once("preview=").context("its token")?;
+        given.push(token.to_owned());
+        let preview = person.with_token(None).get(&url).await?;
+        preview.expect_status(200)?;
+    }
+    let wanted = json!({"purpose": "post_header", "content_length": photo.len()});
+    let ticket = person
+        .send(Method::POST, "/v1/upload-tickets", &wanted)
+        .await?;
+    let ticket: Ticket = ticket.expect(201)?;
+    let mut put = Client::new("")?.request(Method::PUT, &ticket.put.url);
+    for (name, value) in &ticket.put.headers {
+        // The HTTP client counts for itself.
+        if name != "content-length" {
+            put = put.header(name, value);
+        }
+    }
+    let stored = Answer::read(put.body(photo).send().await?).await?;
+    stored.expect_status(200)?;
+    let complete = format!("/v1/uploads/{}/complete", ticket.id);
+    let completed = person.call(Method::POST, &complete).await?;
+    completed.expect_status(201)?;
+    let (_, signature) = ticket
+        .put
+        .url
+        .split_once("X-Amz-Signature=")
+        .context("it is signed")?;
+    let signature = signature.split('&').next().unwrap_or_default();
+    given.push(signature.to_owned());
+    Ok(given)
 }
 
 /// Refreshes, fails to log in, and comes with tokens that are none. What was given out.
@@ -171,6 +240,10 @@ async fn every_query_asks_for_what_is_exported() {
     ];
     for query in queries {
         assert_eq!(promql::check(&query, &jobs), Ok(()), "{query}");
+    }
+    for exposition in [&seen.0, &seen.1] {
+        let buckets = exposition.values("http_server_request_duration_seconds_bucket", "le");
+        assert_eq!(buckets, BTreeSet::from(promql::REQUEST_BUCKETS));
     }
     assert!(!seen.1.text.contains(person.token.as_deref().unwrap()));
     platform.stop().await.unwrap();

@@ -34,7 +34,11 @@ async fn one_trace_goes_from_the_edge_to_the_verdict() {
     let collector = Collector::start().await.unwrap();
     let detector = Detector::start().await.unwrap();
     let options = Options {
-        edge_arguments: vec!["--otlp-endpoint".to_owned(), collector.url.clone()],
+        // By OpenTelemetry's own variable, as operators name the collector to all their programs.
+        edge_environment: vec![(
+            "OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(),
+            collector.url.clone(),
+        )],
         ..Options::default()
             .setting("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url)
             .setting("MODERATION_IMAGE_SERVICE_URL", &detector.url)

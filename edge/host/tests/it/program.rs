@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+#[path = "../../../../tests/src/secrets/shapes.rs"]
+mod shapes;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -85,7 +88,12 @@ impl Program {
     /// Waits for its end; gives what it ended with, and its log.
     pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
         let status = in_time(self.child.wait()).await.unwrap();
-        (status, in_time(self.log).await.unwrap())
+        let log = in_time(self.log).await.unwrap();
+        let leak = log
+            .lines()
+            .find_map(|line| Some((shapes::find(line)?, line)));
+        assert!(leak.is_none(), "{leak:?}");
+        (status, log)
     }
 }
 

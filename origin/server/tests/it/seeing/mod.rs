@@ -96,6 +96,8 @@ fn one_trace(spans: &[SpanSeen], headers: &[String]) {
 }
 
 fn the_run_is_counted(seen: &Exposition) {
+    let buckets = seen.values("http_server_request_duration_seconds_bucket", "le");
+    assert_eq!(buckets, BTreeSet::from(promql::REQUEST_BUCKETS));
     let route = [
         ("http_request_method", "POST"),
         ("http_route", "/v1/uploads/{id}/complete"),

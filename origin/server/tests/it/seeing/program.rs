@@ -1,3 +1,6 @@
+#[path = "../../../../../tests/src/secrets/shapes.rs"]
+mod shapes;
+
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -116,6 +119,11 @@ impl Drop for Program {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let log = self.log.lock().map(|log| log.clone()).unwrap_or_default();
+        let leak = log
+            .lines()
+            .find_map(|line| Some((shapes::find(line)?, line)));
+        assert!(leak.is_none() || std::thread::panicking(), "{leak:?}");
     }
 }
 

@@ -37,6 +37,12 @@ const SCRAPED: [&str; 2] = ["job", "instance"];
 /// A status of each class: none of them has to have been answered.
 const STATUSES: [&str; 5] = ["101", "200", "304", "404", "503"];
 
+/// The bounds of durations of requests, in seconds, that OpenTelemetry's conventions advise.
+pub(super) const REQUEST_BUCKETS: [&str; 15] = [
+    "0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5",
+    "7.5", "10", "+Inf",
+];
+
 /// What one scrape answered.
 pub(super) struct Exposition {
     pub(super) text: String,
@@ -94,6 +100,14 @@ impl Exposition {
             .iter()
             .filter(|(is, of, _)| is == name && fits(of));
         found.map(|(_, _, value)| *value).reduce(|a, b| a + b)
+    }
+
+    /// The values of a label of a metric.
+    pub(super) fn values(&self, name: &str, label: &str) -> BTreeSet<&str> {
+        let found = self.samples.iter().filter(|(is, ..)| is == name);
+        found
+            .filter_map(|(_, of, _)| of.get(label).map(String::as_str))
+            .collect()
     }
 
     /// The labels of a metric; `None` if nobody exports it.
