@@ -63,7 +63,7 @@ pub async fn run(
             "MODERATION_IMAGE_GATE is strict and there is no detector: no picture is shown to everybody by itself"
         );
     }
-    let app = compose::api(settings, &started.ports, &shutdown)?;
+    let app = compose::api(settings, &started.running.ports, &shutdown)?;
     println!("listening on http://{}", listener.local_addr()?);
     let connections = usize::try_from(settings.work.connections)?;
     let bounds = Bounds {
@@ -99,6 +99,10 @@ pub async fn work(settings: &Settings, options: &cli::Work) -> Result<ExitCode> 
 /// What `serve` and `work` have in common, running.
 struct Started {
     places: Places,
+    running: Running,
+}
+
+struct Running {
     ports: Ports,
     metrics: Option<MetricsServer>,
     background: tokio::sync::Mutex<JoinSet<()>>,
@@ -128,8 +132,26 @@ impl Started {
         shutdown: &CancellationToken,
     ) -> Result<Self> {
         let places = Places::find(settings, program).await?;
-        let pooling = schema::prepare(&places, &settings.database_read, migrate).await?;
-        let ports = compose::ports(settings, &places, program).await?;
+        match Self::start_at(&places, settings, program, migrate, queues, shutdown).await {
+            Ok(running) => Ok(Self { places, running }),
+            Err(error) => {
+                // Whoever tries again at once must not find services that are about to stop.
+                places.leave().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_at(
+        places: &Places,
+        settings: &Settings,
+        program: &Path,
+        migrate: bool,
+        queues: &[String],
+        shutdown: &CancellationToken,
+    ) -> Result<Running> {
+        let pooling = schema::prepare(places, &settings.database_read, migrate).await?;
+        let ports = compose::ports(settings, places, program).await?;
         let refusal = Arc::new(OnceLock::new());
         let store = Starting {
             objects: Arc::clone(&ports.objects),
@@ -139,7 +161,7 @@ impl Started {
             refusal: Arc::clone(&refusal),
         };
         let store = store.look(shutdown.clone()).await?;
-        announce(&places, &ports, queues);
+        announce(places, &ports, queues);
         let metrics = measure(settings, &ports).await?;
         let mut background = JoinSet::new();
         if let Some(store) = store {
@@ -163,8 +185,7 @@ impl Started {
                 "behind a pooler and without DATABASE_DIRECT_URL, other processes learn of new jobs by polling"
             );
         }
-        Ok(Self {
-            places,
+        Ok(Running {
             ports,
             metrics,
             background: tokio::sync::Mutex::new(background),
@@ -174,7 +195,7 @@ impl Started {
 
     /// Until `shutdown`, and until everything in the background has ended after it.
     async fn finish(&self, shutdown: &CancellationToken) {
-        let mut background = self.background.lock().await;
+        let mut background = self.running.background.lock().await;
         let watch = async {
             while let Some(ended) = background.join_next().await {
                 if let Err(error) = ended {
@@ -187,13 +208,13 @@ impl Started {
 
     /// Ends it. An error if we end because of the store.
     async fn leave(self) -> Result<()> {
-        if let Some(metrics) = self.metrics {
+        if let Some(metrics) = self.running.metrics {
             metrics.stop().await;
         }
-        self.ports.database.close().await;
+        self.running.ports.database.close().await;
         self.places.leave().await;
         tracing::info!("stopped");
-        match self.refusal.get() {
+        match self.running.refusal.get() {
             Some(refusal) => bail!("{refusal}"),
             None => Ok(()),
         }
