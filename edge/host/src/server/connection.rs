@@ -25,7 +25,7 @@ use super::service::{self, Client};
 use super::stalled_io::StalledIo;
 use crate::metrics::Refused;
 
-const BUFFER: usize = 64 << 10;
+const BUFFER: usize = 128 << 10;
 /// How long, and for how many bytes, a client may go on sending after it was answered early.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 << 20;

@@ -21,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// that cannot be sent twice must not meet a connection that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_PER_HOST: usize = 64;
-const BUFFER: usize = 64 << 10;
+const BUFFER: usize = 128 << 10;
 
 /// The pool of outgoing connections, shared by all components.
 #[derive(Clone)]
