@@ -309,6 +309,12 @@ pub fn data_directory() -> Result<TempDir> {
 pub(crate) async fn start_services(data: &Path, options: &Options) -> Result<Program> {
     let mut environment = settings(data, &Options::default());
     environment.extend(logging(options));
+    // The one setting that the embedded store has of its own.
+    let of_the_store = options
+        .settings
+        .iter()
+        .filter(|(name, _)| name == "S3_CORS_ORIGINS");
+    environment.extend(of_the_store.cloned());
     let mut services = Program::start_as(
         options.user,
         &program("sluicegate-origin")?,

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use sluicegate_contract::uploads::{Ticket, Upload};
 use sluicegate_tests::client::{Answer, Client};
 use sluicegate_tests::fixtures;
-use sluicegate_tests::platform::Platform;
+use sluicegate_tests::platform::{Options, Platform};
 use sluicegate_tests::wait::wait_for;
 
 use crate::shared;
@@ -243,4 +243,57 @@ async fn without_a_public_store_there_are_no_tickets_and_no_pages_of_others() {
     let refused = Answer::read(preflight.send().await.unwrap()).await.unwrap();
     refused.expect_status(403).unwrap();
     assert_eq!(refused.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
+async fn pages_of_named_sites_may_send_files_to_the_store() {
+    let options = Options::default()
+        .setting("S3_PUBLIC_ENDPOINT", "same")
+        .setting("S3_CORS_ORIGINS", SITE);
+    let platform = Platform::start(options).await.unwrap();
+    let client = platform.sign_up("direct_page").await.unwrap();
+    let photo = fixtures::read("photo.jpg").unwrap();
+    let request = json!({ "purpose": "avatar", "content_length": photo.len() });
+    let ticket: Ticket = ask(&client, &request).await.expect(201).unwrap();
+    let browser = Client::new("").unwrap();
+    for (site, status, allowed) in [(SITE, 200, SITE), ("https://other.example", 403, "")] {
+        let preflight = browser
+            .request(Method::OPTIONS, &ticket.put.url)
+            .header("origin", site)
+            .header("access-control-request-method", "PUT")
+            .header(
+                "access-control-request-headers",
+                "content-type, if-none-match",
+            );
+        let answer = Answer::read(preflight.send().await.unwrap()).await.unwrap();
+        assert_eq!(
+            answer.status.is_success(),
+            status == 200,
+            "{site}: {}",
+            answer.text()
+        );
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            allowed,
+            "{site}"
+        );
+    }
+    let mut put = browser
+        .request(Method::PUT, &ticket.put.url)
+        .header("origin", SITE);
+    for (name, value) in &ticket.put.headers {
+        // The HTTP client counts for itself.
+        if name != "content-length" {
+            put = put.header(name, value);
+        }
+    }
+    let stored = Answer::read(put.body(photo).send().await.unwrap())
+        .await
+        .unwrap();
+    stored.expect_status(200).unwrap();
+    assert_eq!(stored.header("access-control-allow-origin"), SITE);
+    let complete = format!("/v1/uploads/{}/complete", ticket.id);
+    let completed = client.call(Method::POST, &complete).await.unwrap();
+    completed.expect_status(201).unwrap();
+    platform.stop().await.unwrap();
 }
