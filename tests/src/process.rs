@@ -130,8 +130,11 @@ impl Program {
     pub async fn wait_for_line(&mut self, text: &str, limit: Duration) -> Result<String> {
         let what = format!("{text:?} from {}", self.name);
         let found = wait_for(what, limit, async || {
+            // Asked first: what it said last is read by then.
+            let all_read = self.readers.iter().all(JoinHandle::is_finished);
             let line = self.output().into_iter().find(|line| line.contains(text));
             if line.is_none()
+                && all_read
                 && let Some(status) = self.child.try_wait()?
             {
                 bail!("{} ended with {status} before it said {text:?}", self.name);
