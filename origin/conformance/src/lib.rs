@@ -15,6 +15,7 @@ pub mod objects;
 pub mod posts;
 mod promises;
 pub mod purge;
+pub mod relay;
 pub mod scripted;
 pub mod servers;
 pub mod sessions;

@@ -215,6 +215,17 @@ pub fn purge_id(cause: Uuid, picture: MediaKey) -> JobId {
     JobId(derived_id(&[cause.as_bytes(), picture.0.0.as_bytes()]))
 }
 
+/// The id of the row of a job that somebody put into a queue without one: the same for each delivery.
+pub fn foreign_id(queue: &str, id: &str) -> JobId {
+    JobId(derived_id(&[
+        b"foreign",
+        &[0],
+        queue.as_bytes(),
+        &[0],
+        id.as_bytes(),
+    ]))
+}
+
 /// An id that follows from what it is made of; a `UUIDv8` (RFC 9562): ours to fill.
 pub(crate) fn derived_id(parts: &[&[u8]]) -> Uuid {
     let mut hash = Sha256::new();
@@ -233,7 +244,7 @@ pub enum JobState {
     Ready,
     /// A worker has it, until its lease ends.
     Running,
-    /// It was handed to another queue.
+    /// It was handed to another queue, and waits there.
     Relayed,
     /// Its effects are committed.
     Done,
@@ -424,6 +435,14 @@ mod tests {
             job.payload,
             serde_json::json!({ "userId": "01890a5d-ac96-774b-bcce-b302099a8058" })
         );
+    }
+
+    #[test]
+    fn foreign_jobs_are_known_again() {
+        let id = foreign_id(POST_QUEUE, "17");
+        assert_eq!(foreign_id(POST_QUEUE, "17"), id);
+        assert_ne!(foreign_id(IMAGE_QUEUE, "17"), id);
+        assert_ne!(foreign_id(POST_QUEUE, "18"), id);
     }
 
     #[test]

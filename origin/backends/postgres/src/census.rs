@@ -70,7 +70,9 @@ async fn queue_stats(
     let rows = sqlx::query!(
         r#"select asked.queue as "queue!",
             (select count(*) from (select from jobs
-                where queue = asked.queue and state = 'ready' limit $3) as found) as "ready!",
+                where queue = asked.queue and state = 'ready' limit $3) as found)
+                + (select count(*) from (select from jobs
+                    where queue = asked.queue and state = 'relayed' limit $3) as found) as "ready!",
             (select count(*) from (select from jobs
                 where queue = asked.queue and state = 'running' limit $3) as found) as "running!",
             (select count(*) from (select from jobs
@@ -78,6 +80,8 @@ async fn queue_stats(
             least(
                 (select min(run_at) from jobs
                     where queue = asked.queue and state = 'ready' and run_at <= $2),
+                (select min(run_at) from jobs
+                    where queue = asked.queue and state = 'relayed' and run_at <= $2),
                 (select min(lease_until) from jobs
                     where queue = asked.queue and state = 'running' and lease_until <= $2)
             ) as oldest_ready

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{
-    AccountStore, AuditStore, ErasureStore, JobQueue, PostStore, SessionStore, SigningKeyStore,
-    SweepStore, UploadStore,
+    AccountStore, AuditStore, ErasureStore, JobQueue, JobRelay, PostStore, SessionStore,
+    SigningKeyStore, SweepStore, UploadStore,
 };
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -14,6 +14,7 @@ use crate::audit::PgAudit;
 use crate::erasure::PgErasure;
 use crate::error::{bounded, port_error};
 use crate::jobs::PgJobs;
+use crate::jobs::relay::PgRelay;
 use crate::migrate::{SchemaState, schema_state};
 use crate::posts::PgPosts;
 use crate::sessions::PgSessions;
@@ -117,6 +118,11 @@ impl Database {
     /// The table queue.
     pub fn jobs(&self) -> Arc<dyn JobQueue> {
         Arc::new(PgJobs(self.clone()))
+    }
+
+    /// The rows of jobs, for a queue beside the table.
+    pub fn relay(&self) -> Arc<dyn JobRelay> {
+        Arc::new(PgRelay(self.clone()))
     }
 
     /// What erases accounts.

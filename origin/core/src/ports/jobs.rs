@@ -23,7 +23,7 @@ pub struct ClaimRequest<'a> {
 /// How a queue stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueueStats {
-    /// Jobs whose time has come, or will come.
+    /// Jobs whose time has come, or will come, in whichever queue they wait.
     pub ready: u64,
     /// Jobs that workers have.
     pub running: u64,
@@ -81,7 +81,8 @@ pub trait JobQueue: Send + Sync {
     /// with the lease instead.
     async fn settle(&self, lease: &Lease, now: Timestamp) -> Result<(), SettleError>;
 
-    /// The attempt failed: ready again at `run_at`, or dead if this was the last attempt.
+    /// The attempt failed: ready again at `run_at`, or dead if this was the last attempt. A job that another queue
+    /// delivered waits there.
     async fn retry(
         &self,
         lease: &Lease,

@@ -14,12 +14,14 @@ mod accounts;
 mod audit;
 mod detector;
 mod erasure;
+mod hands;
 mod jobs;
 mod objects;
 mod picture;
 mod posts;
 mod purge;
 mod reads;
+mod relay;
 mod sessions;
 mod sweep;
 mod text_model;
@@ -29,6 +31,7 @@ pub use accounts::{AccountStore, CreateAccountError, Credentials, SetPictureErro
 pub use audit::{AuditStore, AuditedUpload};
 pub use detector::Detector;
 pub use erasure::ErasureStore;
+pub use hands::{Ended, Hands};
 pub use jobs::{Burial, ClaimRequest, JobQueue, QueueStats, SettleError};
 pub use objects::{
     ByteStream, ListPage, ListedObject, ObjectInfo, ObjectStore, PresignedGet, PresignedPut,
@@ -38,6 +41,10 @@ pub use picture::{MadePicture, MakePictureError, PictureMaker};
 pub use posts::{CreatePostError, PostStore};
 pub use purge::{Purge, PurgeHook};
 pub use reads::{OneDatabase, PublicReads, Reader};
+pub use relay::{
+    Delivered, Delivery, DeliveryRequest, ForeignJob, HandOver, JobRelay, ReadyJob, Suspect,
+    TakeRequest, Verdict,
+};
 pub use sessions::{KNOWN_DEVICES, SessionStore, SigningKeyStore};
 pub use sweep::{LooseScan, Prunable, SweepStore};
 pub use text_model::TextModel;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sluicegate_contract::trace::SpanContext;
 use sluicegate_core::job::{LeasedJob, Turn};
+use sluicegate_core::ports::Ended;
 use sluicegate_core::trace::caused_by;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{self, Instant};
@@ -40,7 +41,7 @@ enum End {
 }
 
 impl Attempt {
-    pub(super) async fn run(self) {
+    pub(super) async fn run(self) -> Ended {
         let traceparent = self.job.traceparent.as_deref();
         let parent = traceparent.and_then(SpanContext::parse);
         let own = caused_by(parent.as_ref(), &self.shared.env);
@@ -55,10 +56,10 @@ impl Attempt {
             parent_span_id = parent.map(|parent| parent.span_id()),
             sampled = (!own.sampled).then_some(false),
         );
-        self.run_in_span().instrument(span).await;
+        self.run_in_span().instrument(span).await
     }
 
-    async fn run_in_span(self) {
+    async fn run_in_span(self) -> Ended {
         let begun = Instant::now();
         let end = self.perform().await;
         let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -68,12 +69,16 @@ impl Attempt {
             lost: &self.lost,
             give_back: &self.give_back,
         };
-        match end {
+        let ended = match end {
             End::Outcome(outcome) => settling.conclude(outcome, took_ms).await,
-            End::LeaseLost => tracing::warn!(took_ms, "the lease was lost; stopped"),
+            End::LeaseLost => {
+                tracing::warn!(took_ms, "the lease was lost; stopped");
+                Ended::Unsettled
+            }
             End::GiveBack => settling.give_back().await,
-        }
+        };
         self.leases.forget(self.job.lease);
+        ended
     }
 
     /// Runs the job in a task of its own, so that its panic ends only that. The set aborts the task if

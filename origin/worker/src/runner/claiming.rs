@@ -27,7 +27,7 @@ pub(super) async fn work(shared: Arc<Shared>, queue: QueueSettings, shutdown: Ca
     let leases = Arc::new(Leases::default());
     let mut heart = JoinSet::new();
     let (heart_shared, heart_leases) = (shared.clone(), leases.clone());
-    heart.spawn(async move { beat(&heart_shared, queue.queue, &heart_leases).await });
+    heart.spawn(async move { beat(&heart_shared, &heart_leases).await });
     let queue = Queue {
         hints: shared.waker.listen(),
         polls: Pace::new(shared.settings.poll_min, shared.settings.poll_max),
@@ -127,7 +127,10 @@ impl Queue {
             leases: self.leases.clone(),
             job,
         };
-        self.attempts.spawn(attempt.run());
+        self.attempts.spawn(async move {
+            // The row says how it ended; nobody else has to know.
+            attempt.run().await;
+        });
     }
 
     /// Until there may be something to do.

@@ -73,7 +73,7 @@ impl Leases {
 }
 
 /// Beats for ever; three times within a lease.
-pub(super) async fn beat(shared: &Shared, queue: &str, leases: &Leases) {
+pub(super) async fn beat(shared: &Shared, leases: &Leases) {
     let length = shared.settings.lease;
     loop {
         time::sleep(length / 3).await;
@@ -83,8 +83,8 @@ pub(super) async fn beat(shared: &Shared, queue: &str, leases: &Leases) {
             let call = shared.queue.heartbeat(&all, length, shared.env.now());
             match time::timeout(length / 3, call).await {
                 Ok(Ok(lost)) => leases.kept(&all, &lost, begun + length),
-                Ok(Err(error)) => tracing::warn!(queue, %error, "a heartbeat failed"),
-                Err(_) => tracing::warn!(queue, "a heartbeat took too long"),
+                Ok(Err(error)) => tracing::warn!(%error, "a heartbeat failed"),
+                Err(_) => tracing::warn!("a heartbeat took too long"),
             }
         }
         leases.lose_ended(Instant::now());

@@ -1,8 +1,10 @@
 //! The runner: for each queue a loop that claims (`claiming`), attempts that run (`attempt`), a heart
-//! that keeps their leases (`leases`), and what is told to the queue at the end (`settling`).
+//! that keeps their leases (`leases`), and what is told to the queue at the end (`settling`). Where another queue
+//! delivers, `hands` takes the place of the loops.
 
 mod attempt;
 mod claiming;
+mod hands;
 mod leases;
 mod pace;
 mod periodic;
@@ -14,7 +16,7 @@ use std::time::Duration;
 use sluicegate_core::env::Env;
 use sluicegate_core::job::{MAINTENANCE_QUEUE, QUEUES};
 use sluicegate_core::periodic::{PERIODIC, Periodic};
-use sluicegate_core::ports::JobQueue;
+use sluicegate_core::ports::{Hands, JobQueue};
 use sluicegate_core::wake::Waker;
 use tokio::task::JoinSet;
 use tokio::time;
@@ -89,6 +91,13 @@ struct Shared {
     settings: RunnerSettings,
 }
 
+impl Shared {
+    fn maintains(&self) -> bool {
+        let queues = &self.settings.queues;
+        queues.iter().any(|queue| queue.queue == MAINTENANCE_QUEUE)
+    }
+}
+
 impl Runner {
     /// One that has not begun.
     pub fn new(
@@ -109,6 +118,23 @@ impl Runner {
         }
     }
 
+    /// How it works.
+    pub fn settings(&self) -> &RunnerSettings {
+        &self.shared.settings
+    }
+
+    /// Hands for jobs that another queue delivers, instead of claiming: the same attempts, leases and settlements.
+    pub fn hands(&self) -> Arc<dyn Hands> {
+        Arc::new(hands::RunnerHands::new(self.shared.clone()))
+    }
+
+    /// Writes what comes again and again until `shutdown`, where the queue of such jobs is worked on; else returns.
+    pub async fn write_periodic(&self, shutdown: CancellationToken) {
+        if self.shared.maintains() {
+            periodic::write(self.shared.clone(), shutdown).await;
+        }
+    }
+
     /// Works until `shutdown`, then lets jobs finish for the time to drain, gives back those that did
     /// not, and returns. An outage of the database is waited out. Dropped, it stops at once; its jobs
     /// are taken over when their leases end.
@@ -121,9 +147,7 @@ impl Runner {
                 shutdown.clone(),
             ));
         }
-        let settings = &self.shared.settings;
-        let maintains = |queue: &QueueSettings| queue.queue == MAINTENANCE_QUEUE;
-        if settings.queues.iter().any(maintains) {
+        if self.shared.maintains() {
             loops.spawn(periodic::write(self.shared.clone(), shutdown.clone()));
         }
         while loops.join_next().await.is_some() {}

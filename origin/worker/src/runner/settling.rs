@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sluicegate_core::job::{LeasedJob, Turn, backoff};
-use sluicegate_core::ports::SettleError;
+use sluicegate_core::ports::{Ended, SettleError};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
@@ -22,57 +22,72 @@ pub(super) struct Settling<'a> {
 }
 
 impl Settling<'_> {
-    pub(super) async fn conclude(&self, outcome: Outcome, took_ms: u64) {
+    pub(super) async fn conclude(&self, outcome: Outcome, took_ms: u64) -> Ended {
         let (queue, env, lease) = (&self.shared.queue, &self.shared.env, &self.job.lease);
         match outcome {
-            Outcome::Settled => tracing::info!(took_ms, "done"),
+            Outcome::Settled => {
+                tracing::info!(took_ms, "done");
+                Ended::Done
+            }
             Outcome::Done => {
-                if self.tell(|| queue.settle(lease, env.now())).await {
-                    tracing::info!(took_ms, "done");
+                if !self.tell(|| queue.settle(lease, env.now())).await {
+                    return Ended::Unsettled;
                 }
+                tracing::info!(took_ms, "done");
+                Ended::Done
             }
             Outcome::Retry { error, .. } if self.job.turn != Turn::Attempt => {
-                self.bury(&error, took_ms).await;
+                self.bury(error, took_ms).await
             }
             Outcome::Retry { error, after } => {
                 let after = after.unwrap_or_else(|| backoff(lease.attempt, share(env)));
-                let run_at = env.now().plus(after);
-                if self
-                    .tell(|| queue.retry(lease, run_at, &error, env.now()))
+                let at = env.now().plus(after);
+                if !self
+                    .tell(|| queue.retry(lease, at, &error, env.now()))
                     .await
                 {
-                    tracing::warn!(took_ms, error, ?after, "failed; to be tried again");
+                    return Ended::Unsettled;
                 }
+                tracing::warn!(took_ms, error, ?after, "failed; to be tried again");
+                Ended::Again { at, error }
             }
-            Outcome::Fail { error } => self.bury(&error, took_ms).await,
+            Outcome::Fail { error } => self.bury(error, took_ms).await,
         }
     }
 
     /// With what its death changes. Whoever does not get that far leaves it to the next worker.
-    async fn bury(&self, error: &str, took_ms: u64) {
+    async fn bury(&self, error: String, took_ms: u64) -> Ended {
         let (queue, env) = (&*self.shared.queue, &self.shared.env);
         let job = self.shared.registry.find(self.job);
         let buried = self.tell(|| async {
             match &job {
-                Some(job) => job.bury(queue, self.job, error, env.now()).await,
-                None => queue.bury(&self.job.lease, error, env.now()).await,
+                Some(job) => job.bury(queue, self.job, &error, env.now()).await,
+                None => queue.bury(&self.job.lease, &error, env.now()).await,
             }
         });
-        if buried.await {
-            tracing::error!(took_ms, error, "failed for good");
+        if !buried.await {
+            return Ended::Unsettled;
         }
+        tracing::error!(took_ms, error, "failed for good");
+        Ended::Dead { error }
     }
 
     /// Once: if it cannot be said now, the end of the lease says it.
-    pub(super) async fn give_back(&self) {
+    pub(super) async fn give_back(&self) -> Ended {
         match self
             .shared
             .queue
             .release(&self.job.lease, self.shared.env.now())
             .await
         {
-            Ok(()) => tracing::info!("given back"),
-            Err(error) => tracing::warn!(%error, "could not give it back"),
+            Ok(()) => {
+                tracing::info!("given back");
+                Ended::GivenBack
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not give it back");
+                Ended::Unsettled
+            }
         }
     }
 

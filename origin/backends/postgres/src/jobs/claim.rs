@@ -12,21 +12,21 @@ use uuid::Uuid;
 
 use crate::columns::{int, unsigned};
 
-struct LeasedRow {
-    id: Uuid,
-    attempt: i32,
-    attempts_used: i32,
-    queue: String,
-    name: String,
-    payload: Value,
-    owner_id: Uuid,
-    max_attempts: i32,
-    traceparent: Option<String>,
-    created_at: OffsetDateTime,
+pub(super) struct LeasedRow {
+    pub(super) id: Uuid,
+    pub(super) attempt: i32,
+    pub(super) attempts_used: i32,
+    pub(super) queue: String,
+    pub(super) name: String,
+    pub(super) payload: Value,
+    pub(super) owner_id: Uuid,
+    pub(super) max_attempts: i32,
+    pub(super) traceparent: Option<String>,
+    pub(super) created_at: OffsetDateTime,
 }
 
 impl LeasedRow {
-    fn read(self) -> sqlx::Result<LeasedJob> {
+    pub(super) fn read(self) -> sqlx::Result<LeasedJob> {
         Ok(LeasedJob {
             lease: Lease {
                 job: JobId(self.id),

@@ -1,4 +1,5 @@
 mod claim;
+pub(crate) mod relay;
 pub(crate) mod settle;
 mod view;
 

@@ -26,6 +26,7 @@ pub(crate) async fn done(
     .map(changed)
 }
 
+/// A job that another queue delivered waits there for its next attempt.
 pub(super) async fn retry(
     pool: &PgPool,
     lease: &Lease,
@@ -35,7 +36,11 @@ pub(super) async fn retry(
 ) -> sqlx::Result<bool> {
     sqlx::query!(
         "update jobs set
-            state = case when attempts_used < max_attempts then 'ready' else 'dead' end,
+            state = case
+                when attempts_used >= max_attempts then 'dead'
+                when relayed_at is not null then 'relayed'
+                else 'ready'
+            end,
             settled_at = case when attempts_used < max_attempts then null else $5::timestamptz end,
             run_at = $3, last_error = $4, lease_until = null, worker = null
         where id = $1 and attempt = $2 and state = 'running'",
@@ -74,8 +79,8 @@ pub(crate) async fn bury(
 /// `run_at` stays as it was, so that the job keeps its place and its age.
 pub(super) async fn release(pool: &PgPool, lease: &Lease) -> sqlx::Result<bool> {
     sqlx::query!(
-        "update jobs set state = 'ready', attempts_used = attempts_used - 1, lease_until = null,
-            worker = null
+        "update jobs set state = case when relayed_at is null then 'ready' else 'relayed' end,
+            attempts_used = attempts_used - 1, lease_until = null, worker = null
         where id = $1 and attempt = $2 and state = 'running'",
         lease.job.0,
         int(lease.attempt)?,
@@ -87,7 +92,8 @@ pub(super) async fn release(pool: &PgPool, lease: &Lease) -> sqlx::Result<bool> 
 
 pub(super) async fn replay(pool: &PgPool, id: JobId, now: Timestamp) -> sqlx::Result<bool> {
     sqlx::query!(
-        "update jobs set state = 'ready', attempts_used = 0, run_at = $2, settled_at = null
+        "update jobs set state = 'ready', attempts_used = 0, run_at = $2, settled_at = null,
+            relayed_at = null, checked_at = null, relayed_as = null
         where id = $1 and state = 'dead'",
         id.0,
         now.into_inner(),

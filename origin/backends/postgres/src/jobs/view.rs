@@ -87,17 +87,20 @@ pub(super) async fn discard(pool: &PgPool, id: JobId) -> sqlx::Result<bool> {
     Ok(deleted.rows_affected() > 0)
 }
 
-/// One index a number, so that settled jobs cost nothing. The job of a lost worker could run since its
+/// One index a number, so that settled jobs cost nothing. What waits in another queue is ready as well. The job of a lost worker could run since its
 /// lease ended.
 pub(super) async fn stats(pool: &PgPool, queue: &str, now: Timestamp) -> sqlx::Result<QueueStats> {
     let row = sqlx::query!(
         r#"select
-            (select count(*) from jobs where queue = $1 and state = 'ready') as "ready!",
+            (select count(*) from jobs where queue = $1 and state = 'ready')
+                + (select count(*) from jobs where queue = $1 and state = 'relayed') as "ready!",
             (select count(*) from jobs where queue = $1 and state = 'running') as "running!",
             (select count(*) from jobs where queue = $1 and state = 'dead') as "dead!",
             least(
                 (select min(run_at) from jobs
                     where queue = $1 and state = 'ready' and run_at <= $2),
+                (select min(run_at) from jobs
+                    where queue = $1 and state = 'relayed' and run_at <= $2),
                 (select min(lease_until) from jobs
                     where queue = $1 and state = 'running' and lease_until <= $2)
             ) as oldest_ready"#,

@@ -1,6 +1,8 @@
 use sluicegate_conformance::stores::Stores;
 use sluicegate_conformance::testdb::TestDatabase;
-use sluicegate_conformance::{accounts, audit, erasure, jobs, posts, sessions, sweep, uploads};
+use sluicegate_conformance::{
+    accounts, audit, erasure, jobs, posts, relay, sessions, sweep, uploads,
+};
 use sluicegate_postgres::Database;
 
 pub(crate) fn stores(database: &TestDatabase) -> Stores {
@@ -25,6 +27,13 @@ pub(crate) fn stores_of(database: &Database) -> Stores {
 async fn keeps_the_promises_of_job_queues() {
     let database = TestDatabase::new().await;
     jobs::run(&database.database().jobs()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_promises_of_job_relays() {
+    let database = TestDatabase::new().await;
+    let both = (database.database().relay(), database.database().jobs());
+    relay::run(&both).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,97 @@
+use sluicegate_contract::time::Timestamp;
+use sluicegate_core::job::JobState;
+use sluicegate_core::ports::{Delivered, Delivery, DeliveryRequest, ForeignJob};
+use sqlx::PgPool;
+
+use crate::columns::{int, job_state};
+use crate::jobs::claim::LeasedRow;
+
+/// Whoever delivers a job that nobody has may have it, also one that is ready and was never seen as handed over: a relay
+/// may have died in between.
+pub(super) async fn lease(
+    pool: &PgPool,
+    request: &DeliveryRequest<'_>,
+    now: Timestamp,
+) -> sqlx::Result<Delivered> {
+    let leased = sqlx::query_as!(
+        LeasedRow,
+        r#"update jobs set
+            state = 'running', attempt = attempt + 1,
+            attempts_used = case
+                when $6 then max_attempts + 1
+                when state = 'dead' then 1
+                else attempts_used + 1
+            end,
+            lease_until = $4, worker = $5, settled_at = null,
+            relayed_at = coalesce(relayed_at, $3), checked_at = $3
+        where id = $1 and queue = $2 and (
+            state in ('ready', 'relayed')
+            or (state = 'running' and lease_until <= $3)
+            or (state = 'dead' and $7)
+        )
+        returning id, attempt, attempts_used, queue, name, payload, owner_id, max_attempts,
+            traceparent, created_at"#,
+        request.job.0,
+        request.queue,
+        now.into_inner(),
+        now.plus(request.lease).into_inner(),
+        request.worker,
+        request.delivery == Delivery::Burial,
+        request.delivery == Delivery::Again,
+    )
+    .fetch_optional(pool)
+    .await?;
+    match leased {
+        Some(row) => Ok(Delivered::Leased(Box::new(row.read()?))),
+        None => refused(pool, request, now).await,
+    }
+}
+
+/// Why it could not be leased. The row may have changed meanwhile: then it is asked for again soon.
+async fn refused(
+    pool: &PgPool,
+    request: &DeliveryRequest<'_>,
+    now: Timestamp,
+) -> sqlx::Result<Delivered> {
+    let row = sqlx::query!(
+        "select state, lease_until from jobs where id = $1 and queue = $2",
+        request.job.0,
+        request.queue,
+    )
+    .fetch_optional(pool)
+    .await?;
+    let Some(row) = row else {
+        return Ok(Delivered::Unknown);
+    };
+    Ok(match job_state(&row.state)? {
+        JobState::Done => Delivered::Done,
+        JobState::Dead => Delivered::Dead,
+        JobState::Ready | JobState::Running | JobState::Relayed => {
+            Delivered::Busy(row.lease_until.map_or(now, Into::into))
+        }
+    })
+}
+
+pub(super) async fn adopt(pool: &PgPool, job: &ForeignJob, now: Timestamp) -> sqlx::Result<bool> {
+    let owned = sqlx::query_scalar!(
+        r#"with owner as (
+            select id from accounts where id = $5
+        ), added as (
+            insert into jobs (id, queue, name, payload, owner_id, state, run_at, max_attempts,
+                created_at, relayed_at, checked_at, relayed_as)
+            select $1, $2, $3, $4, owner.id, 'relayed', $8, $6, $7, $8, $8, $9 from owner
+            on conflict (id) do nothing
+        )
+        select exists (select from owner) as "owned!""#,
+        job.id.0,
+        job.queue,
+        job.name,
+        job.payload,
+        job.owner.0,
+        int(job.max_attempts)?,
+        job.created_at.into_inner(),
+        now.into_inner(),
+        job.relayed_as,
+    );
+    owned.fetch_one(pool).await
+}

@@ -1,0 +1,102 @@
+use sluicegate_contract::ids::JobId;
+use sluicegate_contract::time::Timestamp;
+use sluicegate_core::ports::{Suspect, Verdict};
+use sqlx::PgPool;
+
+/// Rows that another reconciler compares just now are skipped. Those of lost workers come first: nobody else finds them.
+pub(super) async fn suspects(
+    pool: &PgPool,
+    queue: &str,
+    before: Timestamp,
+    limit: u32,
+    now: Timestamp,
+) -> sqlx::Result<Vec<Suspect>> {
+    let rows = sqlx::query!(
+        r#"with lost as materialized (
+            select id from jobs
+            where queue = $1 and state = 'running' and lease_until <= $2
+                and (checked_at is null or checked_at <= $2)
+            order by lease_until limit $3
+            for update skip locked
+        ), waiting as materialized (
+            select id from jobs
+            where queue = $1 and state = 'relayed' and checked_at <= $2
+            order by checked_at limit greatest($3 - (select count(*) from lost), 0)
+            for update skip locked
+        ), picked as (
+            select id from lost union all select id from waiting
+        )
+        update jobs set checked_at = $4 from picked where jobs.id = picked.id
+        returning jobs.id, jobs.relayed_as"#,
+        queue,
+        before.into_inner(),
+        i64::from(limit),
+        now.into_inner(),
+    )
+    .fetch_all(pool)
+    .await?;
+    let suspects = rows.into_iter().map(|row| Suspect {
+        job: JobId(row.id),
+        relayed_as: row.relayed_as,
+    });
+    Ok(suspects.collect())
+}
+
+pub(super) async fn suspect_all(pool: &PgPool, queue: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update jobs set checked_at = '-infinity'
+        where queue = $1 and state in ('relayed', 'running') and checked_at is not null",
+        queue,
+    )
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// `run_at` stays as it was, so that the job keeps its place and its age.
+pub(super) async fn resolve(
+    pool: &PgPool,
+    job: JobId,
+    verdict: Verdict,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    let result = match verdict {
+        Verdict::Missing => {
+            sqlx::query!(
+                "update jobs set state = 'ready', relayed_at = null, checked_at = null,
+                    relayed_as = null, lease_until = null, worker = null
+                where id = $1
+                    and (state = 'relayed' or (state = 'running' and lease_until <= $2))",
+                job.0,
+                now.into_inner(),
+            )
+            .execute(pool)
+            .await?
+        }
+        Verdict::Done => {
+            sqlx::query!(
+                "update jobs set state = 'done', settled_at = $2, lease_until = null
+                where id = $1
+                    and (state = 'relayed' or (state = 'running' and lease_until <= $2))",
+                job.0,
+                now.into_inner(),
+            )
+            .execute(pool)
+            .await?
+        }
+    };
+    Ok(result.rows_affected() > 0)
+}
+
+pub(super) async fn recall(pool: &PgPool, limit: u32) -> sqlx::Result<u64> {
+    let result = sqlx::query!(
+        "update jobs set state = 'ready', relayed_at = null, checked_at = null, relayed_as = null
+        where id in (
+            select id from jobs where state = 'relayed' limit $1 for update skip locked
+        )",
+        i64::from(limit),
+    )
+    .execute(pool)
+    .await?;
+    Ok(result.rows_affected())
+}
