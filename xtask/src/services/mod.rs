@@ -6,7 +6,9 @@
 
 mod aws;
 mod minio;
+mod node;
 mod pgbouncer;
+mod redis;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -34,7 +36,7 @@ struct Service {
     get: fn(&Stop, &Path) -> Result<PathBuf>,
 }
 
-const SERVICES: [Service; 3] = [
+const SERVICES: [Service; 5] = [
     Service {
         name: "PgBouncer",
         variable: "SLUICEGATE_PGBOUNCER",
@@ -56,6 +58,20 @@ const SERVICES: [Service; 3] = [
         takes: "half a minute",
         quick: true,
         get: aws::get,
+    },
+    Service {
+        name: "Redis",
+        variable: "SLUICEGATE_REDIS_SERVER",
+        takes: "ten seconds",
+        quick: true,
+        get: redis::get,
+    },
+    Service {
+        name: "Node",
+        variable: "SLUICEGATE_NODE",
+        takes: "a moment",
+        quick: true,
+        get: node::get,
     },
 ];
 

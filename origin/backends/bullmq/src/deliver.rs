@@ -1,0 +1,163 @@
+//! What becomes of one job that Redis delivered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bullmq::{Error, Job};
+use serde_json::{Value, json};
+use sluicegate_contract::ids::JobId;
+use sluicegate_contract::time::Timestamp;
+use sluicegate_core::env::Env;
+use sluicegate_core::error::PortError;
+use sluicegate_core::job::{LeasedJob, foreign_id};
+use sluicegate_core::ports::{Delivered, Delivery, DeliveryRequest, Ended, Hands, JobRelay};
+use tokio::time;
+
+use crate::foreign;
+use crate::settings::BullSettings;
+
+/// A job of which nothing is known for sure is delivered once more after so long.
+const AGAIN: Duration = Duration::from_secs(5);
+/// BullMQ doubles its own pause with each attempt that it counts, without bound: beyond so many it would overflow.
+const COUNTED_MOST: u32 = 20;
+
+/// What all deliveries use.
+pub(crate) struct Shared {
+    pub(crate) rows: Arc<dyn JobRelay>,
+    pub(crate) hands: Arc<dyn Hands>,
+    pub(crate) env: Env,
+    pub(crate) settings: BullSettings,
+}
+
+/// Runs a delivery in a task of its own: BullMQ would hold a job whose handler panicked, and renew its lock, for ever.
+pub(crate) async fn guarded(
+    shared: Arc<Shared>,
+    queue: &'static str,
+    job: Job,
+) -> Result<Value, Error> {
+    let counted = job.attempts_made();
+    let delivery = async move { deliver(&shared, queue, &job).await };
+    match tokio::spawn(delivery).await {
+        Ok(ended) => ended,
+        Err(error) => {
+            tracing::error!(queue, %error, "a delivery broke");
+            let error = error.to_string();
+            Err(if counted < COUNTED_MOST {
+                Error::ProcessingError(error)
+            } else {
+                Error::Unrecoverable(error)
+            })
+        }
+    }
+}
+
+async fn deliver(shared: &Shared, queue: &'static str, job: &Job) -> Result<Value, Error> {
+    let found = match find(shared, queue, job).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(refusal)) => {
+            tracing::warn!(
+                queue,
+                job.id = job.id(),
+                refusal,
+                "a job without a row is refused"
+            );
+            return Err(Error::Unrecoverable(refusal));
+        }
+        Err(error) => {
+            // Nothing happened: it is no attempt.
+            tracing::warn!(queue, job.id = job.id(), %error, "a job's row cannot be asked for");
+            return later(job, shared.env.now().plus(AGAIN)).await;
+        }
+    };
+    match found {
+        Delivered::Leased(leased) => work(shared, job, *leased).await,
+        Delivered::Done => Ok(json!("its effects were committed before")),
+        Delivered::Dead => Err(Error::Unrecoverable("buried before".to_owned())),
+        Delivered::Busy(until) => {
+            let at = until.max(shared.env.now()).plus(Duration::from_secs(1));
+            later(job, at).await
+        }
+        Delivered::Unknown => later(job, shared.env.now().plus(AGAIN)).await,
+    }
+}
+
+/// The row of a job, leased if that can be; one that came without a row gets one. The inner error says why it cannot.
+async fn find(
+    shared: &Shared,
+    queue: &'static str,
+    job: &Job,
+) -> Result<Result<Delivered, String>, PortError> {
+    if let Ok(id) = job.id().parse::<JobId>() {
+        let found = lease(shared, queue, job, id).await?;
+        if found != Delivered::Unknown {
+            return Ok(Ok(found));
+        }
+    }
+    let id = foreign_id(queue, job.id());
+    let found = lease(shared, queue, job, id).await?;
+    if found != Delivered::Unknown {
+        return Ok(Ok(found));
+    }
+    let now = shared.env.now();
+    let foreign = match foreign::read(queue, job, now) {
+        Ok(foreign) => foreign,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    if !shared.rows.adopt(&foreign, now).await? {
+        return Ok(Err("its account does not exist".to_owned()));
+    }
+    lease(shared, queue, job, id).await.map(Ok)
+}
+
+async fn lease(shared: &Shared, queue: &str, job: &Job, id: JobId) -> Result<Delivered, PortError> {
+    let request = DeliveryRequest {
+        job: id,
+        queue,
+        worker: &shared.settings.worker,
+        lease: shared.settings.lease,
+        // Redis counts no attempt of ours but the last: a job that comes with one was ended there, and an operator has it
+        // tried again. One whose worker was lost before Redis knew comes without.
+        delivery: if job.attempts_made() > 0 {
+            Delivery::Again
+        } else {
+            Delivery::Attempt
+        },
+    };
+    shared.rows.lease(&request, shared.env.now()).await
+}
+
+async fn work(shared: &Shared, job: &Job, leased: LeasedJob) -> Result<Value, Error> {
+    let attempt = leased.lease.attempt;
+    match shared.hands.work_on(leased).await {
+        Ended::Done => Ok(Value::Null),
+        Ended::Again { at, error } => {
+            tell(job, &format!("attempt {attempt} failed: {error}")).await;
+            later(job, at).await
+        }
+        Ended::Dead { error } => Err(Error::Unrecoverable(error)),
+        Ended::GivenBack => {
+            if let Err(error) = job.move_to_wait(None).await {
+                tracing::warn!(job.id = job.id(), %error, "could not give a job back to Redis");
+            }
+            Err(Error::Delayed)
+        }
+        Ended::Unsettled => later(job, shared.env.now().plus(AGAIN)).await,
+    }
+}
+
+/// For operators who look at the job in a dashboard.
+async fn tell(job: &Job, line: &str) {
+    if let Ok(Err(error)) = time::timeout(AGAIN, job.log(line)).await {
+        tracing::debug!(job.id = job.id(), %error, "could not write a job's log");
+    }
+}
+
+/// The job waits in Redis until then. If Redis does not hear it, the job's lock ends, and it is delivered as one
+/// whose worker was lost.
+async fn later(job: &Job, at: Timestamp) -> Result<Value, Error> {
+    let ms = u64::try_from(at.unix_ms()).unwrap_or_default();
+    if let Err(error) = job.move_to_delayed(ms).await {
+        tracing::warn!(job.id = job.id(), %error, "could not have a job wait in Redis");
+    }
+    Err(Error::Delayed)
+}

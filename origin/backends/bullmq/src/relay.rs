@@ -1,0 +1,171 @@
+//! Hands ready rows over to Redis.
+
+use std::sync::Arc;
+
+use bullmq::types::{BackoffStrategy, KeepJobs, RemoveOnFinish};
+use bullmq::{BulkJob, JobOptions, Queue};
+use futures_util::future::try_join_all;
+use sluicegate_core::env::Env;
+use sluicegate_core::ports::{JobRelay, ReadyJob, TakeRequest};
+use sluicegate_core::wake::{Wake, Waker};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinSet;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+
+use crate::bull::Bull;
+use crate::error::BullError;
+use crate::settings::BullSettings;
+
+/// The first pause of a worker that counts by itself, as those of Node do: it doubles with each attempt. Our workers take the
+/// pause from the row.
+const BACKOFF_MS: u64 = 2_000;
+/// Ended jobs stay in Redis for operators to see, and until each row was compared twice at least.
+const DONE_KEPT: KeepJobs = KeepJobs {
+    // In seconds, whatever the type says.
+    age: Some(3_600),
+    count: Some(10_000),
+    limit: None,
+};
+const FAILED_KEPT: KeepJobs = KeepJobs {
+    age: Some(7 * 24 * 3_600),
+    count: Some(10_000),
+    limit: None,
+};
+
+/// Hands ready rows over to Redis. Any number may run, in any process.
+#[derive(Clone)]
+pub struct Relay {
+    bull: Arc<Bull>,
+    rows: Arc<dyn JobRelay>,
+    env: Env,
+    waker: Waker,
+    settings: BullSettings,
+}
+
+impl Relay {
+    /// One that has not begun.
+    pub fn new(
+        bull: Arc<Bull>,
+        rows: Arc<dyn JobRelay>,
+        env: Env,
+        waker: Waker,
+        settings: BullSettings,
+    ) -> Self {
+        Self {
+            bull,
+            rows,
+            env,
+            waker,
+            settings,
+        }
+    }
+
+    /// Relays these queues until `shutdown`. While Redis or the database is down, rows wait where they are.
+    pub async fn run(self, queues: &[&'static str], shutdown: CancellationToken) {
+        let mut loops = JoinSet::new();
+        for queue in queues.iter().copied() {
+            let (relay, shutdown) = (self.clone(), shutdown.clone());
+            loops.spawn(async move { relay.keep_relaying(queue, &shutdown).await });
+        }
+        while loops.join_next().await.is_some() {}
+    }
+
+    async fn keep_relaying(&self, queue: &'static str, shutdown: &CancellationToken) {
+        let mut hints = self.waker.listen();
+        let mut pause = self.settings.poll_min;
+        let mut down = false;
+        while !shutdown.is_cancelled() {
+            let wait = match self.relay_once(queue).await {
+                Ok(relayed) => {
+                    if down {
+                        tracing::info!(queue, "jobs are handed to Redis again");
+                        down = false;
+                    }
+                    if relayed > 0 {
+                        pause = self.settings.poll_min;
+                        continue;
+                    }
+                    let wait = pause;
+                    pause = (pause * 2).min(self.settings.poll_max);
+                    wait
+                }
+                Err(error) => {
+                    // Once: it may last.
+                    if !down {
+                        tracing::warn!(queue, %error, "jobs cannot be handed to Redis; they wait in the table");
+                        down = true;
+                    }
+                    self.settings.retry_pause
+                }
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = hint(&mut hints, queue), if !down => pause = self.settings.poll_min,
+                () = time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// One batch. Answers how many jobs were handed over; 0 if there was none, or the window is full. If it fails,
+    /// Redis may have some of them: they are handed over again, and Redis takes each id once.
+    pub async fn relay_once(&self, queue: &str) -> Result<usize, BullError> {
+        // First: no row is touched while Redis is down.
+        let bull_queue = self.bull.queue(queue).await?;
+        let request = TakeRequest {
+            queue,
+            limit: self.settings.batch,
+            window: self.settings.window,
+        };
+        let Some(taken) = self.rows.take(&request, self.env.now()).await? else {
+            return Ok(0);
+        };
+        self.forget_older_rounds(&bull_queue, taken.jobs()).await?;
+        let jobs = taken.jobs().iter().map(bulk_job).collect();
+        self.bull.within(bull_queue.add_bulk(jobs)).await?;
+        let relayed = taken.jobs().len();
+        taken.confirm(self.env.now()).await?;
+        tracing::debug!(queue, relayed, "handed over");
+        Ok(relayed)
+    }
+
+    /// Redis takes no job whose id it still knows, ended or not. One that somebody works on there stays.
+    async fn forget_older_rounds(&self, queue: &Queue, jobs: &[ReadyJob]) -> Result<(), BullError> {
+        let older = jobs.iter().filter(|job| job.attempts > 0);
+        let removed = older.map(|job| async move {
+            let id = job.id.to_string();
+            queue.remove(&id).await
+        });
+        self.bull.within(try_join_all(removed)).await.map(drop)
+    }
+}
+
+/// Name, payload and queue as the original's.
+fn bulk_job(job: &ReadyJob) -> BulkJob {
+    let since = u64::try_from(job.run_at.unix_ms()).unwrap_or_default();
+    let options = JobOptions {
+        job_id: Some(job.id.to_string()),
+        attempts: Some(job.max_attempts),
+        backoff: Some(BackoffStrategy::Exponential(BACKOFF_MS)),
+        remove_on_complete: Some(RemoveOnFinish::Options(DONE_KEPT)),
+        remove_on_fail: Some(RemoveOnFinish::Options(FAILED_KEPT)),
+        // Since when it waits: what its age is counted from.
+        timestamp: Some(since),
+        ..JobOptions::default()
+    };
+    BulkJob::with_options(job.name.clone(), job.payload.clone(), options)
+}
+
+/// Until somebody says that the queue has jobs. A listener that missed hints looks, too.
+async fn hint(hints: &mut Receiver<Wake>, queue: &str) {
+    loop {
+        match hints.recv().await {
+            Ok(Wake::Jobs(name)) if name == queue => return,
+            Ok(_) => {}
+            Err(RecvError::Lagged(_)) => return,
+            // Cannot be while the relay holds its waker; polling goes on.
+            Err(RecvError::Closed) => std::future::pending::<()>().await,
+        }
+    }
+}

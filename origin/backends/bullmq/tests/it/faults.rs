@@ -1,0 +1,150 @@
+//! Redis empties, dies and comes back; workers die.
+
+use std::time::Duration;
+
+use sluicegate_core::job::{JobState, POST_QUEUE};
+use sluicegate_worker::Outcome;
+use tokio::time::Instant;
+
+use crate::support::{TestJob, World, quick, redis_or_skip, until};
+
+#[tokio::test]
+async fn an_emptied_redis_delays_and_loses_nothing() {
+    let redis = redis_or_skip!();
+    let world = World::new().await;
+    let jobs = world.add_many(300).await;
+    let bull = redis.bull();
+    let mut settings = quick();
+    settings.window = 250;
+    // Found by the mark that is missing, long before each row's turn.
+    settings.check_after = Duration::from_mins(10);
+    let relay = world.relay(&bull, settings.clone());
+    while relay.relay_once(POST_QUEUE).await.unwrap() > 0 {}
+    let job = TestJob::done();
+    let reconciler = world.reconciler(&bull, &job, settings.clone());
+    reconciler.compare(POST_QUEUE).await.unwrap();
+    assert_eq!(
+        redis
+            .queue(POST_QUEUE)
+            .await
+            .get_waiting_count()
+            .await
+            .unwrap(),
+        250
+    );
+
+    redis.ask(&["FLUSHALL"]).await.unwrap();
+    let since = Instant::now();
+    let running = world.run(&bull, &job, settings);
+    world.until_all_done(&jobs).await;
+    println!("all done {:?} after FLUSHALL", since.elapsed());
+    running.stop().await;
+    assert_eq!((job.runs(), job.most_runs()), (300, 1));
+}
+
+#[tokio::test]
+async fn an_emptied_redis_under_load_loses_nothing() {
+    let redis = redis_or_skip!();
+    let world = World::new().await;
+    let jobs = world.add_many(200).await;
+    let job = TestJob::new(|_| async {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        Ok(Outcome::Done)
+    });
+    let running = world.run(&redis.bull(), &job, quick());
+    until("some are done", async || job.runs() > 20).await;
+    redis.ask(&["FLUSHALL"]).await.unwrap();
+    world.until_all_done(&jobs).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_redis_that_was_killed_is_used_again_when_it_is_back() {
+    let mut redis = redis_or_skip!();
+    let world = World::new().await;
+    let job = TestJob::done();
+    let running = world.run(&redis.bull(), &job, quick());
+    let before = world.add_many(10).await;
+    world.until_all_done(&before).await;
+
+    redis.kill();
+    let meanwhile = world.add_many(20).await;
+    // Long enough for every loop to have met it.
+    let looked = Instant::now();
+    until("some time has passed", async || {
+        looked.elapsed() > Duration::from_secs(3)
+    })
+    .await;
+    for id in &meanwhile {
+        assert_eq!(
+            world.view(*id).await.state,
+            JobState::Ready,
+            "it waits in the table"
+        );
+    }
+    redis.start_again().await;
+    let since = Instant::now();
+    world.until_all_done(&meanwhile).await;
+    let took = since.elapsed();
+    println!("all done {took:?} after Redis came back");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    let after = world.add().await;
+    world.until_state(after, JobState::Done).await;
+    running.stop().await;
+    assert_eq!(job.most_runs(), 1);
+}
+
+#[tokio::test]
+async fn what_begins_without_a_redis_begins_to_work_when_there_is_one() {
+    let mut redis = redis_or_skip!();
+    redis.kill();
+    let world = World::new().await;
+    let id = world.add().await;
+    let job = TestJob::done();
+    let running = world.run(&redis.bull(), &job, quick());
+    redis.start_again().await;
+    world.until_state(id, JobState::Done).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_leaves_its_job_to_the_next() {
+    let redis = redis_or_skip!();
+    let world = World::new().await;
+    let bull = redis.bull();
+    let stuck = TestJob::new(|_| std::future::pending());
+    let id = world.add().await;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let hands = {
+        let _in = runtime.enter();
+        world.hands(&stuck, &quick())
+    };
+    let workers = world.workers(&redis.bull(), hands, quick());
+    runtime.spawn(async move {
+        workers
+            .run(
+                &[(POST_QUEUE, 1)],
+                tokio_util::sync::CancellationToken::new(),
+            )
+            .await;
+    });
+    world
+        .relay(&bull, quick())
+        .relay_once(POST_QUEUE)
+        .await
+        .unwrap();
+    until("it is tried", async || stuck.runs() == 1).await;
+    runtime.shutdown_background();
+
+    let job = TestJob::done();
+    let since = Instant::now();
+    let running = world.run(&bull, &job, quick());
+    let done = world.until_state(id, JobState::Done).await;
+    println!("taken over after {:?}", since.elapsed());
+    assert_eq!((done.attempts, job.runs()), (2, 1));
+    running.stop().await;
+}

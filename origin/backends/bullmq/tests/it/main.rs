@@ -1,0 +1,17 @@
+//! The queue on a real Redis, with a real Postgres behind it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests fail by panicking"
+)]
+
+mod faults;
+mod foreign;
+mod node;
+mod pitfalls;
+mod reconciling;
+mod relaying;
+mod secured;
+mod support;
+mod working;

@@ -1,0 +1,293 @@
+//! The real packages of Node on the same queues: BullMQ 6.7.0 in both directions, and bull-board.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use bullmq::types::JobState as There;
+use serde_json::{Value, json};
+use sluicegate_conformance::notes::{RanOn, skip};
+use sluicegate_core::job::{JobState, POST_JOB, POST_QUEUE, foreign_id};
+use sluicegate_worker::Outcome;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+
+use crate::support::{Redis, TestJob, World, quick, redis_or_skip, test_name, until};
+
+/// Time for Node to start on a loaded machine.
+const ANSWER: Duration = Duration::from_mins(1);
+
+static FOLDER: OnceCell<Result<PathBuf, String>> = OnceCell::const_new();
+
+/// The folder of the peer with its packages, as the lock file has them; or why there is none.
+async fn folder() -> Result<PathBuf, String> {
+    let made = FOLDER.get_or_init(|| async {
+        tokio::task::spawn_blocking(install)
+            .await
+            .expect("it installs")
+    });
+    made.await.clone()
+}
+
+fn install() -> Result<PathBuf, String> {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node");
+    let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bullmq-node");
+    std::fs::create_dir_all(&to).expect("a folder");
+    let lock = std::fs::read(from.join("package-lock.json")).expect("the lock file");
+    // Written last: what it says is there is whole.
+    let done = to.join("installed.json");
+    for file in ["package.json", "package-lock.json", "peer.mjs"] {
+        std::fs::copy(from.join(file), to.join(file)).expect("a copy");
+    }
+    if std::fs::read(&done).ok().as_ref() == Some(&lock) {
+        return Ok(to);
+    }
+    let output = Command::new("npm")
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .current_dir(&to)
+        .output()
+        .map_err(|error| format!("no npm: {error}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.lines().last().unwrap_or_default();
+        return Err(format!("npm cannot install the packages: {last}"));
+    }
+    std::fs::write(&done, &lock).expect("a note");
+    Ok(to)
+}
+
+/// A program of Node; killed when it is dropped.
+struct Peer {
+    _child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Peer {
+    fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let node = std::env::var_os("SLUICEGATE_NODE").unwrap_or_else(|| "node".into());
+        let mut child = tokio::process::Command::new(node)
+            .arg("peer.mjs")
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("node starts");
+        let output = child.stdout.take().expect("its output");
+        Self {
+            _child: child,
+            lines: BufReader::new(output).lines(),
+        }
+    }
+
+    async fn says(&mut self) -> Value {
+        let line = timeout(ANSWER, self.lines.next_line()).await;
+        let line = line.expect("in time").expect("readable").expect("a line");
+        serde_json::from_str(&line).expect("JSON")
+    }
+}
+
+/// What the tests here need, or a return from them, noted.
+macro_rules! node_or_skip {
+    () => {{
+        let redis = redis_or_skip!();
+        match folder().await {
+            Ok(folder) => (redis, folder),
+            Err(reason) => {
+                skip(&test_name(), &reason);
+                return;
+            }
+        }
+    }};
+}
+
+async fn there(redis: &Redis, id: &str) -> There {
+    redis
+        .queue(POST_QUEUE)
+        .await
+        .get_job_state(id)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_node_worker_does_our_jobs_and_retries_them() {
+    let (redis, folder) = node_or_skip!();
+    let ran = RanOn::begins("Node, BullMQ 6.7.0", "a worker on our jobs");
+    let world = World::new().await;
+    let id = world.add_with(3, Duration::ZERO).await;
+    let bull = redis.bull();
+    world
+        .relay(&bull, quick())
+        .relay_once(POST_QUEUE)
+        .await
+        .unwrap();
+    let port = redis.port().to_string();
+    let mut peer = Peer::start(&folder, &["work", &port, POST_QUEUE]);
+    assert_eq!(peer.says().await, json!({ "ready": true }));
+    // Its first attempt fails: our options have it retry.
+    let first = peer.says().await;
+    assert_eq!(
+        (&first["event"], &first["id"]),
+        (&json!("failed"), &json!(id.to_string()))
+    );
+    let second = peer.says().await;
+    assert_eq!(second["event"], "completed");
+    assert_eq!(second["name"], POST_JOB);
+    assert_eq!(second["data"], world.view(id).await.payload);
+    assert_eq!(second["attempts"], 3);
+    assert_eq!(
+        second["backoff"],
+        json!({ "type": "exponential", "delay": 2000 })
+    );
+
+    let job = TestJob::done();
+    let reconciler = world.reconciler(&bull, &job, quick());
+    let done = async || {
+        reconciler.compare(POST_QUEUE).await.unwrap();
+        world.view(id).await.state == JobState::Done
+    };
+    until("its row is done", done).await;
+    assert_eq!(job.runs(), 0);
+    ran.passed();
+}
+
+#[tokio::test]
+async fn what_a_node_worker_gives_up_is_buried() {
+    let (redis, folder) = node_or_skip!();
+    let ran = RanOn::begins("Node, BullMQ 6.7.0", "a worker on our jobs");
+    let world = World::new().await;
+    let id = world.add().await;
+    let bull = redis.bull();
+    world
+        .relay(&bull, quick())
+        .relay_once(POST_QUEUE)
+        .await
+        .unwrap();
+    let port = redis.port().to_string();
+    let mut peer = Peer::start(&folder, &["work", &port, POST_QUEUE, "fail"]);
+    assert_eq!(peer.says().await, json!({ "ready": true }));
+    assert_eq!(peer.says().await["event"], "failed");
+    let job = TestJob::done();
+    let reconciler = world.reconciler(&bull, &job, quick());
+    let dead = async || {
+        reconciler.compare(POST_QUEUE).await.unwrap();
+        world.view(id).await.state == JobState::Dead
+    };
+    until("its row is dead", dead).await;
+    assert_eq!(job.deaths(), 1);
+    ran.passed();
+}
+
+#[tokio::test]
+async fn we_do_what_a_node_producer_adds() {
+    let (redis, folder) = node_or_skip!();
+    let ran = RanOn::begins("Node, BullMQ 6.7.0", "a producer for our workers");
+    let world = World::new().await;
+    let user = world.account().await;
+    let data = json!({ "postId": world.env.new_id(), "userId": user }).to_string();
+    let port = redis.port().to_string();
+    let arguments = ["add", &port, POST_QUEUE, POST_JOB, "from-node", "3", &data];
+    let mut peer = Peer::start(&folder, &arguments);
+    assert_eq!(peer.says().await, json!({ "added": "from-node" }));
+    let job = TestJob::new(|job| async move {
+        Ok(if job.lease.attempt == 1 {
+            Outcome::Retry {
+                error: "down".to_owned(),
+                after: Some(Duration::from_millis(100)),
+            }
+        } else {
+            Outcome::Done
+        })
+    });
+    let running = world.run(&redis.bull(), &job, quick());
+    until("it is completed", async || {
+        there(&redis, "from-node").await == There::Completed
+    })
+    .await;
+    running.stop().await;
+    let row = world.view(foreign_id(POST_QUEUE, "from-node")).await;
+    assert_eq!(
+        (row.state, row.max_attempts, job.runs()),
+        (JobState::Done, 3, 2)
+    );
+    ran.passed();
+}
+
+#[tokio::test]
+async fn bull_board_lists_pauses_and_retries_our_jobs() {
+    let (redis, folder) = node_or_skip!();
+    let ran = RanOn::begins("Node, bull-board 9.10.1", "a dashboard");
+    let world = World::new().await;
+    let port = redis.port().to_string();
+    let mut peer = Peer::start(&folder, &["board", &port, POST_QUEUE]);
+    let board = peer.says().await["port"]
+        .as_u64()
+        .expect("a port")
+        .to_string();
+    let job = TestJob::new(|job| async move {
+        Ok(if job.lease.attempt == 1 {
+            Outcome::Fail {
+                error: "it says why".to_owned(),
+            }
+        } else {
+            Outcome::Done
+        })
+    });
+    let running = world.run(&redis.bull(), &job, quick());
+    let first = world.add().await;
+    world.until_state(first, JobState::Dead).await;
+    until("Redis knows", async || {
+        there(&redis, &first.to_string()).await == There::Failed
+    })
+    .await;
+    let list = ask(
+        &board,
+        "GET",
+        "?activeQueue=post-processing&status=failed&page=1&jobsPerPage=5",
+    )
+    .await;
+    assert!(list.contains(&first.to_string()), "{list}");
+    assert!(list.contains("it says why"), "{list}");
+
+    // Paused, jobs wait in Redis.
+    ask(&board, "PUT", "/post-processing/pause").await;
+    let second = world.add().await;
+    world.until_state(second, JobState::Relayed).await;
+    ask(&board, "PUT", &format!("/post-processing/{first}/retry")).await;
+    until("it waits", async || {
+        there(&redis, &first.to_string()).await == There::Waiting
+    })
+    .await;
+    assert_eq!(job.runs(), 1);
+    ask(&board, "PUT", "/post-processing/resume").await;
+    world.until_state(first, JobState::Done).await;
+    world.until_state(second, JobState::Dead).await;
+    running.stop().await;
+    ran.passed();
+}
+
+/// The board's API, in as much HTTP as that takes.
+async fn ask(port: &str, method: &str, path: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let asked = async {
+        let mut stream = tokio::net::TcpStream::connect(format!("127.0.0.1:{port}")).await?;
+        let head = format!(
+            "{method} /ui/api/queues{path} HTTP/1.1\r\nHost: board\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    };
+    let answer = timeout(ANSWER, asked)
+        .await
+        .expect("in time")
+        .expect("an answer");
+    let status = answer.split(' ').nth(1).unwrap_or_default();
+    assert!(status.starts_with('2'), "{method} {path}: {answer}");
+    answer
+}

@@ -1,0 +1,113 @@
+//! What the reconciler finds.
+
+use bullmq::options::{RedisConnectionOptions, WorkerOptions};
+use bullmq::{Error, Job, Worker};
+use serde_json::Value;
+use sluicegate_core::job::{JobState, POST_QUEUE};
+
+use crate::support::{Redis, TestJob, World, quick, redis_or_skip, until};
+
+/// A worker that knows no rows, as those of Node are.
+async fn stranger(redis: &Redis, succeeds: bool) -> Worker {
+    let options = WorkerOptions::new()
+        .connection(RedisConnectionOptions::new().url(redis.url()))
+        .concurrency(4);
+    let handler = move |_: Job, _: bullmq::worker::CancellationToken| async move {
+        if succeeds {
+            Ok(Value::Null)
+        } else {
+            Err(Error::Unrecoverable("a stranger says no".to_owned()))
+        }
+    };
+    Worker::with_options(POST_QUEUE, handler, options)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_a_stranger_completed_is_done_and_what_he_gave_up_is_buried() {
+    let redis = redis_or_skip!();
+    for succeeds in [true, false] {
+        let world = World::new().await;
+        redis.ask(&["FLUSHALL"]).await.unwrap();
+        let jobs = world.add_many(5).await;
+        let bull = redis.bull();
+        assert_eq!(
+            world
+                .relay(&bull, quick())
+                .relay_once(POST_QUEUE)
+                .await
+                .unwrap(),
+            5
+        );
+        let worker = stranger(&redis, succeeds).await;
+        let queue = redis.queue(POST_QUEUE).await;
+        let ended = async || {
+            let counts = queue.get_job_counts().await.unwrap();
+            counts.completed + counts.failed == 5
+        };
+        until("the stranger is through", ended).await;
+        worker.close(5_000).await.unwrap();
+        assert_eq!(world.view(jobs[0]).await.state, JobState::Relayed);
+
+        let job = TestJob::done();
+        let reconciler = world.reconciler(&bull, &job, quick());
+        let state = if succeeds {
+            JobState::Done
+        } else {
+            JobState::Dead
+        };
+        let settled = async || {
+            reconciler.compare(POST_QUEUE).await.unwrap();
+            world.view(jobs[4]).await.state == state
+        };
+        until("it was compared", settled).await;
+        for id in &jobs {
+            assert_eq!(world.view(*id).await.state, state);
+        }
+        assert_eq!(
+            (job.runs(), job.deaths()),
+            (0, if succeeds { 0 } else { 5 })
+        );
+    }
+}
+
+#[tokio::test]
+async fn two_relays_and_two_reconcilers_do_nothing_twice() {
+    let redis = redis_or_skip!();
+    let world = World::new().await;
+    let jobs = world.add_many(200).await;
+    let job = TestJob::done();
+    let mut settings = quick();
+    settings.batch = 10;
+    // Everything is compared all the time.
+    settings.check_after = std::time::Duration::ZERO;
+    let (one, two) = (
+        world.run(&redis.bull(), &job, settings.clone()),
+        world.run(&redis.bull(), &job, settings),
+    );
+    world.until_all_done(&jobs).await;
+    one.stop().await;
+    two.stop().await;
+    assert_eq!((job.runs(), job.most_runs()), (200, 1));
+}
+
+#[tokio::test]
+async fn jobs_that_wait_in_redis_are_left_there() {
+    let redis = redis_or_skip!();
+    let world = World::new().await;
+    let id = world.add().await;
+    let bull = redis.bull();
+    world
+        .relay(&bull, quick())
+        .relay_once(POST_QUEUE)
+        .await
+        .unwrap();
+    let mut settings = quick();
+    settings.check_after = std::time::Duration::ZERO;
+    let reconciler = world.reconciler(&bull, &TestJob::done(), settings);
+    for _ in 0..3 {
+        reconciler.compare(POST_QUEUE).await.unwrap();
+    }
+    assert_eq!(world.view(id).await.state, JobState::Relayed);
+}

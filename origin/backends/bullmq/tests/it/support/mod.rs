@@ -1,0 +1,42 @@
+mod jobs;
+mod server;
+mod world;
+
+pub(crate) use jobs::TestJob;
+pub(crate) use server::{Redis, program as redis_server};
+pub(crate) use world::{World, quick};
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Waits until it is so.
+pub(crate) async fn until(what: &str, so: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !so().await {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+pub(crate) const NO_REDIS: &str = "no redis-server on PATH, and SLUICEGATE_REDIS_SERVER names none";
+
+/// What runs now, as the test program names it.
+pub(crate) fn test_name() -> String {
+    std::thread::current().name().unwrap_or("a test").to_owned()
+}
+
+/// The Redis of this test, or a return from it, noted.
+macro_rules! redis_or_skip {
+    ($($argument:expr),* $(,)?) => {
+        match $crate::support::Redis::start(&[$($argument),*]).await {
+            Some(redis) => redis,
+            None => {
+                let name = $crate::support::test_name();
+                sluicegate_conformance::notes::skip(&name, $crate::support::NO_REDIS);
+                return;
+            }
+        }
+    };
+}
+pub(crate) use redis_or_skip;

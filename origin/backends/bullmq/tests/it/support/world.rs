@@ -1,0 +1,227 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use sluicegate_bullmq::{Bull, BullSettings, Reconciler, Relay, Workers};
+use sluicegate_conformance::stores::{new_account, new_session};
+use sluicegate_conformance::testdb::TestDatabase;
+use sluicegate_contract::ids::{AccountId, JobId};
+use sluicegate_core::env::Env;
+use sluicegate_core::job::{JobState, JobView, NewJob, POST_JOB, POST_QUEUE};
+use sluicegate_core::ports::{Hands, JobQueue, JobRelay};
+use sluicegate_core::wake::Waker;
+use sluicegate_local::system_env;
+use sluicegate_worker::{QueueSettings, Registry, Runner, RunnerSettings};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::jobs::{Counted, TestJob};
+use super::until;
+
+/// Settings with short times: lost workers are found in a second or two.
+pub(crate) fn quick() -> BullSettings {
+    BullSettings {
+        lease: Duration::from_secs(2),
+        lock: Duration::from_secs(2),
+        stalled_interval: Duration::from_millis(500),
+        check_after: Duration::from_secs(1),
+        poll_min: Duration::from_millis(50),
+        drain: Duration::from_secs(5),
+        ..BullSettings::new("test")
+    }
+}
+
+/// A database of its own.
+pub(crate) struct World {
+    pub(crate) queue: Arc<dyn JobQueue>,
+    pub(crate) rows: Arc<dyn JobRelay>,
+    pub(crate) env: Env,
+    pub(crate) waker: Waker,
+    database: TestDatabase,
+}
+
+/// What works until it is stopped.
+pub(crate) struct Running {
+    shutdown: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    fn new() -> Self {
+        Self {
+            shutdown: CancellationToken::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    pub(crate) async fn stop(mut self) {
+        self.shutdown.cancel();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        tokio::time::timeout(Duration::from_secs(30), ended)
+            .await
+            .expect("it stops");
+    }
+
+    pub(crate) fn add(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let database = TestDatabase::new().await;
+        Self {
+            queue: database.database().jobs(),
+            rows: database.database().relay(),
+            env: system_env(),
+            waker: Waker::new(),
+            database,
+        }
+    }
+
+    /// An account that exists.
+    pub(crate) async fn account(&self) -> AccountId {
+        let account = new_account();
+        let session = new_session(account.id);
+        let accounts = self.database.database().accounts();
+        accounts.create(&account, &session).await.unwrap();
+        account.id
+    }
+
+    /// A job that could run now.
+    pub(crate) async fn add(&self) -> JobId {
+        self.add_with(3, Duration::ZERO).await
+    }
+
+    pub(crate) async fn add_with(&self, max_attempts: u32, later: Duration) -> JobId {
+        let now = self.env.now();
+        let owner = AccountId(self.env.new_id());
+        let job = NewJob {
+            id: JobId(self.env.new_id()),
+            queue: POST_QUEUE,
+            name: POST_JOB,
+            payload: json!({ "postId": self.env.new_id(), "userId": owner }),
+            owner,
+            run_at: now.plus(later),
+            max_attempts,
+            traceparent: None,
+            created_at: now,
+        };
+        self.queue.add(&job).await.unwrap();
+        job.id
+    }
+
+    pub(crate) async fn add_many(&self, number: usize) -> Vec<JobId> {
+        let mut jobs = Vec::new();
+        for _ in 0..number {
+            jobs.push(self.add().await);
+        }
+        jobs
+    }
+
+    pub(crate) fn relay(&self, bull: &Arc<Bull>, settings: BullSettings) -> Relay {
+        let (rows, env, waker) = (self.rows.clone(), self.env.clone(), self.waker.clone());
+        Relay::new(bull.clone(), rows, env, waker, settings)
+    }
+
+    pub(crate) fn hands(&self, job: &Arc<TestJob>, settings: &BullSettings) -> Arc<dyn Hands> {
+        let registry = Registry::new(vec![Arc::new(Counted(job.clone()))]);
+        let mut how = RunnerSettings::new("test");
+        how.lease = settings.lease;
+        how.queues = vec![QueueSettings {
+            queue: POST_QUEUE,
+            concurrency: 4,
+        }];
+        let (queue, env, waker) = (self.queue.clone(), self.env.clone(), self.waker.clone());
+        Runner::new(queue, registry, env, waker, how).hands()
+    }
+
+    pub(crate) fn reconciler(
+        &self,
+        bull: &Arc<Bull>,
+        job: &Arc<TestJob>,
+        settings: BullSettings,
+    ) -> Reconciler {
+        let hands = self.hands(job, &settings);
+        Reconciler::new(
+            bull.clone(),
+            self.rows.clone(),
+            hands,
+            self.env.clone(),
+            settings,
+        )
+    }
+
+    pub(crate) fn workers(
+        &self,
+        bull: &Arc<Bull>,
+        hands: Arc<dyn Hands>,
+        settings: BullSettings,
+    ) -> Workers {
+        Workers::new(
+            bull.clone(),
+            self.rows.clone(),
+            hands,
+            self.env.clone(),
+            settings,
+        )
+    }
+
+    /// Workers alone.
+    pub(crate) fn work(
+        &self,
+        bull: &Arc<Bull>,
+        job: &Arc<TestJob>,
+        settings: BullSettings,
+    ) -> Running {
+        let hands = self.hands(job, &settings);
+        self.work_with(bull, hands, settings)
+    }
+
+    pub(crate) fn work_with(
+        &self,
+        bull: &Arc<Bull>,
+        hands: Arc<dyn Hands>,
+        settings: BullSettings,
+    ) -> Running {
+        let mut running = Running::new();
+        let (workers, shutdown) = (
+            self.workers(bull, hands, settings),
+            running.shutdown.clone(),
+        );
+        running.add(async move { workers.run(&[(POST_QUEUE, 4)], shutdown).await });
+        running
+    }
+
+    /// Relay, workers and reconciler, as an origin has them.
+    pub(crate) fn run(
+        &self,
+        bull: &Arc<Bull>,
+        job: &Arc<TestJob>,
+        settings: BullSettings,
+    ) -> Running {
+        let mut running = self.work(bull, job, settings.clone());
+        let (relay, shutdown) = (self.relay(bull, settings.clone()), running.shutdown.clone());
+        running.add(async move { relay.run(&[POST_QUEUE], shutdown).await });
+        let reconciler = self.reconciler(bull, job, settings);
+        let shutdown = running.shutdown.clone();
+        running.add(async move { reconciler.run(&[POST_QUEUE], shutdown).await });
+        running
+    }
+
+    pub(crate) async fn view(&self, job: JobId) -> JobView {
+        self.queue.job(job).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn until_state(&self, job: JobId, state: JobState) -> JobView {
+        let so = async || self.view(job).await.state == state;
+        until(&format!("{job} is {state:?}"), so).await;
+        self.view(job).await
+    }
+
+    pub(crate) async fn until_all_done(&self, jobs: &[JobId]) {
+        for job in jobs {
+            self.until_state(*job, JobState::Done).await;
+        }
+    }
+}

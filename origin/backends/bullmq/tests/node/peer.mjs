@@ -1,0 +1,50 @@
+// A peer on the same queues, made of the real packages. One JSON object a line on stdout; ends with its stdin.
+//   node peer.mjs add <port> <queue> <name> <id> <attempts> <data>
+//   node peer.mjs work <port> <queue> [fail]
+//   node peer.mjs board <port> <queue>
+import { createBullBoard } from '@bull-board/api';
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import { ExpressAdapter } from '@bull-board/express';
+import { Queue, UnrecoverableError, Worker } from 'bullmq';
+import express from 'express';
+
+const [what, port, name, ...rest] = process.argv.slice(2);
+const connection = { host: '127.0.0.1', port: Number(port), maxRetriesPerRequest: null };
+const say = (line) => console.log(JSON.stringify(line));
+process.stdin.on('end', () => process.exit(0)).resume();
+
+if (what === 'add') {
+  const [job, jobId, attempts, data] = rest;
+  const queue = new Queue(name, { connection });
+  await queue.add(job, JSON.parse(data), {
+    jobId,
+    attempts: Number(attempts),
+    backoff: { type: 'exponential', delay: 100 },
+  });
+  say({ added: jobId });
+  await queue.close();
+  process.exit(0);
+} else if (what === 'work') {
+  const work = async (job) => {
+    if (rest[0] === 'fail') throw new UnrecoverableError('Node says no');
+    // The first attempt goes wrong: BullMQ's own retries are used.
+    if (job.attemptsMade === 0) throw new Error('once');
+    return { by: 'node' };
+  };
+  const worker = new Worker(name, work, { connection, concurrency: 4 });
+  const seen = (event) => (job) => say({
+    event, id: job.id, name: job.name, data: job.data, attempts: job.opts.attempts,
+    backoff: job.opts.backoff, made: job.attemptsMade,
+  });
+  worker.on('completed', seen('completed')).on('failed', seen('failed'));
+  await worker.waitUntilReady();
+  say({ ready: true });
+} else if (what === 'board') {
+  const queue = new Queue(name, { connection });
+  const serverAdapter = new ExpressAdapter();
+  serverAdapter.setBasePath('/ui');
+  createBullBoard({ queues: [new BullMQAdapter(queue)], serverAdapter });
+  const app = express();
+  app.use('/ui', serverAdapter.getRouter());
+  const server = app.listen(0, '127.0.0.1', () => say({ port: server.address().port }));
+}
