@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod platform;
 pub mod process;
 pub mod proxy;
+pub mod redis;
 pub mod secrets;
 mod stand_in;
 pub mod text_model;

@@ -168,6 +168,8 @@ pub enum Jobs {
         #[arg(long, requires = "all", value_parser = clap::builder::PossibleValuesParser::new(QUEUES))]
         queue: Option<String>,
     },
+    /// Make everything that waits in Redis ready in the database: once no process is told of Redis any more
+    Recall,
     /// Delete them; what they were about stays as it is
     Discard {
         /// Which

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum::middleware::from_fn_with_state;
 use sluicegate_api::{ApiConfig, ApiState, EdgeKey, JwtSecret};
+use sluicegate_bullmq::Bull;
 use sluicegate_core::env::Env;
 use sluicegate_core::erasure::Erasure;
 use sluicegate_core::job::{IMAGE_QUEUE, MAINTENANCE_QUEUE, POST_QUEUE, PURGE_QUEUE};
@@ -33,6 +34,7 @@ use crate::measured::{
 };
 use crate::metrics::{Metrics, requests};
 use crate::places::Places;
+use crate::queue::CALL;
 use crate::settings::{
     ModelApi, ModelSettings, ModerationSettings, PurgeSettings, Secret, Settings,
 };
@@ -66,6 +68,8 @@ pub struct Ports {
     pub policy: Arc<TextPolicy>,
     /// What turns uploads into pictures.
     pub pictures: Pictures,
+    /// The queues on Redis; `None`: jobs are in the database alone.
+    pub bull: Option<Arc<Bull>>,
     /// What tells workers of new jobs.
     pub waker: Waker,
     /// What all of them count.
@@ -100,6 +104,7 @@ pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Resu
         policy: policy(moderation)?,
         purge: purge_hook(settings.purge.as_ref())?,
         reads: reads(replicas, &database),
+        bull: bull(settings),
         env,
         database,
         objects,
@@ -107,6 +112,12 @@ pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Resu
         waker,
         metrics,
     })
+}
+
+/// The queues on Redis; connects when it is first needed.
+fn bull(settings: &Settings) -> Option<Arc<Bull>> {
+    let address = settings.redis.clone()?;
+    Some(Arc::new(Bull::new(address, CALL)))
 }
 
 /// The database.

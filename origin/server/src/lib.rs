@@ -18,6 +18,7 @@ pub mod measured;
 pub mod metrics;
 pub mod places;
 pub mod program;
+mod queue;
 pub mod schema;
 pub mod serve;
 pub mod services;

@@ -18,7 +18,7 @@ use crate::metrics::{self, MetricsServer};
 use crate::places::Places;
 use crate::settings::{Settings, without_password};
 use crate::store::Starting;
-use crate::{cli, program, schema, signals};
+use crate::{cli, program, queue, schema, signals};
 
 /// `serve`.
 pub async fn serve(settings: &Settings, options: cli::Serve) -> Result<ExitCode> {
@@ -162,14 +162,21 @@ impl Started {
         };
         let store = store.look(shutdown.clone()).await?;
         announce(places, &ports, queues);
+        if let Some(bull) = &ports.bull {
+            queue::look_at(bull).await?;
+        }
         let metrics = measure(settings, &ports).await?;
         let mut background = JoinSet::new();
         if let Some(store) = store {
             background.spawn(store);
         }
-        if !queues.is_empty() {
-            let runner = compose::runner(settings, &ports, queues);
-            background.spawn(runner.run(shutdown.clone()));
+        let runner = compose::runner(settings, &ports, queues);
+        match &ports.bull {
+            Some(bull) => queue::spawn(bull, &ports, runner, &mut background, shutdown),
+            None if queues.is_empty() => {}
+            None => {
+                background.spawn(runner.run(shutdown.clone()));
+            }
         }
         for url in &settings.database_read {
             tracing::info!("replica: {}", without_password(url.expose()));
@@ -234,6 +241,10 @@ async fn measure(settings: &Settings, ports: &Ports) -> Result<Option<MetricsSer
 fn announce(places: &Places, ports: &Ports, queues: &[String]) {
     for line in &places.summary {
         tracing::info!("{line}");
+    }
+    match &ports.bull {
+        None => tracing::info!("jobs: in the database"),
+        Some(bull) => tracing::info!("jobs: in the database, and BullMQ at {}", bull.address()),
     }
     match ports.detector.name() {
         "none" => tracing::warn!("picture detector: none; pictures stay unreviewed"),

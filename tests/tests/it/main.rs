@@ -32,6 +32,7 @@ mod moderation;
 mod plain_user;
 mod pooled;
 mod raw;
+mod redis;
 mod removal;
 mod repeats;
 mod rolling;

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::job::JobView;
-use sluicegate_core::ports::JobQueue;
+use sluicegate_core::ports::{JobQueue, JobRelay};
 use sluicegate_local::system_env;
 
 use super::with_database;
@@ -24,6 +24,10 @@ const ERROR_CHARS: usize = 80;
 pub async fn command(settings: &Settings, what: &Jobs) -> Result<ExitCode> {
     let mut all_found = true;
     with_database(settings, async |database| {
+        if matches!(what, Jobs::Recall) {
+            print!("{}", recall(&*database.relay()).await?);
+            return Ok(());
+        }
         let (text, found) = run(&*database.jobs(), what, system_env().now()).await?;
         print!("{text}");
         all_found = found;
@@ -35,6 +39,18 @@ pub async fn command(settings: &Settings, what: &Jobs) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What to print. Page by page: nobody waits for all rows at once.
+pub async fn recall(rows: &dyn JobRelay) -> Result<String> {
+    let mut count = 0;
+    loop {
+        let recalled = rows.recall(PAGE).await?;
+        count += recalled;
+        if recalled == 0 {
+            return Ok(format!("{count} jobs are ready in the database\n"));
+        }
+    }
 }
 
 /// What to print, and whether all that was named was there.
@@ -59,6 +75,7 @@ pub async fn run(queue: &dyn JobQueue, what: &Jobs, now: Timestamp) -> Result<(S
             }
             Ok((told.text, told.found))
         }
+        Jobs::Recall => bail!("it is asked of the rows, not of the queue"),
         Jobs::Discard { ids } => {
             let mut told = Told::default();
             for id in ids {

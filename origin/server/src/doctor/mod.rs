@@ -5,6 +5,7 @@ mod database;
 mod finding;
 mod judges;
 mod machine;
+mod redis;
 mod replicas;
 mod store;
 
@@ -59,8 +60,9 @@ async fn look(settings: &Settings) -> Vec<Finding> {
         .as_ref()
         .map(Option::as_ref)
         .map_err(|error| format!("{error:#}"));
-    let (database, objects, detector, purge_hook, text_model, collector, decoder) = tokio::join!(
+    let (database, queue, objects, detector, purge_hook, text_model, collector, decoder) = tokio::join!(
         database::look(settings, &running, &env),
+        redis::look(settings),
         // Boxed: it holds every request to the store.
         Box::pin(store::look(settings, &running, &env)),
         judges::detector(settings),
@@ -70,6 +72,7 @@ async fn look(settings: &Settings) -> Vec<Finding> {
         machine::decoder(),
     );
     let mut findings = database;
+    findings.extend(queue);
     findings.extend(objects);
     findings.extend([detector, purge_hook, text_model, judges::policy(settings)]);
     findings.extend(collector);

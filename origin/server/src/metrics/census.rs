@@ -1,7 +1,9 @@
 //! What only the database knows: asked when somebody scrapes, and not more often than needed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use sluicegate_bullmq::Bull;
 use sluicegate_core::env::Env;
 use sluicegate_core::job::QUEUES;
 use sluicegate_core::ports::QueueStats;
@@ -11,6 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use super::Metrics;
 use super::families::{labels, word};
+use crate::compose::Ports;
 
 /// Several scrapers cost no more than one.
 const FRESH: Duration = Duration::from_secs(5);
@@ -21,14 +24,16 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Counting {
     env: Env,
     database: Database,
+    bull: Option<Arc<Bull>>,
     last: Mutex<Option<Instant>>,
 }
 
 impl Counting {
-    pub(super) fn new(env: Env, database: Database) -> Self {
+    pub(super) fn new(ports: &Ports) -> Self {
         Self {
-            env,
-            database,
+            env: ports.env.clone(),
+            database: ports.database.clone(),
+            bull: ports.bull.clone(),
             last: Mutex::new(None),
         }
     }
@@ -42,7 +47,10 @@ impl Counting {
         }
         let now = self.env.now();
         match timeout(PATIENCE, self.database.census(&QUEUES, now)).await {
-            Ok(Ok(census)) => metrics.show(&census, now),
+            Ok(Ok(mut census)) => {
+                self.add_foreign(&mut census).await;
+                metrics.show(&census, now);
+            }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "cannot count jobs and uploads");
                 metrics.show_nothing();
@@ -53,6 +61,21 @@ impl Counting {
             }
         }
         *last = Some(Instant::now());
+    }
+
+    /// A job that somebody put into Redis without a row waits as well. What Redis does not say in time is left out: its rows
+    /// are counted.
+    async fn add_foreign(&self, census: &mut Census) {
+        let Some(bull) = &self.bull else { return };
+        for (queue, stats) in &mut census.queues {
+            match timeout(PATIENCE, bull.oldest_waiting(queue)).await {
+                Ok(Ok(there)) => {
+                    let oldest = [stats.oldest_ready, there].into_iter().flatten().min();
+                    stats.oldest_ready = oldest;
+                }
+                Ok(Err(_)) | Err(_) => return,
+            }
+        }
     }
 }
 

@@ -61,7 +61,7 @@ impl MetricsServer {
     pub fn start(listener: TcpListener, ports: &Ports) -> Self {
         let app = App {
             metrics: ports.metrics.clone(),
-            counting: Counting::new(ports.env.clone(), ports.database.clone()),
+            counting: Counting::new(ports),
         };
         let router = Router::new()
             .route("/metrics", get(scrape))

@@ -4,6 +4,7 @@
 
 mod limits;
 mod reader;
+mod redis;
 mod secret;
 mod stores;
 
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sluicegate_bullmq::RedisAddress;
 use sluicegate_contract::proxies::{ForwardedHeader, Proxies};
 use sluicegate_core::limits::Limits;
 use sluicegate_core::moderation::ImageGate;
@@ -49,6 +51,8 @@ pub struct Settings {
     pub database_read: Vec<Secret>,
     /// The oldest data of a replica that is shown.
     pub database_read_lag: Duration,
+    /// The queue on Redis; `None`: jobs are in the database alone.
+    pub redis: Option<RedisAddress>,
     /// Most connections to the database.
     pub database_pool: u32,
     /// The object store; `None`: the embedded one.
@@ -265,6 +269,7 @@ impl Settings {
                     .number("DATABASE_READ_LAG_MS", "2000", 1_000..=4_000)
                     .into(),
             ),
+            redis: redis::redis(&mut reader),
             database_pool: reader.number("DATABASE_POOL", "16", 2..=1_000),
             objects: stores::objects(&mut reader),
             bucket: stores::bucket(&mut reader),
@@ -314,11 +319,7 @@ impl Settings {
 
 /// Variables of the wider design that this version cannot honour. Ignoring them would look like obeying.
 fn refuse_unsupported(reader: &mut Reader<'_>) {
-    const UNSUPPORTED: [(&str, &str); 3] = [
-        (
-            "REDIS_URL",
-            "is not supported by this version: jobs are kept in Postgres; unset it",
-        ),
+    const UNSUPPORTED: [(&str, &str); 2] = [
         (
             "MEILI_URL",
             "is not supported by this version: there is no search yet",

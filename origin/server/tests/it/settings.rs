@@ -143,7 +143,7 @@ const WRONG: [(&str, &str); 9] = [
     ("JWT_SECRET", "short"),
     ("MODERATION_IMAGE_ASYNC", "maybe"),
     ("POST_JOBS", "0"),
-    ("REDIS_URL", "redis://queue"),
+    ("REDIS_URL", "http://queue"),
     ("MODERATION_MODEL", "llama"),
     ("MODERATION_POLICY_FILE", "/nowhere/rules.toml"),
 ];
@@ -242,6 +242,10 @@ fn secrets_are_never_shown() {
             "DATABASE_URL",
             "postgres://app:correct-horse-battery-staple-and-more@db/x",
         ),
+        (
+            "REDIS_URL",
+            "rediss://:correct-horse-battery-staple-and-more@queue:6380",
+        ),
         ("S3_ENDPOINT", "https://store/"),
         ("S3_ACCESS_KEY_ID", "id"),
         ("S3_SECRET_ACCESS_KEY", secret),
@@ -255,6 +259,10 @@ fn secrets_are_never_shown() {
     .expect("is right");
     let shown = format!("{settings:?} {settings:#?}");
     assert!(!shown.contains(secret), "{shown}");
+    assert_eq!(
+        settings.redis.expect("is set").to_string(),
+        "rediss://queue:6380"
+    );
     let objects = settings.objects.expect("is set");
     assert_eq!(objects.edge_endpoint, "https://store");
     assert_eq!(objects.secret_access_key.expose(), secret);
