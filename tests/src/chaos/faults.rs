@@ -10,6 +10,8 @@ use tokio::sync::mpsc;
 use super::load::Load;
 use super::random::Random;
 use super::world::{FAULT_LIMIT, World};
+use super::{strangers, surroundings};
+use crate::clock::faketime;
 use crate::fixtures;
 use crate::platform::STOP_LIMIT;
 use crate::process::{Program, children_of};
@@ -36,9 +38,14 @@ pub enum Fault {
     DetectorDown,
     DatabaseCrashes,
     ClientLeaves,
+    ClientSendsTooMuch,
+    ClientSendsTooLittle,
+    ClientIsSlow,
+    DiskFull,
+    ClockOff,
 }
 
-const ALL: [Fault; 17] = [
+const ALL: [Fault; 22] = [
     Fault::StoreFails,
     Fault::StoreIsBusy,
     Fault::StoreStalls,
@@ -56,6 +63,11 @@ const ALL: [Fault; 17] = [
     Fault::DetectorDown,
     Fault::DatabaseCrashes,
     Fault::ClientLeaves,
+    Fault::ClientSendsTooMuch,
+    Fault::ClientSendsTooLittle,
+    Fault::ClientIsSlow,
+    Fault::DiskFull,
+    Fault::ClockOff,
 ];
 
 /// A PUT of an edge's, and nothing that a worker writes.
@@ -67,9 +79,18 @@ const POST: &str = "POST /v1/posts HTTP/1.1";
 const STALL: Duration = Duration::from_secs(2);
 
 impl Fault {
-    pub fn choose(random: &mut Random) -> Self {
-        let number = usize::try_from(random.below(ALL.len() as u64)).unwrap_or_default();
-        ALL.get(number).copied().unwrap_or(Self::StoreFails)
+    /// One of those that this machine allows.
+    pub fn choose(random: &mut Random, world: &World) -> Self {
+        let possible: Vec<Self> = ALL
+            .into_iter()
+            .filter(|fault| match fault {
+                Self::DiskFull => world.disk.is_some(),
+                Self::ClockOff => faketime().is_some(),
+                _ => true,
+            })
+            .collect();
+        let number = usize::try_from(random.below(possible.len() as u64)).unwrap_or_default();
+        possible.get(number).copied().unwrap_or(Self::StoreFails)
     }
 
     /// In words.
@@ -92,6 +113,11 @@ impl Fault {
             Self::DetectorDown => "detector down",
             Self::DatabaseCrashes => "database crashes and recovers",
             Self::ClientLeaves => "client leaves half-way",
+            Self::ClientSendsTooMuch => "client sends more than it said",
+            Self::ClientSendsTooLittle => "client sends less than it said",
+            Self::ClientIsSlow => "client sends too slowly",
+            Self::DiskFull => "disk full at the store",
+            Self::ClockOff => "edge's clock two minutes off",
         }
     }
 }
@@ -149,6 +175,11 @@ pub async fn inject(
         Fault::DetectorDown => detector_down(world).await,
         Fault::DatabaseCrashes => crash_database(world.services().pid()?).await,
         Fault::ClientLeaves => client_leaves(world, load, random).await,
+        Fault::ClientSendsTooMuch => strangers::sends_too_much(world, load, random).await,
+        Fault::ClientSendsTooLittle => strangers::sends_too_little(world, load, random).await,
+        Fault::ClientIsSlow => strangers::is_slow(world, load).await,
+        Fault::DiskFull => surroundings::disk_full(world, load, random).await,
+        Fault::ClockOff => surroundings::clock_off(world, random).await,
     }
 }
 

@@ -8,6 +8,8 @@ mod faults;
 mod load;
 mod random;
 mod report;
+mod strangers;
+mod surroundings;
 mod sweep;
 mod verify;
 mod world;
@@ -42,7 +44,7 @@ pub async fn run(plan: Plan) -> Result<()> {
     let load = Load::start(&world, &mut random).await?;
     let mut report = Report::new(&plan);
     for number in 1..=plan.faults {
-        let fault = faults::Fault::choose(&mut random);
+        let fault = faults::Fault::choose(&mut random, &world);
         let before = load.tally();
         let outcome = faults::inject(fault, &mut world, &load, &mut random).await;
         world.heal().await?;

@@ -13,7 +13,10 @@ use crate::platform::{
 };
 use crate::process::Program;
 use crate::proxy::Proxy;
+use crate::small_disk::SmallDisk;
 
+/// Room for all that a run leaves there.
+const DISK_MEBIBYTES: u32 = 128;
 /// Workers beside the origin.
 const WORKERS: usize = 2;
 
@@ -28,6 +31,8 @@ pub struct World {
     pub edge: Option<Program>,
     pub workers: Vec<Option<Program>>,
     pub edge_url: String,
+    /// Where the store keeps its files, if something can be mounted there.
+    pub disk: Option<SmallDisk>,
     origin_url: String,
     options: Options,
     services: Program,
@@ -39,9 +44,14 @@ impl World {
         let data = data_directory()?;
         let services = start_services(data.path(), &Options::default()).await?;
         let store = Proxy::start(&service(data.path(), "s3_endpoint")?).await?;
+        let bucket = data.path().join("objects/sluicegate");
+        std::fs::create_dir_all(&bucket)?;
+        let disk = SmallDisk::mount(&bucket, DISK_MEBIBYTES);
         let detector = Detector::start().await?;
         let mut options = Options {
             no_workers: true,
+            // So that nobody has to wait long for a client who is too slow.
+            edge_arguments: vec!["--pace-seconds".to_owned(), "3".to_owned()],
             ..Options::default()
         };
         options.settings = store_settings(data.path())?;
@@ -67,6 +77,7 @@ impl World {
             edge: Some(edge),
             workers: (0..WORKERS).map(|_| None).collect(),
             edge_url,
+            disk,
             origin_url,
             options,
             services,
@@ -97,12 +108,7 @@ impl World {
             self.origin = Some(start_origin(data, &self.options, address).await?.0);
         }
         if self.edge.is_none() {
-            let place = EdgePlace {
-                origin_url: &self.line.url,
-                store_url: &self.store.url,
-                listen: self.edge_url.trim_start_matches("http://"),
-            };
-            self.edge = Some(start_edge(data, &self.options, &place).await?.0);
+            self.edge = Some(self.start_edge(Vec::new()).await?);
         }
         for worker in &mut self.workers {
             if worker.is_none() {
@@ -110,6 +116,20 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Starts an edge where the last one was, with more in its environment.
+    pub async fn start_edge(&self, environment: Vec<(String, String)>) -> Result<Program> {
+        let options = Options {
+            edge_environment: environment,
+            ..self.options.clone()
+        };
+        let place = EdgePlace {
+            origin_url: &self.line.url,
+            store_url: &self.store.url,
+            listen: self.edge_url.trim_start_matches("http://"),
+        };
+        Ok(start_edge(self.data.path(), &options, &place).await?.0)
     }
 
     /// The embedded services' process, whose child is the database.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sluicegate_contract::time::Timestamp;
+use sluicegate_tests::clock::{self, faketime};
 use sluicegate_tests::fixtures;
 use sluicegate_tests::platform::{self, EdgePlace, Options, Platform, STOP_LIMIT};
 use sluicegate_tests::process::Program;
@@ -18,17 +19,6 @@ const OFF_MS: i64 = 120_000;
 const NEAR_MS: i64 = 30_000;
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Where distributions put the library.
-fn faketime() -> Option<PathBuf> {
-    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten();
-    let folders = folders.flatten().map(|folder| folder.path());
-    let elsewhere = ["/usr/lib", "/usr/lib64", "/usr/local/lib"].map(PathBuf::from);
-    folders
-        .chain(elsewhere)
-        .map(|folder| folder.join("faketime/libfaketimeMT.so.1"))
-        .find(|library| library.is_file())
-}
-
 async fn edge_that_is_off(platform: &Platform, library: &Path, off: &str) -> (Program, String) {
     let off = [("FAKETIME", off)];
     edge_with_clock(platform, &platform.origin_url, library, &off).await
@@ -39,21 +29,11 @@ async fn edge_with_clock(
     platform: &Platform,
     origin_url: &str,
     library: &Path,
-    clock: &[(&str, &str)],
+    at: &[(&str, &str)],
 ) -> (Program, String) {
-    let library = library.to_string_lossy();
-    let always = [
-        ("LD_PRELOAD", &*library),
-        // Waits are no question of what time it is.
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-    ];
     let options = Options {
         log: Some(("info", "json")),
-        edge_environment: always
-            .iter()
-            .chain(clock)
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
+        edge_environment: clock::environment(library, at),
         ..Options::default()
     };
     let place = EdgePlace {

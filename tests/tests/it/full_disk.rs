@@ -1,35 +1,14 @@
 //! No room at the embedded store.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use sluicegate_tests::fixtures;
 use sluicegate_tests::platform::{Options, Platform};
+use sluicegate_tests::small_disk::SmallDisk;
 use sluicegate_tests::wait::wait_for;
 
 use crate::shared;
-
-/// A small file system over a folder; gone with the value.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(folder: &Path) -> Option<Self> {
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
-            .arg(folder)
-            .output()
-            .is_ok_and(|output| output.status.success());
-        mounted.then(|| Self(folder.to_owned()))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
 
 /// Whose the bucket is, as a sweep may note at any time.
 const MARKER: &str = "sluicegate-database";
@@ -48,7 +27,7 @@ fn files(bucket: &Path) -> Vec<String> {
 async fn a_full_disk_is_a_clear_refusal_and_leaves_nothing() {
     let platform = Platform::start(Options::default()).await.unwrap();
     let bucket = platform.data().join("objects/sluicegate");
-    let Some(disk) = SmallDisk::mount(&bucket) else {
+    let Some(disk) = SmallDisk::mount(&bucket, 2) else {
         shared::skip("full_disk", "no file system can be mounted here");
         return platform.stop().await.unwrap();
     };
@@ -70,16 +49,13 @@ async fn a_full_disk_is_a_clear_refusal_and_leaves_nothing() {
     .await
     .unwrap();
 
-    let ballast = bucket.join(".ballast");
-    let mut filling = std::fs::File::create(&ballast).unwrap();
-    while filling.write_all(&[0; 4_096]).is_ok() {}
-    drop(filling);
+    let ballast = disk.fill().unwrap();
     let full = client.upload("avatar", photo.clone()).await.unwrap();
     full.expect_problem(503, "unavailable").unwrap();
     assert!(!full.header("retry-after").is_empty());
     assert_eq!(files(&bucket), [".ballast", &made], "half a file stayed");
 
-    std::fs::remove_file(&ballast).unwrap();
+    drop(ballast);
     let next = client.upload_ok("avatar", photo).await.unwrap();
     client.wait_until_ready(next.id).await.unwrap();
     platform.stop().await.unwrap();
