@@ -41,7 +41,7 @@ enum Task {
     /// Start everything and hold its answers against the OpenAPI document (with schemathesis)
     TestApi(test_api::Options),
     /// Record anew what edge and origin say to each other (`tests/contract`)
-    RecordContract,
+    RecordContract(record_contract::Options),
     /// Write the OpenAPI document of the API anew (`docs/api/openapi.json`)
     Openapi,
     /// Measure the edge against a native proxy, or a whole platform
@@ -79,7 +79,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Chaos(options) => chaos::main(&stop, &options),
         Task::Demo => demo::main(&stop),
         Task::TestApi(options) => test_api::main(&stop, &options),
-        Task::RecordContract => record_contract::main(&stop),
+        Task::RecordContract(options) => record_contract::main(&stop, &options),
         Task::Openapi => openapi::main(&stop),
         Task::Bench(options) => bench::main(&stop, &options),
         Task::Fuzz(options) => fuzz::main(&stop, &options),

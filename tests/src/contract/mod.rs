@@ -4,6 +4,7 @@
 //! [`record`] makes the recordings from a running platform. Today's origin is held against them in
 //! `origin/api/tests/it/contract.rs`, today's edge in `tests/tests/it/contract.rs`.
 
+pub mod events;
 mod names;
 pub mod recorder;
 pub mod recording;
@@ -11,7 +12,7 @@ mod scenario;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sluicegate_contract::headers::CONTRACT_VERSION;
 
 use crate::detector::Detector;
@@ -23,8 +24,22 @@ use recorder::Recorder;
 use recording::{Request, Step};
 use scenario::Scenario;
 
-/// The folder in that of a version for what is said where pictures are held back.
-pub const STRICT: &str = "strict";
+/// The folder of the scenario that is kept beside the folders of the others.
+const FIRST: &str = ".";
+/// Of the one where pictures are held back.
+const STRICT: &str = "strict";
+/// Of the one where uploads are repeated.
+const REPEATS: &str = "repeats";
+/// Of the one where quotas are used up.
+const QUOTAS: &str = "quotas";
+/// Of the one where a profile changes.
+const PROFILE: &str = "profile";
+/// Of the one where a client waits.
+const WAITING: &str = "waiting";
+/// Of the one with posts on more than a page.
+const PAGES: &str = "pages";
+/// All of them. Whoever adds one says in `origin/api/tests/it/contract.rs` for which settings it is.
+const FOLDERS: [&str; 7] = [FIRST, STRICT, REPEATS, QUOTAS, PROFILE, WAITING, PAGES];
 
 /// Where the recordings of a version are.
 pub fn folder(version: &str) -> PathBuf {
@@ -50,52 +65,71 @@ pub fn body(request: &Request) -> Result<Vec<u8>> {
     })
 }
 
-/// Goes through the scenarios on a real platform, and writes what was said into the folder of the current
-/// version.
-pub async fn record() -> Result<()> {
-    let platform = Platform::start(Options::default()).await?;
+/// Goes through the scenarios on a real platform, and writes what was said into the folders of the current
+/// version: all of them, or `only` some, named by their folder.
+pub async fn record(only: &[String]) -> Result<()> {
+    let unknown = only
+        .iter()
+        .find(|folder| !FOLDERS.contains(&folder.as_str()));
+    if let Some(folder) = unknown {
+        bail!("{folder} is none of {}", FOLDERS.join(", "));
+    }
+    let platform = Platform::start(without_workers()).await?;
     // The store's name is signed, so an origin of its own hands out addresses at the proxy.
     let store = Proxy::start(&platform.store_url).await?;
-    let options = Options::default()
-        .setting("S3_EDGE_ENDPOINT", &store.url)
-        .setting("S3_PUBLIC_ENDPOINT", "same");
-    let steps = steps(&platform, &store, options, false).await?;
-    let folder = folder(CONTRACT_VERSION);
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).context("cannot take the old recordings away")?;
-    }
-    write(&folder, &steps)?;
-
-    // Nobody judges: pictures stay held back.
+    // Never asked; where there is one, pictures are held back.
     let detector = Detector::start().await?;
-    detector.set_down(true);
-    let options = Options::default()
-        .setting("S3_EDGE_ENDPOINT", &store.url)
-        .setting("MODERATION_IMAGE_SERVICE_URL", &detector.url)
-        .setting("MODERATION_IMAGE_ASYNC", "true")
-        .setting("MODERATION_IMAGE_GATE", "strict");
-    let steps = self::steps(&platform, &store, options, true).await?;
-    write(&folder.join(STRICT), &steps)?;
+    let is_wanted = |folder: &&str| only.is_empty() || only.iter().any(|one| one == folder);
+    for folder in FOLDERS.into_iter().filter(is_wanted) {
+        let settings = settings(folder, &detector);
+        let steps = steps(&platform, &store, folder, &settings).await?;
+        write(&self::folder(CONTRACT_VERSION).join(folder), &steps)?;
+    }
     platform.stop().await
+}
+
+/// Of an origin that a scenario is for.
+fn settings<'a>(folder: &str, detector: &'a Detector) -> Vec<(&'static str, &'a str)> {
+    match folder {
+        STRICT => vec![
+            ("MODERATION_IMAGE_SERVICE_URL", &detector.url),
+            ("MODERATION_IMAGE_ASYNC", "true"),
+            ("MODERATION_IMAGE_GATE", "strict"),
+        ],
+        QUOTAS => vec![
+            ("S3_PUBLIC_ENDPOINT", "same"),
+            ("LIMIT_OPEN_TICKETS", scenario::OPEN_TICKETS),
+            ("STAGING_BUDGET_BYTES", scenario::STAGING_BUDGET),
+        ],
+        _ => vec![("S3_PUBLIC_ENDPOINT", "same")],
+    }
+}
+
+/// Nothing happens but what is asked for, as where the recordings are replayed: no answer depends on who is faster.
+fn without_workers() -> Options {
+    Options {
+        no_workers: true,
+        ..Options::default()
+    }
 }
 
 /// What is said on the way to an origin with these settings.
 async fn steps(
     platform: &Platform,
     store: &Proxy,
-    mut options: Options,
-    strict: bool,
+    folder: &str,
+    settings: &[(&str, &str)],
 ) -> Result<Vec<Step>> {
+    let mut options = without_workers().setting("S3_EDGE_ENDPOINT", &store.url);
+    for (name, value) in settings {
+        options = options.setting(name, value);
+    }
     options.settings.extend(platform.store_settings()?);
     let front = platform.start_second(options, &store.url).await?;
     let recorder = Recorder::start(&front.origin_url).await?;
     let (edge, edge_url) = front.start_another_edge(&recorder.url).await?;
-    let scenario = Scenario::new(&edge_url, &front.origin_url, store, &recorder)?;
-    let steps = if strict {
-        scenario.strict().await?
-    } else {
-        scenario.run().await?
-    };
+    let scenario = Scenario::new(&edge_url, store, &recorder)?;
+    let steps = scenario.run(folder).await?;
     edge.stop(STOP_LIMIT).await?;
     front.stop().await?;
     Ok(steps)
@@ -103,6 +137,12 @@ async fn steps(
 
 fn write(folder: &Path, steps: &[Step]) -> Result<()> {
     std::fs::create_dir_all(folder)?;
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "json") {
+            std::fs::remove_file(&path).context("cannot take an old recording away")?;
+        }
+    }
     let mut naming = Naming::default();
     for (number, step) in steps.iter().enumerate() {
         let step = naming.step(step);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use sluicegate_contract::headers::RATE_LIMIT;
 
 use super::recording::{Answer, Exchange, Request, Step};
 
@@ -26,7 +27,14 @@ const TIMES: [&str; 6] = [
     "expires_at",
 ];
 const TEXTS: [&str; 4] = ["detail", "instance", "blurhash", "title"];
-const NUMBERS: [&str; 5] = ["revision", "width", "height", "length", "retry_after"];
+const NUMBERS: [&str; 6] = [
+    "revision",
+    "last_event_id",
+    "width",
+    "height",
+    "length",
+    "retry_after",
+];
 /// Headers that are anything.
 const ANY_HEADER: [&str; 8] = [
     "etag",
@@ -119,12 +127,10 @@ impl Naming {
     }
 
     fn headers(&self, headers: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let value = |name: &str, value: &str| {
-            if ANY_HEADER.contains(&name) {
-                "<text>".to_owned()
-            } else {
-                self.text(value)
-            }
+        let value = |name: &str, value: &str| match name {
+            any if ANY_HEADER.contains(&any) => "<text>".to_owned(),
+            RATE_LIMIT => without_resets(value),
+            _ => self.text(value),
         };
         headers
             .iter()
@@ -160,11 +166,31 @@ impl Naming {
     }
 }
 
+/// How many seconds it is until a quota is one no more (`t` of the field) changes from run to run.
+fn without_resets(field: &str) -> String {
+    let mut parts = field.split(";t=");
+    let mut named = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        named.push_str(";t=<number>");
+        named.push_str(part.trim_start_matches(|digit: char| digit.is_ascii_digit()));
+    }
+    named
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn when_a_quota_ends_is_a_number() {
+        let field = r#""open-tickets";r=0;t=1499, "pictures-a-day";r=197"#;
+        let named = r#""open-tickets";r=0;t=<number>, "pictures-a-day";r=197"#;
+        assert_eq!(without_resets(field), named);
+        assert_eq!(without_resets(r#""a";r=0;t=9"#), r#""a";r=0;t=<number>"#);
+        assert_eq!(without_resets(r#""a";r=1"#), r#""a";r=1"#);
+    }
 
     #[test]
     fn values_that_are_used_again_keep_their_name() {

@@ -11,28 +11,37 @@ use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use serde_json::Value;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::events::{self, CONTENT_TYPE};
 use super::recording::{Answer, Exchange, Request};
 use crate::client::Client;
 use crate::stand_in::serve;
 
 /// Request headers that are a part of the contract.
-const OF_REQUESTS: [&str; 9] = [
+const OF_REQUESTS: [&str; 15] = [
     "accept",
     "authorization",
     "content-type",
+    "idempotency-key",
+    "if-match",
     "if-none-match",
+    "last-event-id",
+    "range",
+    "repr-digest",
     "sluicegate-client-address",
     "sluicegate-contract",
     "sluicegate-edge-key",
+    "sluicegate-head-sha256",
     "traceparent",
     "x-request-id",
 ];
 /// Headers of answers that edges or clients go by.
-const OF_ANSWERS: [&str; 7] = [
+const OF_ANSWERS: [&str; 9] = [
     "cache-control",
     "content-type",
     "etag",
     "location",
+    "ratelimit",
+    "ratelimit-policy",
     "retry-after",
     "sluicegate-contract",
     "www-authenticate",
@@ -140,7 +149,11 @@ pub fn recorded(answer: &crate::client::Answer) -> Answer {
     Answer {
         status: answer.status.as_u16(),
         headers: kept(&answer.headers, &OF_ANSWERS),
-        json: serde_json::from_slice(&answer.body).unwrap_or(Value::Null),
+        json: if answer.header("content-type").starts_with(CONTENT_TYPE) {
+            events::read(&answer.text())
+        } else {
+            serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
+        },
     }
 }
 

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluicegate_contract::time::Timestamp;
 
+/// Any number, in the middle of a text too.
+const NUMBER: &str = "<number>";
+
 /// One thing that a client asks of the edge, and what the edge asks of the origin for it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Step {
@@ -57,7 +60,7 @@ pub struct Answer {
     pub status: u16,
     /// Those that matter.
     pub headers: BTreeMap<String, String>,
-    /// JSON, if there is any.
+    /// JSON, if there is any; of a stream of events what each of them says.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub json: Value,
 }
@@ -142,6 +145,9 @@ impl Names {
             }
             None => {
                 let filled = self.fill(recorded);
+                if filled.contains(NUMBER) {
+                    return fits_numbers(&filled, found);
+                }
                 match last_name(&filled) {
                     Some((head, name)) => match found.strip_prefix(head) {
                         Some(value) => {
@@ -155,6 +161,25 @@ impl Names {
             }
         }
     }
+}
+
+/// Whether the texts are the same but for the numbers that the recorded one leaves open.
+fn fits_numbers(recorded: &str, found: &str) -> bool {
+    let mut parts = recorded.split(NUMBER);
+    let Some(mut rest) = parts
+        .next()
+        .and_then(|begins_with| found.strip_prefix(begins_with))
+    else {
+        return false;
+    };
+    for part in parts {
+        let after = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        match after.strip_prefix(part) {
+            Some(left) if after.len() < rest.len() => rest = left,
+            _ => return false,
+        }
+    }
+    rest.is_empty()
 }
 
 /// What stands before a name at the end of the text, and the name.
@@ -223,6 +248,20 @@ mod tests {
         assert!(names.fits_text(recorded, "/media/x.webp?preview=a.b"));
         assert!(!names.fits_text(recorded, "/media/x.webp?preview=c"));
         assert_eq!(names.fill("?preview=<preview-1>"), "?preview=a.b");
+    }
+
+    #[test]
+    fn numbers_in_a_text_are_any() {
+        let mut names = Names::default();
+        let recorded = r#""open-tickets";r=0;t=<number>, "bytes-a-day";r=9"#;
+        let with = |t| format!(r#""open-tickets";r=0;t={t}, "bytes-a-day";r=9"#);
+        assert!(names.fits_text(recorded, &with("1500")));
+        assert!(!names.fits_text(recorded, &with("")));
+        assert!(!names.fits_text(recorded, &with("soon")));
+        assert!(!names.fits_text(recorded, &with("5").replace("r=9", "r=8")));
+        assert!(!names.fits_text(recorded, &with("5").replace("r=9", "r=99")));
+        assert!(!names.fits_text(recorded, &with("5").replace("r=0", "r=1")));
+        assert!(names.0.is_empty(), "no number is learned");
     }
 
     #[test]

@@ -1,19 +1,30 @@
-//! What the recorded clients do: each thing that makes an edge ask the origin, once.
+//! What the recorded clients do: every route of the origin that an edge asks is among it, but for the documents
+//! (`/openapi.json`, `/docs`, `/problems`).
+//!
+//! Of these routes not every answer is recorded. There is no `HEAD`; no refusal that a neighbour's stands for (a body that
+//! is too large, somebody else's upload, too many log-ins); no upload that is judged before it is answered, and no
+//! picture that moderation takes away; no long poll and no stream of events that a change ends, since nothing
+//! changes meanwhile. `If-None-Match` and `Range` of pictures end at the edge or go to the store.
 
 mod more;
+mod pages;
+mod profile;
+mod quotas;
+mod repeats;
 mod strict;
+mod waiting;
 
-use std::collections::BTreeMap;
+pub(super) use quotas::{OPEN_TICKETS, STAGING_BUDGET};
 
-use anyhow::{Context, Result};
-use reqwest::Method;
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use sluicegate_contract::ids::UploadId;
 
 use super::recorder::{Recorder, recorded};
 use super::recording::{Exchange, Request, Step};
+use super::{FIRST, PAGES, PROFILE, QUOTAS, REPEATS, STRICT, WAITING};
 use crate::client::{Answer, Client, PASSWORD};
 use crate::proxy::{Action, Proxy};
+use crate::secrets;
 
 /// The content type of forms up to their boundary.
 pub(super) const FORM: &str = "multipart/form-data; boundary=";
@@ -28,31 +39,37 @@ const SPAM: &str = "Buy cheap followers, today only.";
 /// The steps so far, and who takes them.
 pub(super) struct Scenario<'a> {
     client: Client,
-    /// Asks the origin without being recorded.
-    behind: Client,
     store: &'a Proxy,
     recorder: &'a Recorder,
     steps: Vec<Step>,
 }
 
 impl<'a> Scenario<'a> {
-    pub(super) fn new(
-        edge_url: &str,
-        origin_url: &str,
-        store: &'a Proxy,
-        recorder: &'a Recorder,
-    ) -> Result<Self> {
+    pub(super) fn new(edge_url: &str, store: &'a Proxy, recorder: &'a Recorder) -> Result<Self> {
         Ok(Self {
             client: Client::new(edge_url)?,
-            behind: Client::new(origin_url)?,
             store,
             recorder,
             steps: Vec::new(),
         })
     }
 
-    /// Takes all steps.
-    pub(super) async fn run(mut self) -> Result<Vec<Step>> {
+    /// Takes all steps of the scenario that is kept in this folder.
+    pub(super) async fn run(mut self, folder: &str) -> Result<Vec<Step>> {
+        match folder {
+            FIRST => self.first().await?,
+            STRICT => self.strict().await?,
+            REPEATS => self.repeats().await?,
+            QUOTAS => self.quotas().await?,
+            PROFILE => self.profile().await?,
+            WAITING => self.waiting().await?,
+            PAGES => self.pages().await?,
+            other => bail!("nothing is recorded in {other}"),
+        }
+        Ok(self.steps)
+    }
+
+    async fn first(&mut self) -> Result<()> {
         let credentials = json!({"handle": "ada", "password": PASSWORD});
         let session = self
             .json("sign up", "POST", "/v1/accounts", &credentials, 201)
@@ -85,26 +102,30 @@ impl<'a> Scenario<'a> {
         self.call("session has ended", "GET", "/v1/me", 401).await?;
 
         self.other_uploads(&credentials).await?;
-        self.deletion().await?;
-        Ok(self.steps)
+        self.deletion().await
+    }
+
+    /// Somebody new, who is the client from now on.
+    async fn sign_up(&mut self, handle: &str) -> Result<Value> {
+        let credentials = json!({"handle": handle, "password": PASSWORD});
+        let session = self
+            .json("sign up", "POST", "/v1/accounts", &credentials, 201)
+            .await?;
+        self.be(&session)?;
+        Ok(session)
     }
 
     /// Whoever has that session, from now on.
     fn be(&mut self, session: &Value) -> Result<()> {
         let token = text(session, "/access_token")?;
         self.client = self.client.with_token(Some(&token));
-        self.behind = self.behind.with_token(Some(&token));
         Ok(())
     }
 
     async fn pictures(&mut self) -> Result<()> {
         let upload = self.upload("upload", "avatar", 201).await?;
         let id = text(&upload, "/id")?;
-        let ready: UploadId = id.parse()?;
-        // The worker is no part of what is recorded.
-        self.behind.wait_until_ready(ready).await?;
-        let media = text(&upload, "/url")?;
-        self.call("picture", "GET", &media, 200).await?;
+        self.picture(&upload).await?;
         self.call("no such picture", "GET", NOWHERE, 404).await?;
         self.call("upload state", "GET", &format!("/v1/uploads/{id}"), 200)
             .await?;
@@ -151,10 +172,8 @@ impl<'a> Scenario<'a> {
     }
 
     async fn call(&mut self, name: &str, method: &str, target: &str, status: u16) -> Result<Value> {
-        let method: Method = method.parse()?;
-        let answer = self.client.call(method.clone(), target).await?;
-        let request = self.request(&method, target, None);
-        self.keep(name, request, &answer, status)
+        let request = self.request(method, target, &[]);
+        self.ask(name, request, status).await
     }
 
     async fn json(
@@ -165,63 +184,67 @@ impl<'a> Scenario<'a> {
         body: &Value,
         status: u16,
     ) -> Result<Value> {
-        let method: Method = method.parse()?;
-        let answer = self.client.send(method.clone(), target, body).await?;
-        let mut request = self.request(&method, target, Some("application/json"));
+        let mut request = self.request(method, target, &[("content-type", "application/json")]);
         request.json = body.clone();
-        self.keep(name, request, &answer, status)
+        self.ask(name, request, status).await
     }
 
     async fn upload(&mut self, name: &str, purpose: &str, status: u16) -> Result<Value> {
-        let content_type = "application/octet-stream";
-        self.file(name, purpose, content_type, status).await
+        let request = self.file(purpose, &[]);
+        self.ask(name, request, status).await
     }
 
     async fn form(&mut self, name: &str, purpose: &str, status: u16) -> Result<Value> {
         let content_type = format!("{FORM}{BOUNDARY}");
-        self.file(name, purpose, &content_type, status).await
+        let request = self.file(purpose, &[("content-type", &content_type)]);
+        self.ask(name, request, status).await
     }
 
-    async fn file(
-        &mut self,
-        name: &str,
-        purpose: &str,
-        content_type: &str,
-        status: u16,
-    ) -> Result<Value> {
+    /// The picture of an upload, which is made now: by the origin, since there are no workers.
+    async fn picture(&mut self, upload: &Value) -> Result<()> {
+        let media = text(upload, "/url")?;
+        self.call("picture", "GET", &media, 200).await?;
+        Ok(())
+    }
+
+    /// An upload of the photo. Of headers that are there twice the last counts.
+    fn file(&self, purpose: &str, headers: &[(&str, &str)]) -> Request {
         let target = format!("/v1/uploads?purpose={purpose}");
-        let mut request = self.request(&Method::POST, &target, Some(content_type));
+        let plain = [("content-type", "application/octet-stream")];
+        let mut request = self.request("POST", &target, &[&plain, headers].concat());
         request.file = Some(PHOTO.to_owned());
-        let sent = self
-            .client
-            .request(Method::POST, &target)
-            .header("content-type", content_type)
-            .body(super::body(&request)?);
-        let answer = Answer::read(sent.send().await?).await?;
-        self.keep(name, request, &answer, status)
+        request
     }
 
-    fn request(&self, method: &Method, target: &str, content_type: Option<&str>) -> Request {
-        let token = self
-            .client
-            .token
-            .as_ref()
-            .map(|token| format!("Bearer {token}"));
-        let headers = [
-            ("authorization", token),
-            ("content-type", content_type.map(str::to_owned)),
-        ];
-        let headers: BTreeMap<String, String> = headers
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-            .collect();
+    /// A request with the client's token.
+    fn request(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Request {
+        let token = self.client.token.as_ref();
+        let token = token.map(|token| ("authorization".to_owned(), format!("Bearer {token}")));
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Request {
-            method: method.to_string(),
+            method: method.to_owned(),
             target: target.to_owned(),
-            headers,
+            headers: token.into_iter().chain(headers).collect(),
             json: Value::Null,
             file: None,
         }
+    }
+
+    /// Sends a request, and keeps what is said.
+    async fn ask(&mut self, name: &str, request: Request, status: u16) -> Result<Value> {
+        secrets::register_json(&request.json);
+        let stranger = self.client.with_token(None);
+        let mut sent = stranger.request(request.method.parse()?, &request.target);
+        for (name, value) in &request.headers {
+            sent = sent.header(name, value);
+        }
+        if request.file.is_some() || !request.json.is_null() {
+            sent = sent.body(super::body(&request)?);
+        }
+        let answer = Answer::read(sent.send().await?).await?;
+        self.keep(name, request, &answer, status)
     }
 
     fn keep(

@@ -61,7 +61,7 @@ impl Scenario<'_> {
 }
 
 /// What a client does with a ticket.
-async fn send(ticket: &Ticket, file: Vec<u8>) -> Result<()> {
+pub(super) async fn send(ticket: &Ticket, file: Vec<u8>) -> Result<()> {
     let mut request = Client::new("")?.request(Method::PUT, &ticket.put.url);
     for (name, value) in &ticket.put.headers {
         // The HTTP client counts for itself.

@@ -1,6 +1,7 @@
 //! What stands in the place of origin and store: answers as recorded, and notes what was asked otherwise.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -8,11 +9,13 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, Uri};
 use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use jwt_simple::prelude::{Claims, Duration, Ed25519KeyPair, EdDSAKeyPairLike};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use sluicegate_contract::ids::SessionId;
 use sluicegate_contract::token::{Role, TokenClaims};
+use sluicegate_tests::contract::events;
 use sluicegate_tests::contract::recording::{Answer, Exchange, Names, Step};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
@@ -95,7 +98,7 @@ async fn play(
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let mut play = state.lock().unwrap();
     if target.starts_with("/store/") {
-        return stored(&method, play.store_status);
+        return stored(&play, &method, &headers, &body);
     }
     if target == KEYS {
         return answer(&play.names, play.keys.as_ref().unwrap());
@@ -141,7 +144,12 @@ fn is_as_recorded(
     names.fits(&recorded.json, json)
 }
 
-fn stored(method: &Method, status: u16) -> Response<Body> {
+/// As a store does, it refuses what does not have the digest that the address was signed with.
+fn stored(play: &Play, method: &Method, headers: &HeaderMap, body: &[u8]) -> Response<Body> {
+    let declared = headers.get("x-amz-checksum-sha256");
+    let fits =
+        declared.is_none_or(|digest| *digest == BASE64_STANDARD.encode(Sha256::digest(body)));
+    let status = if fits { play.store_status } else { 400 };
     let body = if *method == Method::GET { PICTURE } else { "" };
     Response::builder()
         .status(status)
@@ -154,11 +162,30 @@ fn answer(names: &Names, recorded: &Answer) -> Response<Body> {
     for (name, value) in &recorded.headers {
         response = response.header(name, names.fill(value));
     }
-    let body = match &recorded.json {
+    let content_type = recorded.headers.get("content-type");
+    let is_stream = content_type.is_some_and(|kind| kind.starts_with(events::CONTENT_TYPE));
+    let body = match names.fill_json(&recorded.json) {
         Value::Null => Body::empty(),
-        json => Body::from(names.fill_json(json).to_string()),
+        Value::Array(events) if is_stream => Body::from(stream(&events)),
+        json => Body::from(json.to_string()),
     };
     response.body(body).unwrap()
+}
+
+/// What [`events::read`] reads.
+fn stream(events: &[Value]) -> String {
+    let mut stream = String::new();
+    for event in events {
+        for (name, value) in event.as_object().expect("an event") {
+            let name = name.strip_prefix("last_event_").unwrap_or(name);
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            writeln!(stream, "{name}: {value}").unwrap();
+        }
+        stream.push('\n');
+    }
+    stream
 }
 
 /// A value for each name in the recordings, of the kind that its name says.
