@@ -35,14 +35,6 @@ struct Service {
     client: Client,
 }
 
-/// A place in the peer's share of the connections; proxies need none.
-fn share_of(application: &Application, peer: SocketAddr) -> Result<Option<Share>, Refused> {
-    let shared = !application.proxies.trusts(peer.ip());
-    shared
-        .then(|| application.places.connection(peer.ip()))
-        .transpose()
-}
-
 impl hyper::service::Service<Request<Incoming>> for Service {
     type Response = Response<WasiBody>;
     type Error = Infallible;
@@ -53,6 +45,14 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let client = self.client.clone();
         Box::pin(async move { Ok(service::answer(&application, &client, request).await) })
     }
+}
+
+/// A place in the peer's share of the connections; proxies need none.
+fn share_of(application: &Application, peer: SocketAddr) -> Result<Option<Share>, Refused> {
+    let shared = !application.proxies.trusts(peer.ip());
+    shared
+        .then(|| application.places.connection(peer.ip()))
+        .transpose()
 }
 
 pub(super) async fn serve(
