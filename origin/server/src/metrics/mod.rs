@@ -136,3 +136,34 @@ impl Observer for Metrics {
             .inc_by(count);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_swept_adds_up() {
+        let mut registry = Registry::default();
+        let families = Families::register(&mut registry);
+        let registry = Arc::new(registry);
+        let metrics = Metrics { registry, families };
+        for count in [3, 0, 2] {
+            metrics.swept("sweep", "orphans", count);
+        }
+        metrics.swept("prune", "devices", 0);
+        let text = metrics.text();
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| line.contains("swept_total{"))
+            .collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(
+            lines.contains(&r#"sluicegate_swept_total{job_name="sweep",what="orphans"} 5"#),
+            "{lines:?}"
+        );
+        assert!(
+            lines.contains(&r#"sluicegate_swept_total{job_name="prune",what="devices"} 0"#),
+            "{lines:?}"
+        );
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sluicegate_contract::ids::{AccountId, SessionId};
 use sluicegate_contract::token::Role;
 use sluicegate_core::account::NewAccount;
-use sluicegate_core::job::JobState;
+use sluicegate_core::job::{ERASE_JOB, JobState};
 use sluicegate_core::session::NewSession;
 use sluicegate_core::upload::{media_object, staged_object};
 
@@ -139,7 +139,7 @@ async fn the_job_of_each_hour_erases() {
     world.clock.put_forward(GRACE);
     let hourly = sluicegate_core::periodic::PERIODIC
         .iter()
-        .find(|periodic| periodic.name == sluicegate_core::job::ERASE_JOB)
+        .find(|periodic| periodic.name == ERASE_JOB)
         .unwrap();
     let job = hourly.job(world.env.now());
     world.queue.add(&job).await.unwrap();
@@ -147,4 +147,5 @@ async fn the_job_of_each_hour_erases() {
     world.until_job(job.id, JobState::Done).await;
     running.stop().await;
     assert_eq!(mentions(&world, &ada).await, Vec::<String>::new());
+    assert_eq!(world.observer.swept(ERASE_JOB, "accounts"), Some(1));
 }

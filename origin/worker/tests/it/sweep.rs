@@ -45,6 +45,8 @@ async fn a_slot_is_swept_once_by_all_workers_and_the_next_again() {
     }
     assert_ne!(jobs[0], jobs[1]);
     assert!(!world.objects.has(&stray));
+    assert_eq!(world.observer.swept(SWEEP_JOB, "leftovers"), Some(1));
+    assert_eq!(world.observer.swept(SWEEP_JOB, "orphans"), Some(0));
     for worker in workers {
         worker.stop().await;
     }
@@ -68,6 +70,8 @@ async fn rows_are_pruned_when_their_retention_is_over() {
     .await;
     world.until_job(prune, JobState::Done).await;
     assert_eq!(world.queue.job(old).await.unwrap(), None);
+    assert_eq!(world.observer.swept(PRUNE_JOB, "done_jobs"), Some(1));
+    assert_eq!(world.observer.swept(PRUNE_JOB, "dead_jobs"), Some(0));
     worker.stop().await;
 }
 

@@ -5,6 +5,7 @@ mod job;
 mod judges;
 mod maker;
 mod objects;
+mod observer;
 mod purge;
 mod queue;
 mod world;

@@ -31,6 +31,7 @@ use super::clock::TestClock;
 use super::judges::{MoodyDetector, MoodyModel};
 use super::maker::FakeMaker;
 use super::objects::Memory;
+use super::observer::Counting;
 use super::purge::FlakyPurge;
 use super::until;
 
@@ -47,6 +48,7 @@ pub(crate) struct World {
     pub(crate) detector: Arc<MoodyDetector>,
     pub(crate) purge: Arc<FlakyPurge>,
     pub(crate) model: Arc<MoodyModel>,
+    pub(crate) observer: Arc<Counting>,
     pub(crate) context: WorkerContext,
     pub(crate) database: TestDatabase,
 }
@@ -94,6 +96,7 @@ impl World {
         let purge = Arc::new(FlakyPurge::default());
         let model = Arc::new(MoodyModel::new());
         let waker = Waker::new();
+        let observer = Arc::new(Counting::default());
         let pictures = Pictures {
             env: env.clone(),
             uploads: database.uploads(),
@@ -126,7 +129,7 @@ impl World {
                 rules: SweepRules::default(),
             },
             waker,
-            observer: Arc::new(()),
+            observer: observer.clone(),
         };
         Self {
             accounts: database.accounts(),
@@ -137,6 +140,7 @@ impl World {
             detector,
             purge,
             model,
+            observer,
             context,
             database: test_database,
         }
