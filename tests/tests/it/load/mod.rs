@@ -18,13 +18,14 @@ use tokio::net::TcpSocket;
 use crate::{raw, shared};
 use stand_ins::{Seen, StandIns};
 
-const CLIENTS: usize = 1000;
 const PLACES: usize = 256;
+const OTHERS: usize = 1000;
+const CLIENTS: usize = PLACES + OTHERS;
 /// Uploads a person may have open.
 const EACH: usize = 20;
 const FILE: usize = 10 * 1024 * 1024;
 /// So many of the others wait at the same time, at least.
-const MOST_OTHERS: usize = (CLIENTS - PLACES) * 9 / 10;
+const MOST_OTHERS: usize = OTHERS * 9 / 10;
 const MOST_MEMORY: u64 = 512 << 20;
 /// For a loaded machine; nothing here is measured in time.
 const PATIENCE: Duration = Duration::from_mins(4);
@@ -129,10 +130,13 @@ async fn a_stalled_store_and_a_thousand_clients_do_not_fill_the_memory() {
         store_url: &stand_ins.store_url,
         listen: "127.0.0.1:0",
     };
-    // All of them come from one address.
+    // All of them come from one address, and all are let in: more than are by default.
     let mut options = shared::options();
-    let share = ["--max-requests-per-client".to_owned(), CLIENTS.to_string()];
-    options.edge_arguments.extend(share);
+    for limit in ["requests", "requests-per-client", "connections-per-client"] {
+        // Who comes again may be there twice for a moment.
+        let limit = [format!("--max-{limit}"), (2 * CLIENTS).to_string()];
+        options.edge_arguments.extend(limit);
+    }
     let started = platform::start_edge(data.path(), &options, &place).await;
     let (edge, url) = started.unwrap();
     let pid = edge.pid().unwrap();
