@@ -266,10 +266,13 @@ fn command_line(pid: Pid) -> Option<String> {
 
 /// The connection closes in the middle of the body; there is nobody to be answered.
 async fn client_leaves(world: &World, load: &Load, random: &mut Random) -> Result<()> {
-    let picture = fixtures::noise(random.number(), false)?;
+    let mut picture = fixtures::noise(random.number(), false)?;
+    // By its length it is told from all others.
+    picture.resize(2 * picture.len() + usize::try_from(random.below(4096))?, 0);
     let half = picture.len() * 3 / 4;
     let (mut writer, body) = tokio::io::duplex(16 * 1024);
-    let mut passing = world.store.on(EDGE_PUT, Action::Pass);
+    let length = format!("content-length: {}\r\n", picture.len());
+    let mut passing = world.store.on(&length, Action::Pass);
     let request = load
         .bystander
         .request(Method::POST, "/v1/uploads?purpose=avatar")
@@ -285,8 +288,8 @@ async fn client_leaves(world: &World, load: &Load, random: &mut Random) -> Resul
         tokio::io::AsyncWriteExt::write_all(&mut writer, part),
     )
     .await??;
-    // An upload is on its way to the store; it may be another's, for all send such.
-    seen(&mut passing).await?;
+    let head = seen(&mut passing).await?;
+    ensure!(head.contains(EDGE_PUT), "the store was asked: {head}");
     ensure!(!sending.is_finished(), "the edge answered half a picture");
     sending.abort();
     Ok(())

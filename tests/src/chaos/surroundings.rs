@@ -15,6 +15,7 @@ use crate::wait::wait_for;
 const OFF: i64 = 120;
 /// Between two questions.
 const NEAR: i64 = 20;
+const NO_ROOM: &str = "The store takes no more uploads.";
 const DAY: i64 = 24 * 60 * 60;
 
 /// No room at the store, until an upload was refused for it.
@@ -28,7 +29,9 @@ pub async fn disk_full(world: &World, load: &Load, random: &mut Random) -> Resul
         let picture = fixtures::noise(number, false)?;
         let answer = load.bystander.upload("avatar", picture).await?;
         drop(ballast);
-        Ok((answer.status == 503).then_some(()))
+        // Not any 503: what the edge says when the store has no room.
+        let refused = answer.status == 503 && answer.text().contains(NO_ROOM);
+        Ok(refused.then_some(()))
     })
     .await
 }
