@@ -124,6 +124,29 @@ pub async fn ends_nothing_that_is_shown_again(stores: &Stores) {
     assert_eq!(expire(stores, 400, 500).await, [upload]);
 }
 
+/// The same where it was let go again before anybody looked.
+pub async fn begins_anew_what_was_shown_between_two_looks(stores: &Stores) {
+    let owner = stores.account().await;
+    let avatar = stores.ready(owner.id, Purpose::Avatar).await.id;
+    let header = stores.ready(owner.id, Purpose::PostHeader).await.id;
+    find(stores, 1, 100).await;
+    show(stores, owner.id, avatar).await;
+    let slot = PictureSlot::Avatar;
+    let cleared = stores.accounts.clear_picture(owner.id, slot).await;
+    cleared.unwrap();
+    let new = new_post(owner.id, "With a picture", Some(header));
+    stores.posts.create(&new, &post_job(&new)).await.unwrap();
+    assert!(stores.posts.delete(new.id, owner.id, at(3)).await.unwrap());
+
+    let ended = expire(stores, 300, 300).await;
+    assert!(!ended.contains(&avatar) && !ended.contains(&header));
+    find(stores, 1, 400).await;
+    let ended = expire(stores, 399, 500).await;
+    assert!(!ended.contains(&avatar) && !ended.contains(&header));
+    let ended = expire(stores, 400, 500).await;
+    assert!(ended.contains(&avatar) && ended.contains(&header));
+}
+
 /// Whoever makes a picture is not disturbed, as long as the claim holds.
 pub async fn ends_nothing_that_is_being_made(stores: &Stores) {
     let owner = stores.account().await;

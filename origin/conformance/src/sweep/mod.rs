@@ -21,6 +21,7 @@ promises!(Stores:
     ends_tickets_that_ran_out,
     ends_what_nothing_shows,
     ends_nothing_that_is_shown_again,
+    begins_anew_what_was_shown_between_two_looks,
     ends_nothing_that_is_being_made,
     keeps_what_failed_for_longer,
     ends_or_shows_what_is_set_at_the_same_time,

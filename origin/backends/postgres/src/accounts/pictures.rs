@@ -4,19 +4,23 @@ use sqlx::PgPool;
 
 use super::row::{AccountRow, account_query};
 
-/// `for share` makes this and a removal take turns: the one that comes second sees what the first did.
-/// Both lock the upload before the account, so they cannot wait for each other.
+/// The lock makes this and a removal take turns: the one that comes second sees what the first did.
+/// Both lock the upload before the account, so they cannot wait for each other. What was loose is so no longer: its time
+/// begins anew when it is let go, even if no sweep came by meanwhile.
 macro_rules! set_query {
     ($column:literal, $id:expr, $purpose:expr, $upload:expr) => {
         account_query!(
-            "update accounts set " $column " = usable.id
-            from (
+            with "usable as materialized (
                 select id from uploads
                 where id = $3 and owner_id = $1 and purpose = $2
                     and state in ('received', 'processing', 'ready') and moderation <> 'removed'
-                for share
-            ) usable
-            where accounts.id = $1
+                for no key update
+            ), kept as (
+                update uploads set loose_at = null
+                from usable where uploads.id = usable.id and loose_at is not null
+            ), ";
+            "update accounts set " $column " = usable.id
+            from usable where accounts.id = $1
             returning accounts.*",
             $id,
             $purpose,

@@ -9,9 +9,12 @@ use crate::shown::shown;
 /// Accounts with their pictures, from a statement that gives rows of `accounts`.
 macro_rules! account_query {
     ($($source:literal)+ $(, $argument:expr)* $(,)?) => {
+        account_query!(with ""; $($source)+ $(, $argument)*)
+    };
+    (with $($before:literal)+; $($source:literal)+ $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             AccountRow,
-            "with a as (" $(+ $source)+ + ")
+            "with " $(+ $before)+ + "a as (" $(+ $source)+ + ")
             select a.id as \"id!\", a.handle as \"handle!\", a.display_name as \"display_name!\",
                 a.bio as \"bio!\", a.role as \"role!\", a.created_at as \"created_at!\",
                 avatar.id as \"avatar_id?\", avatar.moderation as \"avatar_moderation?\", avatar.width as avatar_width,

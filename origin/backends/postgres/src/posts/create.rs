@@ -5,8 +5,9 @@ use sqlx::PgPool;
 use super::row::{PostRow, post_query};
 use crate::columns::int;
 
-/// Post and job in one statement; nothing if the upload cannot be used. `for share` makes this and a
-/// removal of the picture take turns: the one that comes second sees what the first did.
+/// Post and job in one statement; nothing if the upload cannot be used. The lock makes this and a
+/// removal of the picture take turns: the one that comes second sees what the first did. A picture that was loose is so
+/// no longer.
 pub(super) async fn create(
     pool: &PgPool,
     post: &NewPost,
@@ -17,7 +18,10 @@ pub(super) async fn create(
             select id from uploads
             where id = $6 and owner_id = $2 and purpose = 'post_header'
                 and state in ('received', 'processing', 'ready') and moderation <> 'removed'
-            for share
+            for no key update
+        ), kept as (
+            update uploads set loose_at = null
+            from usable where uploads.id = usable.id and loose_at is not null
         ), p as (
             insert into posts (id, author_id, body, fingerprint, created_at, header_upload_id)
             select $1, $2, $3, $4, $5, usable.id

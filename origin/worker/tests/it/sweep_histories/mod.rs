@@ -1,5 +1,5 @@
 //! Random histories of uploads, with crashes and late writers, proving of the sweep: no object that somebody needs is
-//! ever deleted, and none that nobody needs survives.
+//! ever deleted, and none that nobody needs survives. The rows are in a real database, the objects in memory.
 
 mod checks;
 mod events;
@@ -11,13 +11,15 @@ use proptest::test_runner::{Config, TestRunner};
 use events::event;
 use history::History;
 
+/// As many as fit into every run; `PROPTEST_CASES` asks for more.
 const CASES: u32 = 16;
 
 #[test]
 fn nothing_needed_is_deleted_and_nothing_else_survives() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
+    let cases = std::env::var("PROPTEST_CASES").map_or(CASES, |cases| cases.parse().unwrap());
     let config = Config {
-        cases: CASES,
+        cases,
         max_shrink_iters: 100,
         failure_persistence: None,
         ..Config::default()
