@@ -125,8 +125,8 @@ impl Families {
         );
         registry.register(
             "sluicegate_picture_failures",
-            "Decoder children that made no picture, by what was wrong with the file (broken and others), or crashed, \
-             too_slow, too_much_memory, unavailable",
+            "Decoder children that made no picture, by the reason: broken, truncated, unsupported, animated, too_large, \
+             too_many_pixels, too_much_memory, too_slow, crashed, unavailable",
             self.picture_failures.clone(),
         );
         registry.register_with_unit(

@@ -47,7 +47,7 @@ pub(super) const REQUEST_BUCKETS: [&str; 15] = [
 pub(super) struct Exposition {
     pub(super) text: String,
     samples: Vec<(String, BTreeMap<String, String>, f64)>,
-    /// The words of each metric's description, which names the values that its labels may have.
+    /// The words behind the colon of each metric's description: the values that its labels may have.
     words: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -58,8 +58,9 @@ impl Exposition {
         let descriptions = text.lines().filter_map(|line| line.strip_prefix("# HELP "));
         let words = descriptions
             .filter_map(|line| line.split_once(' '))
-            .map(|(name, text)| {
-                let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            .filter_map(|(name, text)| Some((name, text.split_once(": ")?.1)))
+            .map(|(name, values)| {
+                let words = values.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
                 (name.to_owned(), words.map(str::to_owned).collect())
             })
             .collect();
@@ -335,6 +336,7 @@ fn a_query_for_what_nobody_exports_fails() {
         format!("b_total{{{}}}", origin("")),
         format!("a_total{{{}}}", origin(",d=\"c\"")),
         format!("a_total{{{}}}", origin(",b=\"d\"")),
+        format!("a_total{{{}}}", origin(",b=\"what\"")),
         format!("a_total{{{}}}", origin(",b!=\"d\"")),
         format!("a_total{{{}}}", origin(",b=~\"c|d\"")),
         format!("sum by (d) (a_total{{{}}})", origin("")),
