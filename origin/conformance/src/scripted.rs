@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 const MOST_REQUEST_BYTES: usize = 4 * 1024 * 1024;
@@ -51,6 +52,7 @@ pub struct Request {
 pub struct ScriptedServer {
     address: SocketAddr,
     shared: Arc<Mutex<Shared>>,
+    held: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -58,6 +60,9 @@ struct Shared {
     next: VecDeque<Reply>,
     always: Reply,
     seen: Vec<Request>,
+    /// Requests that wait for their answers.
+    open: usize,
+    most_open: usize,
 }
 
 impl ScriptedServer {
@@ -72,11 +77,15 @@ impl ScriptedServer {
             next: VecDeque::new(),
             always,
             seen: Vec::new(),
+            open: 0,
+            most_open: 0,
         }));
-        let task = tokio::spawn(accept(listener, shared.clone()));
+        let (held, holding) = watch::channel(false);
+        let task = tokio::spawn(accept(listener, shared.clone(), holding));
         Self {
             address,
             shared,
+            held,
             task,
         }
     }
@@ -96,6 +105,21 @@ impl ScriptedServer {
     /// Answers the next requests so, one by one, before what it always answers.
     pub fn next(&self, replies: impl IntoIterator<Item = Reply>) {
         lock(&self.shared).next.extend(replies);
+    }
+
+    /// From now on answers wait, or no longer.
+    pub fn hold(&self, held: bool) {
+        self.held.send_replace(held);
+    }
+
+    /// How many requests waited for their answers at one time, at most.
+    pub fn most_at_once(&self) -> usize {
+        lock(&self.shared).most_open
+    }
+
+    /// How many requests were seen since [`Self::take_seen`] was last asked.
+    pub fn seen(&self) -> usize {
+        lock(&self.shared).seen.len()
     }
 
     /// The requests since the last time this was asked.
@@ -123,30 +147,39 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Mutex<Shared>>) {
+async fn accept(listener: TcpListener, shared: Arc<Mutex<Shared>>, holding: watch::Receiver<bool>) {
     // Dropped with this task, and the connections with it.
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let shared = shared.clone();
+        let (shared, holding) = (shared.clone(), holding.clone());
         connections.spawn(async move {
             // A client that goes away is its own affair.
-            let _ = serve(stream, &shared).await;
+            let _ = serve(stream, &shared, holding).await;
         });
     }
 }
 
-async fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
+async fn serve(
+    mut stream: TcpStream,
+    shared: &Mutex<Shared>,
+    mut holding: watch::Receiver<bool>,
+) -> std::io::Result<()> {
     let Some(request) = read_request(&mut stream).await? else {
         return Ok(());
     };
     let reply = {
         let mut shared = lock(shared);
         shared.seen.push(request);
+        shared.open += 1;
+        shared.most_open = shared.most_open.max(shared.open);
         shared
             .next
             .pop_front()
             .unwrap_or_else(|| shared.always.clone())
     };
+    // Ends only with the server.
+    let _ = holding.wait_for(|held| !held).await;
+    lock(shared).open -= 1;
     match reply {
         Reply::Answer(status, body) => {
             stream.write_all(&head(status, body.len())).await?;

@@ -50,6 +50,8 @@ pub enum Command {
     /// Look at jobs that failed for good, try them again, or give them up
     #[command(subcommand)]
     Jobs(Jobs),
+    /// Run a detector that knows unsafe pictures by their hash alone, until there is a model
+    Detector,
     /// Show every setting, try every service, and say what to do
     Doctor(Doctor),
     /// Print the commented reference of all settings

@@ -94,7 +94,7 @@ pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Resu
         waker: waker.clone(),
     };
     let moderation = &settings.moderation;
-    metrics.judge_configured("picture", moderation.image_service.is_some());
+    metrics.judge_configured("picture", !moderation.image_services.is_empty());
     metrics.judge_configured("text", moderation.model.is_some());
     let detector = MeasuredDetector::new(detector(moderation, &env)?, metrics.clone());
     let text_model = MeasuredModel::new(text_model(moderation, &env)?, metrics.clone());
@@ -170,16 +170,19 @@ fn picture_maker(settings: &Settings, program: &Path) -> Arc<dyn PictureMaker> {
     ))
 }
 
-/// The picture detector.
+/// The picture detectors, as one.
 pub fn detector(moderation: &ModerationSettings, env: &Env) -> Result<Arc<dyn Detector>> {
-    Ok(match &moderation.image_service {
-        None => Arc::new(NoDetector),
-        Some(url) => {
-            let limits = ServiceLimits::detector();
-            let detector = HttpDetector::new(url.expose(), http_client()?, env.clone(), limits);
-            Arc::new(detector.context("MODERATION_IMAGE_SERVICE_URL")?)
-        }
-    })
+    if moderation.image_services.is_empty() {
+        return Ok(Arc::new(NoDetector));
+    }
+    let urls = moderation.image_services.iter().map(Secret::expose);
+    let limits = ServiceLimits::detectors(moderation.image_services.len());
+    let limits = ServiceLimits {
+        at_once: moderation.image_services_at_once,
+        ..limits
+    };
+    let detector = HttpDetector::new(urls, &http_client()?, env, limits);
+    Ok(Arc::new(detector.context("MODERATION_IMAGE_SERVICE_URL")?))
 }
 
 /// What tells caches of removed pictures.
@@ -272,7 +275,7 @@ fn api_config(settings: &Settings) -> Result<ApiConfig> {
             .map(|key| EdgeKey::new(key.expose())),
         proxies: settings.proxies.clone(),
         image_sync: !settings.moderation.image_async,
-        image_checks: settings.moderation.image_service.is_some(),
+        image_checks: !settings.moderation.image_services.is_empty(),
         image_gate: settings.moderation.image_gate,
         content_sync: !settings.moderation.content_async,
         direct_uploads: settings.public_store.is_some(),

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod commands;
 pub mod compose;
 mod deep;
+pub mod detector;
 pub mod doctor;
 pub mod http;
 pub mod logging;

@@ -9,7 +9,7 @@ use sluicegate_picture::{CHILD_COMMAND, child_main};
 use crate::cli::{Cli, Command};
 use crate::settings::{REFERENCE, Settings};
 use crate::traces::Pending;
-use crate::{commands, doctor, logging, schema, serve, services};
+use crate::{commands, detector, doctor, logging, schema, serve, services};
 
 /// A setting is wrong (`EX_USAGE` of sysexits).
 const WRONG_SETTINGS: u8 = 64;
@@ -99,6 +99,7 @@ async fn run(command: &Command, settings: &Settings) -> anyhow::Result<ExitCode>
         Command::Keys { command } => commands::keys::command(settings, *command).await,
         Command::Grant(options) => commands::grant::command(settings, options).await,
         Command::Jobs(what) => commands::jobs::command(settings, what).await,
+        Command::Detector => detector::run(settings).await,
         Command::Doctor(options) => doctor::command(settings, *options).await,
         Command::Settings => Ok(ExitCode::SUCCESS),
     }

@@ -57,7 +57,7 @@ pub async fn run(
         );
     }
     if settings.moderation.image_gate == ImageGate::Strict
-        && settings.moderation.image_service.is_none()
+        && settings.moderation.image_services.is_empty()
     {
         tracing::warn!(
             "MODERATION_IMAGE_GATE is strict and there is no detector: no picture is shown to everybody by itself"

@@ -17,6 +17,7 @@ mod contract;
 mod crashes;
 mod database_restarted;
 mod demo;
+mod detectors;
 mod direct;
 mod drain;
 mod edge_killed;

@@ -84,11 +84,12 @@ impl Pass<'_> {
         }
     }
 
-    /// It did not.
-    pub(crate) fn failed(mut self) {
+    /// It did not. Answers whether that was once too often: from now on it is left alone.
+    pub(crate) fn failed(mut self) -> bool {
         self.said = true;
         let since = self.breaker.clock.now();
         let mut state = self.breaker.state();
+        let was_open = matches!(*state, State::Open { .. });
         *state = match *state {
             State::Closed(failures) if failures.saturating_add(1) < self.breaker.threshold => {
                 State::Closed(failures + 1)
@@ -97,6 +98,7 @@ impl Pass<'_> {
             State::Probing { .. } if self.probe => State::Open { since },
             other => other,
         };
+        !was_open && matches!(*state, State::Open { .. })
     }
 }
 

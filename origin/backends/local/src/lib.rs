@@ -3,7 +3,7 @@
 //!
 //! Choosing among them is not this crate's job: the server does that by its settings. Start at
 //! [`HttpDetector`] for how a service is asked; the rules that all share (time-outs, retries, the
-//! circuit breaker, bounded answers) are in `service.rs`.
+//! circuit breaker, bounded answers) are in `service.rs`, and how one of several is chosen in `replicas.rs`.
 
 #![deny(missing_docs)]
 
@@ -13,6 +13,7 @@ mod finding;
 mod http_client;
 mod otlp;
 mod purge;
+mod replicas;
 mod service;
 mod system;
 mod text_model;

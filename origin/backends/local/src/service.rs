@@ -17,9 +17,11 @@ const PING_TIMEOUT: Duration = Duration::from_secs(3);
 /// How much is asked of a service, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct ServiceLimits {
-    /// For one question, its retries included.
+    /// For one question, its retries included. Where there are several to be asked, for each of them, and twice that for
+    /// the question.
     pub timeout: Duration,
-    /// After failed connections and answers of 500 and above.
+    /// After failed connections and answers of 500 and above; where there are several, so many others are asked
+    /// instead.
     pub retries: u32,
     /// So many failed questions in a row open the breaker.
     pub failures_to_open: u32,
@@ -27,10 +29,12 @@ pub struct ServiceLimits {
     pub cool_down: Duration,
     /// The longest answer, in bytes.
     pub answer_bytes: usize,
+    /// Questions at once, of each address; further ones wait. Of detectors only.
+    pub at_once: u32,
 }
 
 impl ServiceLimits {
-    /// For a detector: 10 s, 2 retries, 64 KiB.
+    /// For a detector: 10 s, 2 retries, 64 KiB, 8 at once.
     pub fn detector() -> Self {
         Self {
             timeout: Duration::from_secs(10),
@@ -38,6 +42,22 @@ impl ServiceLimits {
             failures_to_open: 5,
             cool_down: Duration::from_secs(10),
             answer_bytes: 64 * 1024,
+            at_once: 8,
+        }
+    }
+
+    /// For one of so many detectors: the same, but where others can be asked instead, one is left alone after two
+    /// failures in a row. Each costs a picture the time-out if it hangs.
+    pub fn detectors(count: usize) -> Self {
+        let limits = Self::detector();
+        let failures_to_open = if count > 1 {
+            2
+        } else {
+            limits.failures_to_open
+        };
+        Self {
+            failures_to_open,
+            ..limits
         }
     }
 
@@ -84,6 +104,8 @@ pub(crate) fn host(base: &Url) -> String {
 /// One service.
 pub(crate) struct Service {
     name: &'static str,
+    /// Where it is, for logs.
+    place: String,
     client: Client,
     env: Env,
     limits: ServiceLimits,
@@ -91,19 +113,27 @@ pub(crate) struct Service {
 }
 
 /// How one try went wrong.
-struct Failure {
-    error: PortError,
+pub(crate) struct Failure {
+    pub(crate) error: PortError,
     /// A quick retry may help.
     again: bool,
     /// The service is alive, and minds this question only.
-    alive: bool,
+    pub(crate) alive: bool,
 }
 
 impl Service {
-    pub(crate) fn new(name: &'static str, client: Client, env: Env, limits: ServiceLimits) -> Self {
+    /// The one at `base`.
+    pub(crate) fn new(
+        name: &'static str,
+        base: &Url,
+        client: Client,
+        env: Env,
+        limits: ServiceLimits,
+    ) -> Self {
         let breaker = Breaker::new(env.clock.clone(), limits.failures_to_open, limits.cool_down);
         Self {
             name,
+            place: host(base),
             client,
             env,
             limits,
@@ -118,26 +148,57 @@ impl Service {
         request: impl Fn(&Client) -> RequestBuilder + Send,
         parse: impl Fn(&[u8]) -> Result<T, String> + Send,
     ) -> Result<T, PortError> {
-        let Some(pass) = self.breaker.pass() else {
-            return Err(PortError::unavailable(
-                self.name,
-                "left alone after failures in a row",
-            ));
+        let Some(pass) = self.pass() else {
+            return Err(self.left_alone());
         };
-        let Ok(answer) = time::timeout(self.limits.timeout, self.tries(&request)).await else {
-            pass.failed();
-            return Err(PortError::unavailable(self.name, "no answer in time"));
+        let limits = self.limits;
+        self.ask_within(limits.timeout, limits.retries, pass, &request, parse)
+            .await
+            .map_err(|failure| failure.error)
+    }
+
+    /// The right to ask one question; `None` while it is left alone.
+    pub(crate) fn pass(&self) -> Option<Pass<'_>> {
+        self.breaker.pass()
+    }
+
+    /// Why it was not asked.
+    pub(crate) fn left_alone(&self) -> PortError {
+        self.unavailable("left alone after failures in a row")
+    }
+
+    /// The same as [`Self::ask`], with limits of its own.
+    pub(crate) async fn ask_within<T>(
+        &self,
+        limit: Duration,
+        retries: u32,
+        pass: Pass<'_>,
+        request: &(impl Fn(&Client) -> RequestBuilder + Send),
+        parse: impl Fn(&[u8]) -> Result<T, String> + Send,
+    ) -> Result<T, Failure> {
+        let answer = match time::timeout(limit, self.tries(request, retries)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(at_fault(self.unavailable("no answer in time"))),
         };
-        match answer {
-            Ok(bytes) => self.parsed(pass, parse(&bytes)),
-            Err(failure) => {
-                if failure.alive {
-                    pass.succeeded();
-                } else {
-                    pass.failed();
-                }
-                Err(failure.error)
-            }
+        let parsed = answer.and_then(|bytes| {
+            parse(&bytes).map_err(|problem| at_fault(PortError::failed(self.name, problem)))
+        });
+        match &parsed {
+            Err(failure) if !failure.alive => self.count(pass, &failure.error),
+            _ => pass.succeeded(),
+        }
+        parsed
+    }
+
+    fn count(&self, pass: Pass<'_>, error: &PortError) {
+        if pass.failed() {
+            tracing::warn!(
+                service = self.name,
+                place = self.place,
+                %error,
+                "left alone for {} s after failures in a row",
+                self.limits.cool_down.as_secs()
+            );
         }
     }
 
@@ -154,27 +215,15 @@ impl Service {
         &self.client
     }
 
-    fn parsed<T>(&self, pass: Pass<'_>, answer: Result<T, String>) -> Result<T, PortError> {
-        match answer {
-            Ok(answer) => {
-                pass.succeeded();
-                Ok(answer)
-            }
-            Err(problem) => {
-                pass.failed();
-                Err(PortError::failed(self.name, problem))
-            }
-        }
-    }
-
     async fn tries(
         &self,
         request: &(impl Fn(&Client) -> RequestBuilder + Send),
+        retries: u32,
     ) -> Result<Bytes, Failure> {
         let mut tried = 0;
         loop {
             match self.once(request(&self.client)).await {
-                Err(failure) if failure.again && tried < self.limits.retries => {
+                Err(failure) if failure.again && tried < retries => {
                     tracing::debug!(service = self.name, error = %failure.error, "asking again");
                     time::sleep(self.pause(tried)).await;
                     tried += 1;
@@ -218,21 +267,16 @@ impl Service {
     async fn body(&self, mut answer: Response) -> Result<Bytes, Failure> {
         let mut body = BytesMut::new();
         loop {
-            let chunk = answer.chunk().await.map_err(|error| Failure {
-                again: false,
-                alive: false,
-                error: self.unavailable(error.without_url()),
-            })?;
+            let chunk = answer
+                .chunk()
+                .await
+                .map_err(|error| at_fault(self.unavailable(error.without_url())))?;
             let Some(chunk) = chunk else {
                 return Ok(body.freeze());
             };
             if body.len() + chunk.len() > self.limits.answer_bytes {
                 let error = PortError::failed(self.name, "the answer is too long");
-                return Err(Failure {
-                    again: false,
-                    alive: false,
-                    error,
-                });
+                return Err(at_fault(error));
             }
             body.extend_from_slice(&chunk);
         }
@@ -249,6 +293,15 @@ impl Service {
     fn pause(&self, tried: u32) -> Duration {
         let [random] = self.env.random::<1>();
         RETRY_PAUSE * 2_u32.pow(tried.min(4)) * (255 + u32::from(random)) / 510
+    }
+}
+
+/// Asking again at once would not help.
+fn at_fault(error: PortError) -> Failure {
+    Failure {
+        error,
+        again: false,
+        alive: false,
     }
 }
 

@@ -1,3 +1,4 @@
+use futures_util::future::join_all;
 use sluicegate_core::error::PortError;
 use sluicegate_core::moderation::ImageGate;
 use sluicegate_local::{TraceCollector, http_client, system_env};
@@ -5,31 +6,37 @@ use sluicegate_otlp::Collector;
 
 use super::{Finding, State};
 use crate::compose;
-use crate::settings::{Settings, TraceSettings, without_password};
+use crate::settings::{ModerationSettings, Secret, Settings, TraceSettings, without_password};
+
+const DETECTOR: &str = "picture detector";
 
 /// A detector or model that is down delays verdicts; it stops nothing.
-pub(super) async fn detector(settings: &Settings) -> Finding {
-    let place = settings.moderation.image_service.as_ref();
-    let place = place.map(|url| without_password(url.expose()));
-    let state = match (
-        &place,
-        compose::detector(&settings.moderation, &system_env()),
-    ) {
-        (None, _) => State::Note(
+pub(super) async fn detectors(settings: &Settings) -> Vec<Finding> {
+    let services = &settings.moderation.image_services;
+    if services.is_empty() {
+        let state = State::Note(
             unjudged(settings).to_owned(),
             "set MODERATION_IMAGE_SERVICE_URL",
-        ),
-        (_, Err(error)) => State::Wrong(format!("{error:#}"), "check MODERATION_IMAGE_SERVICE_URL"),
-        (_, Ok(detector)) => reached(
+        );
+        return vec![Finding::new(DETECTOR, "none", state)];
+    }
+    join_all(services.iter().map(|url| detector(settings, url))).await
+}
+
+/// One of them.
+async fn detector(settings: &Settings, url: &Secret) -> Finding {
+    let alone = ModerationSettings {
+        image_services: vec![url.clone()],
+        ..settings.moderation.clone()
+    };
+    let state = match compose::detector(&alone, &system_env()) {
+        Err(error) => State::Wrong(format!("{error:#}"), "check MODERATION_IMAGE_SERVICE_URL"),
+        Ok(detector) => reached(
             detector.ping().await,
             "start it, or check MODERATION_IMAGE_SERVICE_URL: docs/operations/detector.md",
         ),
     };
-    Finding::new(
-        "picture detector",
-        place.unwrap_or("none".to_owned()),
-        state,
-    )
+    Finding::new(DETECTOR, without_password(url.expose()), state)
 }
 
 fn unjudged(settings: &Settings) -> &'static str {

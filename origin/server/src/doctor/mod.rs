@@ -60,12 +60,12 @@ async fn look(settings: &Settings) -> Vec<Finding> {
         .as_ref()
         .map(Option::as_ref)
         .map_err(|error| format!("{error:#}"));
-    let (database, queue, objects, detector, purge_hook, text_model, collector, decoder) = tokio::join!(
+    let (database, queue, objects, detectors, purge_hook, text_model, collector, decoder) = tokio::join!(
         database::look(settings, &running, &env),
         redis::look(settings),
         // Boxed: it holds every request to the store.
         Box::pin(store::look(settings, &running, &env)),
-        judges::detector(settings),
+        judges::detectors(settings),
         judges::purge_hook(settings),
         judges::text_model(settings),
         judges::collector(settings),
@@ -74,7 +74,8 @@ async fn look(settings: &Settings) -> Vec<Finding> {
     let mut findings = database;
     findings.extend(queue);
     findings.extend(objects);
-    findings.extend([detector, purge_hook, text_model, judges::policy(settings)]);
+    findings.extend(detectors);
+    findings.extend([purge_hook, text_model, judges::policy(settings)]);
     findings.extend(collector);
     findings.push(decoder);
     findings.extend(machine::disk(settings));

@@ -2,6 +2,7 @@
 //!
 //! `settings.env` beside this crate is the reference of every variable; a test keeps the two in step.
 
+mod detector;
 mod limits;
 mod reader;
 mod redis;
@@ -19,6 +20,7 @@ use sluicegate_core::limits::Limits;
 use sluicegate_core::moderation::ImageGate;
 use sluicegate_core::text::TextPolicy;
 
+pub use detector::DetectorSettings;
 pub use reader::{Shown, WrongSetting, WrongSettings};
 pub use secret::{Secret, without_password};
 
@@ -73,6 +75,8 @@ pub struct Settings {
     pub proxies: Proxies,
     /// What judges.
     pub moderation: ModerationSettings,
+    /// Of the command `detector`.
+    pub detector: DetectorSettings,
     /// What tells caches of removed pictures; `None`: nobody.
     pub purge: Option<PurgeSettings>,
     /// How much is done at once.
@@ -157,8 +161,10 @@ pub struct ModerationSettings {
     pub image_async: bool,
     /// Who sees pictures that nobody has judged.
     pub image_gate: ImageGate,
-    /// The picture detector.
-    pub image_service: Option<Secret>,
+    /// The picture detectors, all alike; none: there is none.
+    pub image_services: Vec<Secret>,
+    /// How many pictures each of them is asked about at once, by one process.
+    pub image_services_at_once: u32,
     /// Where the rules for posts come from; `None`: they are the built-in ones.
     pub policy_file: Option<PathBuf>,
     /// The rules in that file.
@@ -284,6 +290,7 @@ impl Settings {
             edge_key: reader.long_secret("EDGE_KEY", EDGE_KEY_BYTES),
             proxies: proxies(&mut reader),
             moderation,
+            detector: detector::detector(&mut reader),
             purge: purge(&mut reader),
             work: work(&mut reader),
             limits: limits::limits(&mut reader),
@@ -356,9 +363,12 @@ fn moderation(reader: &mut Reader<'_>) -> ModerationSettings {
         content_async: reader.flag("MODERATION_CONTENT_ASYNC"),
         image_async: reader.flag("MODERATION_IMAGE_ASYNC"),
         image_gate: image_gate(reader),
-        image_service: reader
-            .http_url("MODERATION_IMAGE_SERVICE_URL")
-            .map(Secret::new),
+        image_services: reader.http_urls("MODERATION_IMAGE_SERVICE_URL"),
+        image_services_at_once: reader.number(
+            "MODERATION_IMAGE_SERVICE_CONCURRENCY",
+            "8",
+            1..=1_000,
+        ),
         policy: policy_file.as_deref().and_then(|path| policy(reader, path)),
         policy_file,
         model: model(reader),

@@ -189,6 +189,18 @@ impl<'a> Reader<'a> {
     /// An `http(s)` URL with a host, and without what would be a secret in it or would get in the way of paths.
     pub(super) fn http_url(&mut self, name: &'static str) -> Option<String> {
         let text = self.raw(name, "", Shows::Url)?;
+        Some(self.checked_http_url(name, &text))
+    }
+
+    /// The same, as many as there are, separated by commas.
+    pub(super) fn http_urls(&mut self, name: &'static str) -> Vec<Secret> {
+        let text = self.raw(name, "", Shows::Urls).unwrap_or_default();
+        let urls = text.split(',').map(str::trim).filter(|url| !url.is_empty());
+        urls.map(|url| Secret::new(self.checked_http_url(name, url)))
+            .collect()
+    }
+
+    fn checked_http_url(&mut self, name: &'static str, text: &str) -> String {
         let parsed = text.parse::<Uri>().ok();
         let fits = parsed.as_ref().is_some_and(|uri| {
             matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
@@ -207,7 +219,7 @@ impl<'a> Reader<'a> {
         if query {
             self.wrong(name, "must have no query and no fragment");
         }
-        Some(text.trim_end_matches('/').to_owned())
+        text.trim_end_matches('/').to_owned()
     }
 
     pub(super) fn address(&mut self, name: &'static str, default: &'static str) -> SocketAddr {

@@ -7,6 +7,7 @@
 )]
 
 mod bucket;
+mod detector;
 mod doctor;
 mod drain;
 mod embedded;

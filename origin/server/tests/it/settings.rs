@@ -3,7 +3,7 @@ use std::process::Command;
 
 use sluicegate_core::limits::Limits;
 use sluicegate_origin::settings::{
-    LogFormat, ModelApi, PublicStore, REFERENCE, Settings, WrongSettings,
+    LogFormat, ModelApi, PublicStore, REFERENCE, Secret, Settings, WrongSettings,
 };
 
 fn parse(given: &[(&str, &str)]) -> Result<Settings, WrongSettings> {
@@ -227,11 +227,15 @@ fn urls_of_sockets_and_paths_are_right() {
             "DATABASE_URL",
             "postgres://app:p%40ss@%2Frun%2Fpg/x?sslmode=disable",
         ),
-        ("MODERATION_IMAGE_SERVICE_URL", "https://detector:8000/v1/"),
+        (
+            "MODERATION_IMAGE_SERVICE_URL",
+            "https://detector:8000/v1/, http://another:8000",
+        ),
     ])
     .expect("is right");
-    let url = settings.moderation.image_service.expect("is set");
-    assert_eq!(url.expose(), "https://detector:8000/v1");
+    let urls = settings.moderation.image_services;
+    let urls: Vec<_> = urls.iter().map(Secret::expose).collect();
+    assert_eq!(urls, ["https://detector:8000/v1", "http://another:8000"]);
 }
 
 #[test]

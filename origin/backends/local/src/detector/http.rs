@@ -10,17 +10,16 @@ use sluicegate_core::moderation::{Finding, Judgement};
 use sluicegate_core::ports::Detector;
 
 use crate::finding::{clean_reason, is_share, scores};
-use crate::service::{InvalidAddress, Service, ServiceLimits, below, host, parse_base};
+use crate::replicas::Replicas;
+use crate::service::{InvalidAddress, ServiceLimits, below, host, parse_base};
 
 /// A detector behind HTTP (`MODERATION_IMAGE_SERVICE_URL`): `POST {url}/classify` with the picture
 /// as `application/octet-stream`, answered by `{"safe": bool, "confidence": 0..1, "reason": text}`;
 /// `GET {url}/health`. Those three members must be there and of that kind; numbers under other names are kept as
-/// scores, and the rest is ignored.
+/// scores, and the rest is ignored. Of several addresses each question goes to one, the least busy of those that are well.
 pub struct HttpDetector {
     name: String,
-    classify: Url,
-    health: Url,
-    service: Service,
+    replicas: Replicas,
 }
 
 #[derive(Deserialize)]
@@ -33,19 +32,22 @@ struct Answer {
 }
 
 impl HttpDetector {
-    /// Asks the service at `url`, which may hold a path, a user and a password.
-    pub fn new(
-        url: &str,
-        client: Client,
-        env: Env,
+    /// Asks the services at `urls`, at least one, which may hold a path, a user and a password.
+    pub fn new<'a>(
+        urls: impl IntoIterator<Item = &'a str>,
+        client: &Client,
+        env: &Env,
         limits: ServiceLimits,
     ) -> Result<Self, InvalidAddress> {
-        let base = parse_base(url)?;
+        let bases: Result<Vec<Url>, _> = urls.into_iter().map(parse_base).collect();
+        let bases = bases?;
+        if bases.is_empty() {
+            return Err(InvalidAddress);
+        }
+        let hosts: Vec<String> = bases.iter().map(host).collect();
         Ok(Self {
-            name: format!("http:{}", host(&base)),
-            classify: below(&base, "/classify"),
-            health: below(&base, "/health"),
-            service: Service::new("detector", client, env, limits),
+            name: format!("http:{}", hosts.join(",")),
+            replicas: Replicas::new("detector", bases, client, env, limits),
         })
     }
 }
@@ -57,19 +59,18 @@ impl Detector for HttpDetector {
     }
 
     async fn classify(&self, jpeg: Bytes) -> Result<Judgement, PortError> {
-        let request = |client: &Client| {
+        let request = |client: &Client, base: &Url| {
             client
-                .post(self.classify.clone())
+                .post(below(base, "/classify"))
                 .header(CONTENT_TYPE, "application/octet-stream")
                 .body(jpeg.clone())
         };
-        self.service.ask(request, judgement).await
+        self.replicas.ask(request, judgement).await
     }
 
     async fn ping(&self) -> Result<(), PortError> {
-        self.service
-            .ping(self.service.client().get(self.health.clone()))
-            .await
+        let health = |client: &Client, base: &Url| client.get(below(base, "/health"));
+        self.replicas.ping(health).await
     }
 }
 

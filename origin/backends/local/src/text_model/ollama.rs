@@ -38,7 +38,13 @@ impl OllamaModel {
             model: settings.model,
             chat: below(&base, "/api/chat"),
             version: below(&base, "/api/version"),
-            service: Service::new("text model", settings.client, settings.env, settings.limits),
+            service: Service::new(
+                "text model",
+                &base,
+                settings.client,
+                settings.env,
+                settings.limits,
+            ),
         })
     }
 }

@@ -49,7 +49,13 @@ impl OpenAiModel {
             key,
             completions: below(&base, "/v1/chat/completions"),
             models: below(&base, "/v1/models"),
-            service: Service::new("text model", settings.client, settings.env, settings.limits),
+            service: Service::new(
+                "text model",
+                &base,
+                settings.client,
+                settings.env,
+                settings.limits,
+            ),
         })
     }
 

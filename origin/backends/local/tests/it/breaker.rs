@@ -21,7 +21,8 @@ async fn a_service_that_fails_is_left_alone_and_tried_again() {
         retries: 0,
         ..limits()
     };
-    let detector = HttpDetector::new(&server.url(), client(), clock.env(), limits).expect("a URL");
+    let detector =
+        HttpDetector::new([server.url().as_str()], &client(), &clock.env(), limits).expect("a URL");
     for _ in 0..5 {
         assert!(!ask(&detector).await);
     }
@@ -47,8 +48,8 @@ async fn a_service_that_fails_is_left_alone_and_tried_again() {
 async fn nonsense_opens_it_and_a_refused_picture_does_not() {
     let server = ScriptedServer::start(Reply::Answer(413, Vec::new())).await;
     let clock = HeldClock::new();
-    let detector =
-        HttpDetector::new(&server.url(), client(), clock.env(), limits()).expect("a URL");
+    let detector = HttpDetector::new([server.url().as_str()], &client(), &clock.env(), limits())
+        .expect("a URL");
     for _ in 0..8 {
         assert!(!ask(&detector).await);
     }

@@ -28,7 +28,7 @@ async fn the_http_detector_conforms() {
     };
     let client = client();
     let make = |url: &str| -> Arc<dyn Detector> {
-        Arc::new(HttpDetector::new(url, client.clone(), system_env(), limits()).expect("a URL"))
+        Arc::new(HttpDetector::new([url], &client, &system_env(), limits()).expect("a URL"))
     };
     all(make, &wire, EXPECTED).await;
 }
@@ -40,7 +40,8 @@ async fn the_picture_is_sent_as_the_protocol_says() {
         "http://user:pw@{}/base/",
         server.url().trim_start_matches("http://")
     );
-    let detector = HttpDetector::new(&url, client(), system_env(), limits()).expect("a URL");
+    let detector =
+        HttpDetector::new([url.as_str()], &client(), &system_env(), limits()).expect("a URL");
     detector
         .classify(Bytes::from_static(PICTURE))
         .await
@@ -68,7 +69,8 @@ async fn errors_tell_no_secrets() {
         "http://user:hidden@{}",
         server.url().trim_start_matches("http://")
     );
-    let detector = HttpDetector::new(&url, client(), system_env(), limits()).expect("a URL");
+    let detector =
+        HttpDetector::new([url.as_str()], &client(), &system_env(), limits()).expect("a URL");
     let error = detector
         .classify(Bytes::from_static(PICTURE))
         .await

@@ -4,5 +4,6 @@ mod breaker;
 mod detector;
 mod openai;
 mod purge;
+mod replicas;
 mod support;
 mod text_model;

@@ -3,7 +3,7 @@
 
 mod collector;
 mod people;
-mod program;
+pub(crate) mod program;
 mod promql;
 pub(crate) mod stand_in;
 

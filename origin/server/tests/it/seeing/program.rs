@@ -24,7 +24,7 @@ pub(crate) fn data_folder() -> TempDir {
     data
 }
 
-/// `sluicegate-origin serve` on free ports.
+/// `sluicegate-origin serve` on free ports, or another command that serves.
 pub(crate) struct Program {
     pub(crate) url: String,
     pub(crate) metrics_url: Option<String>,
@@ -34,8 +34,12 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) async fn start(data: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::run("serve", data, settings).await
+    }
+
+    pub(crate) async fn run(command: &str, data: &Path, settings: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sluicegate-origin"))
-            .arg("serve")
+            .arg(command)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .envs(

@@ -44,7 +44,7 @@ pub(super) const REQUEST_BUCKETS: [&str; 15] = [
 ];
 
 /// What one scrape answered.
-pub(super) struct Exposition {
+pub(crate) struct Exposition {
     pub(super) text: String,
     samples: Vec<(String, BTreeMap<String, String>, f64)>,
     /// The words behind the colon of each metric's description: the values that its labels may have.

@@ -1,0 +1,95 @@
+//! Two detectors, of which one hangs for a while.
+
+use std::time::{Duration, Instant};
+
+use sluicegate_contract::uploads::Moderation;
+use sluicegate_tests::answers::Answers;
+use sluicegate_tests::client::Client;
+use sluicegate_tests::fixtures;
+use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
+use sluicegate_tests::process::{Program, program};
+use sluicegate_tests::wait::wait_for;
+
+use crate::shared;
+
+const LIMIT: Duration = Duration::from_mins(2);
+const CLASSIFY: &str = "/classify";
+
+async fn start_detector() -> (Program, String) {
+    let listen = ("DETECTOR_LISTEN".to_owned(), "127.0.0.1:0".to_owned());
+    let program = program("sluicegate-origin").unwrap();
+    let mut detector = Program::start(&program, &["detector"], &[listen]).unwrap();
+    let url = detector.wait_for_line("listening on ", LIMIT).await;
+    (detector, url.unwrap())
+}
+
+/// Uploads a picture; how long it took until it had passed.
+async fn judged(client: &Client, number: u64) -> Duration {
+    let picture = fixtures::noise(number, false).unwrap();
+    let began = Instant::now();
+    let upload = client.upload_ok("avatar", picture).await.unwrap();
+    let judged = client.wait_for_verdict(upload.id).await.unwrap();
+    assert_eq!(judged.moderation, Moderation::Passed);
+    began.elapsed()
+}
+
+#[tokio::test]
+async fn one_that_hangs_is_left_out_and_comes_back() {
+    let (first, first_url) = start_detector().await;
+    let (second, second_url) = start_detector().await;
+    let line = Answers::start(&second_url).await.unwrap();
+    let urls = format!("{first_url},{}", line.url);
+    let options = Options::default()
+        .setting("MODERATION_IMAGE_SERVICE_URL", &urls)
+        .setting("MODERATION_IMAGE_ASYNC", "true");
+    let mut platform = Platform::start(options).await.unwrap();
+    let client = platform.sign_up("sitter").await.unwrap();
+    for number in 0..4 {
+        judged(&client, number).await;
+    }
+    assert!(line.asked(CLASSIFY) > 0, "both are asked");
+
+    line.hold(CLASSIFY);
+    let held = line.asked(CLASSIFY);
+    let mut slowest = Duration::ZERO;
+    let mut number = 100;
+    wait_for("it to be left alone", LIMIT, async || {
+        number += 1;
+        slowest = slowest.max(judged(&client, number).await);
+        let lines = platform.output();
+        let is_left_alone = lines.iter().any(|line| line.contains("left alone for"));
+        Ok(is_left_alone.then_some(()))
+    })
+    .await
+    .unwrap();
+    let hung = line.asked(CLASSIFY) - held;
+    assert!(hung >= 2, "it was asked {hung} times, and said nothing");
+    let mut after = Vec::new();
+    for number in 200..206 {
+        after.push(judged(&client, number).await);
+    }
+    after.sort_unstable();
+    shared::measured(&format!(
+        "a detector of two hung: {hung} questions went to the other, the slowest picture had its verdict after {} ms; \
+         then half of them within {} ms",
+        slowest.as_millis(),
+        after[after.len() / 2].as_millis(),
+    ));
+
+    line.release();
+    let before = line.asked(CLASSIFY);
+    number = 300;
+    wait_for("it to be asked again", LIMIT, async || {
+        number += 1;
+        judged(&client, number).await;
+        // One is a try, the second says that it went well.
+        Ok((line.asked(CLASSIFY) >= before + 2).then_some(()))
+    })
+    .await
+    .unwrap();
+    platform.origin.as_mut().unwrap().must_run().unwrap();
+    platform.stop().await.unwrap();
+    for detector in [first, second] {
+        detector.stop(STOP_LIMIT).await.unwrap();
+    }
+}
