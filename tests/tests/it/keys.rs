@@ -10,7 +10,7 @@ use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
 use sluicegate_tests::wait::wait_for;
 
 const JWKS: &str = "/.well-known/jwks.json";
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// So long after it got keys an edge takes them for all that there are.
 const COOLDOWN: Duration = Duration::from_secs(10);
 /// Each instance has keys of its own; requests one after the other need one, or a few where they come too quickly.

@@ -1,6 +1,10 @@
 //! Nothing of what a photo tells beside its pixels leaves the maker.
 
-#![expect(clippy::indexing_slicing, reason = "helpers of tests")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "helpers of tests"
+)]
 
 use image::ImageFormat;
 use sluicegate_contract::uploads::Purpose;

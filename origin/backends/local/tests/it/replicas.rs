@@ -1,5 +1,7 @@
 //! Several detectors: which one is asked, and what becomes of one that is sick.
 
+#![expect(clippy::expect_used, reason = "helpers of tests")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
