@@ -12,10 +12,10 @@ use crate::support::{TestJob, World, quick, redis_or_skip, until};
 async fn an_emptied_redis_delays_and_loses_nothing() {
     let redis = redis_or_skip!();
     let world = World::new().await;
-    let jobs = world.add_many(300).await;
+    let jobs = world.add_many(10_000).await;
     let bull = redis.bull();
     let mut settings = quick();
-    settings.window = 250;
+    settings.window = 4_000;
     // Found by the mark that is missing, long before each row's turn.
     settings.check_after = Duration::from_mins(10);
     let relay = world.relay(&bull, settings.clone());
@@ -30,16 +30,16 @@ async fn an_emptied_redis_delays_and_loses_nothing() {
             .get_waiting_count()
             .await
             .unwrap(),
-        250
+        4_000
     );
 
     redis.ask(&["FLUSHALL"]).await.unwrap();
     let since = Instant::now();
     let running = world.run(&bull, &job, settings);
     world.until_all_done(&jobs).await;
-    println!("all done {:?} after FLUSHALL", since.elapsed());
+    println!("10,000 jobs done {:?} after FLUSHALL", since.elapsed());
     running.stop().await;
-    assert_eq!((job.runs(), job.most_runs()), (300, 1));
+    assert_eq!((job.runs(), job.most_runs()), (10_000, 1));
 }
 
 #[tokio::test]
