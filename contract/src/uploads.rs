@@ -136,7 +136,8 @@ impl Moderation {
     }
 }
 
-/// `POST /edge/v1/upload-tickets`, `POST /v1/upload-tickets`
+/// `POST /v1/upload-tickets`
+// An edge sends the same; how that is read says `EdgeTicketRequest`. A client that misspells a member is told so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -148,6 +149,25 @@ pub struct TicketRequest {
     /// SHA-256 of the file in lower-case hex; signed into the URL if given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+}
+
+/// `POST /edge/v1/upload-tickets` as origins read it: the edge may be of a newer release, and what it adds is passed
+/// over.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct EdgeTicketRequest {
+    purpose: Purpose,
+    content_length: u64,
+    sha256: Option<String>,
+}
+
+impl From<EdgeTicketRequest> for TicketRequest {
+    fn from(request: EdgeTicketRequest) -> Self {
+        Self {
+            purpose: request.purpose,
+            content_length: request.content_length,
+            sha256: request.sha256,
+        }
+    }
 }
 
 /// Leave to store one object once.

@@ -128,25 +128,35 @@ pub struct Sweep {
 impl Sweep {
     /// One run. Can be repeated, and run at the same time as another.
     pub async fn run(&self) -> Result<SweepReport, PortError> {
-        let mut report = SweepReport {
-            tickets_expired: self.end_tickets().await?,
-            loose_found: self.find_loose().await?,
-            loose_expired: self.end_loose().await?,
-            uploads_swept: self.sweep_over().await?,
-            bucket: self.mark_bucket().await?,
-            ..SweepReport::default()
-        };
+        let mut report = SweepReport::default();
+        self.run_into(&mut report).await?;
+        Ok(report)
+    }
+
+    /// The same; what was done before something failed is in the report, too.
+    pub async fn run_into(&self, report: &mut SweepReport) -> Result<(), PortError> {
+        report.tickets_expired = self.end_tickets().await?;
+        report.loose_found = self.find_loose().await?;
+        report.loose_expired = self.end_loose().await?;
+        report.uploads_swept = self.sweep_over().await?;
+        report.bucket = self.mark_bucket().await?;
         let is_ours = report.bucket == Bucket::Ours;
         report.leftovers_deleted = self.sweep_staging(is_ours).await?;
         if is_ours {
             report.orphans_deleted = self.sweep_media().await?;
         }
-        Ok(report)
+        Ok(())
     }
 
     /// Deletes rows whose retention is over; answers how many of which.
     pub async fn prune(&self) -> Result<Vec<(Prunable, u64)>, PortError> {
         let mut pruned = Vec::new();
+        self.prune_into(&mut pruned).await?;
+        Ok(pruned)
+    }
+
+    /// The same; what was deleted before something failed is there, too.
+    pub async fn prune_into(&self, pruned: &mut Vec<(Prunable, u64)>) -> Result<(), PortError> {
         for what in Prunable::ALL {
             let until = self.before(what.retention());
             let mut count = 0;
@@ -159,7 +169,7 @@ impl Sweep {
             }
             pruned.push((what, count));
         }
-        Ok(pruned)
+        Ok(())
     }
 
     async fn end_tickets(&self) -> Result<u64, PortError> {

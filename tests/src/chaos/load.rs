@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sluicegate_contract::accounts::Session;
@@ -41,6 +41,8 @@ pub enum Done {
     },
     /// A post, and whether a rule removes it.
     Post { post: Post, bad: bool },
+    /// Perhaps: a post with a picture, the answer to which never came.
+    UnknownPost,
 }
 
 /// What each person was told.
@@ -191,10 +193,11 @@ impl Person {
         let Some(answer) = self.seen("upload", self.client.upload(purpose, picture).await) else {
             return Ok(());
         };
+        is_taken_for_good(&answer, bad)?;
         let told = if answer.status.is_success() {
             Some(answer.json::<Upload>()?)
         } else {
-            self.complete_later(&answer).await?
+            self.complete_later(&answer, bad).await?
         };
         let Some(upload) = told else { return Ok(()) };
         if purpose == "avatar" {
@@ -214,7 +217,7 @@ impl Person {
     }
 
     /// A problem that names an upload says that it may be complete already, or can still become so.
-    async fn complete_later(&mut self, answer: &Answer) -> Result<Option<Upload>> {
+    async fn complete_later(&mut self, answer: &Answer, bad: bool) -> Result<Option<Upload>> {
         let problem: Value = answer.json()?;
         let Some(id) = problem.get("upload_id").and_then(Value::as_str) else {
             return Ok(None);
@@ -226,6 +229,7 @@ impl Person {
                     self.count("upload: completed later".to_owned());
                     return Ok(Some(answer.json()?));
                 }
+                is_taken_for_good(&answer, bad)?;
                 if answer.status.is_client_error() && answer.status != 429 {
                     return Ok(None);
                 }
@@ -244,12 +248,15 @@ impl Person {
         } else {
             format!("The water stands at {number} today.")
         };
-        let Some(answer) = self.seen("post", self.client.post(&body, self.header).await) else {
-            return Ok(());
-        };
-        if answer.status == 201 {
-            let post = answer.json()?;
-            self.done.push(Done::Post { post, bad });
+        let answer = self.seen("post", self.client.post(&body, self.header).await);
+        match answer {
+            Some(answer) if answer.status == 201 => {
+                let post = answer.json()?;
+                self.done.push(Done::Post { post, bad });
+            }
+            Some(answer) if answer.status.is_client_error() => {}
+            _ if self.header.is_some() => self.done.push(Done::UnknownPost),
+            _ => {}
         }
         Ok(())
     }
@@ -277,4 +284,15 @@ impl Person {
             *tally.0.entry(what).or_default() += 1;
         }
     }
+}
+
+/// Whatever fails, a good picture is never called bad.
+fn is_taken_for_good(answer: &Answer, bad: bool) -> Result<()> {
+    let is_refused = [400, 415, 422].contains(&answer.status.as_u16());
+    ensure!(
+        bad || !is_refused,
+        "a good picture was refused: {}",
+        answer.text()
+    );
+    Ok(())
 }

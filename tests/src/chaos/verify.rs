@@ -35,6 +35,7 @@ pub async fn all(world: &World, ledger: &Ledger) -> Result<Findings> {
                     findings.removed_pictures += u64::from(*bad);
                     picture(client, upload.id, *bad).await
                 }
+                Done::UnknownPost => continue,
                 Done::Post { post, bad } => {
                     findings.posts += 1;
                     findings.removed_posts += u64::from(*bad);

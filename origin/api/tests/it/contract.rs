@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluicegate_api::ApiConfig;
 use sluicegate_contract::headers::{CONTRACT, CONTRACT_VERSION};
 use sluicegate_contract::limits;
@@ -139,10 +139,16 @@ fn request(names: &Names, exchange: &Exchange) -> Call {
             request = request.header(name.as_str(), &names.fill(value));
         }
     }
+    // An edge of a newer release may say more, in what it says itself; a client's body is passed on as it is.
+    request = request.header("x-of-a-newer-release", "1");
     if recorded.json.is_null() {
         return request;
     }
-    request.body(names.fill_json(&recorded.json).to_string())
+    let mut json = names.fill_json(&recorded.json);
+    if let (true, Some(members)) = (recorded.target.starts_with("/edge/"), json.as_object_mut()) {
+        members.insert("of_a_newer_release".to_owned(), json!({"a": [1]}));
+    }
+    request.body(json.to_string())
 }
 
 /// The store's part: what the edge or the client sends there under a ticket, unless the recorded store refused it.

@@ -130,6 +130,13 @@ async fn no_metadata_of_real_cameras_is_left() {
     // A word of each part: EXIF, maker's notes or an editor's settings, XMP, IPTC.
     let phone = ["iPhone 4S", "Apple iOS", "back camera", "GPano"];
     let camera = ["Canon", "IMG:PowerShot", "Firmware Version"];
+    // The EXIF tag that leads to a position (CIPA DC-008, 4.6.3), in either order of bytes.
+    for (name, tag) in [
+        ("photos/phone.jpg", b"\x88\x25\0\x04\0\0\0\x01"),
+        ("photos/edited.jpg", b"\x25\x88\x04\0\x01\0\0\0"),
+    ] {
+        assert!(holds(&fixture(name), tag), "{name} says where it was taken");
+    }
     let edited = ["PENTAX", "Torremolinos", "Iptc4xmpCore", "crs:", "IEC61966"];
     for (name, words) in [
         ("photos/phone.jpg", &phone[..]),

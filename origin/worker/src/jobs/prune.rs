@@ -23,13 +23,15 @@ impl PruneJob {
     }
 
     async fn prune(&self) -> Result<(), PortError> {
-        for (what, rows) in self.sweep.prune().await? {
+        let mut pruned = Vec::new();
+        let ended = self.sweep.prune_into(&mut pruned).await;
+        for (what, rows) in pruned {
             self.observer.swept(PRUNE_JOB, what.as_str(), rows);
             if rows > 0 {
                 tracing::info!(what = what.as_str(), rows, "pruned");
             }
         }
-        Ok(())
+        ended
     }
 }
 

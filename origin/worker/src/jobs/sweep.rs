@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sluicegate_core::error::PortError;
 use sluicegate_core::job::{LeasedJob, MAINTENANCE_QUEUE, SWEEP_JOB};
 use sluicegate_core::observe::Observer;
-use sluicegate_core::sweep::{Bucket, Sweep};
+use sluicegate_core::sweep::{Bucket, Sweep, SweepReport};
 
 use super::periodic_end;
 use crate::job::Job;
@@ -23,10 +23,12 @@ impl SweepJob {
     }
 
     async fn sweep(&self) -> Result<(), PortError> {
-        let report = self.sweep.run().await?;
+        let mut report = SweepReport::default();
+        let ended = self.sweep.run_into(&mut report).await;
         for (what, count) in report.counts() {
             self.observer.swept(SWEEP_JOB, what, count);
         }
+        ended?;
         tracing::info!(
             report.tickets_expired,
             report.loose_found,

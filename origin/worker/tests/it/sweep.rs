@@ -109,6 +109,27 @@ async fn an_outage_that_lasts_is_left_to_the_next_slot() {
 }
 
 #[tokio::test]
+async fn what_a_run_did_before_it_failed_is_counted() {
+    let world = World::new().await;
+    let owner = world.account("ada").await;
+    let (gone, _) = world.upload(owner, "cat").await;
+    let now = world.env.now();
+    let reject = world.context.uploads.reject(gone, "broken", now).await;
+    reject.unwrap();
+    // What comes after the uploads that are over: whose the bucket is, and what is in it.
+    world.objects.set_hides(true);
+    let worker = work(&world);
+    let job = named(SWEEP_JOB).job(now).id;
+    until("it was tried", || async {
+        let job = world.queue.job(job).await.unwrap();
+        job.is_some_and(|job| job.attempts == 1 && job.state != JobState::Running)
+    })
+    .await;
+    assert_eq!(world.observer.swept(SWEEP_JOB, "uploads"), Some(1));
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn a_picture_that_nobody_shows_is_gone_after_a_day() {
     let world = World::new().await;
     let owner = world.account("ada").await;

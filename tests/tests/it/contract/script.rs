@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Method, Response, Uri};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use jwt_simple::prelude::{Claims, Duration, Ed25519KeyPair, EdDSAKeyPairLike};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sluicegate_contract::ids::SessionId;
 use sluicegate_contract::token::{Role, TokenClaims};
@@ -164,12 +164,32 @@ fn answer(names: &Names, recorded: &Answer) -> Response<Body> {
     }
     let content_type = recorded.headers.get("content-type");
     let is_stream = content_type.is_some_and(|kind| kind.starts_with(events::CONTENT_TYPE));
-    let body = match names.fill_json(&recorded.json) {
+    // An origin of a newer release may say more.
+    response = response.header("x-of-a-newer-release", "1");
+    let mut json = names.fill_json(&recorded.json);
+    if !is_stream {
+        say_more(&mut json);
+    }
+    let body = match json {
         Value::Null => Body::empty(),
         Value::Array(events) if is_stream => Body::from(stream(&events)),
         json => Body::from(json.to_string()),
     };
     response.body(body).unwrap()
+}
+
+/// Adds a member to each object, but not to the headers of a presigned PUT, which are a list of their own.
+fn say_more(json: &mut Value) {
+    match json {
+        Value::Object(members) => {
+            for (_, value) in members.iter_mut().filter(|(name, _)| *name != "headers") {
+                say_more(value);
+            }
+            members.insert("of_a_newer_release".to_owned(), json!({"a": [1]}));
+        }
+        Value::Array(values) => values.iter_mut().for_each(say_more),
+        _ => {}
+    }
 }
 
 /// What [`events::read`] reads.

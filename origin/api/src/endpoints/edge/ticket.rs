@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use sluicegate_contract::uploads::{StoredUpload, TicketRequest};
+use sluicegate_contract::uploads::{EdgeTicketRequest, StoredUpload};
 
 use crate::auth::caller::Caller;
 use crate::endpoints::uploads::asking::{HeadDigest, IdempotencyKey, Sender};
@@ -23,9 +23,9 @@ pub(crate) async fn handler(
     caller: Caller,
     key: IdempotencyKey,
     head: HeadDigest,
-    extract::Json(request): extract::Json<TicketRequest>,
+    extract::Json(request): extract::Json<EdgeTicketRequest>,
 ) -> Result<Response, ApiError> {
-    match give(&app, &caller, &request, key, &Sender::Edge(head)).await? {
+    match give(&app, &caller, &request.into(), key, &Sender::Edge(head)).await? {
         Given::Ticket(ticket, quotas) => {
             Ok((StatusCode::CREATED, quotas, Json(ticket)).into_response())
         }
