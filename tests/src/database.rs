@@ -1,5 +1,6 @@
 //! A database of a test's own, that can be down for a while.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -41,13 +42,7 @@ impl Database {
 
     /// The process that accepts connections, and what its note says of it: which it is, and since when it runs.
     pub fn postmaster(&self) -> Result<(Pid, String)> {
-        let note = self.data.path().join("postgres/data/postmaster.pid");
-        let note = std::fs::read_to_string(note).context("nobody runs")?;
-        let mut lines = note.lines();
-        let pid = lines.next().and_then(|pid| pid.trim().parse().ok());
-        let pid = pid.and_then(Pid::from_raw).context("a process id")?;
-        let since = lines.nth(1).context("its start")?;
-        Ok((pid, format!("{} since {since}", pid.as_raw_nonzero())))
+        postmaster(self.data.path())
     }
 
     /// Shuts it down: connections are cut, committed data is kept. It stays down.
@@ -79,4 +74,15 @@ impl Database {
         let services = self.services.take().context("it runs")?;
         services.stop_by_input(crate::platform::STOP_LIMIT).await
     }
+}
+
+/// The same of the services of a data directory.
+pub(crate) fn postmaster(data: &Path) -> Result<(Pid, String)> {
+    let note = data.join("postgres/data/postmaster.pid");
+    let note = std::fs::read_to_string(note).context("nobody runs")?;
+    let mut lines = note.lines();
+    let pid = lines.next().and_then(|pid| pid.trim().parse().ok());
+    let pid = pid.and_then(Pid::from_raw).context("a process id")?;
+    let since = lines.nth(1).context("its start")?;
+    Ok((pid, format!("{} since {since}", pid.as_raw_nonzero())))
 }

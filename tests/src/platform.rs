@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use reqwest::Method;
+use rustix::process::Pid;
 use serde_json::Value;
 use sluicegate_contract::accounts::Session;
 use sluicegate_contract::headers;
 use tempfile::TempDir;
 
 use crate::client::{Answer, Client};
+use crate::database;
 use crate::process::{Program, program};
 use crate::secrets;
 
@@ -238,6 +240,11 @@ impl Platform {
     /// The address of the database.
     pub fn database_url(&self) -> Result<String> {
         service(self.data.path(), "database_url")
+    }
+
+    /// The process of the database that started all its others.
+    pub fn postmaster(&self) -> Result<Pid> {
+        Ok(database::postmaster(self.data.path())?.0)
     }
 
     /// The socket of the database.

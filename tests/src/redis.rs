@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::Pid;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -52,6 +53,15 @@ impl Redis {
     /// For `REDIS_URL`.
     pub fn url(&self) -> String {
         format!("redis://:{PASSWORD}@127.0.0.1:{}", self.port)
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> Result<Pid> {
+        let child = self.child.as_ref().context("it runs")?;
+        i32::try_from(child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .context("a process id")
     }
 
     /// Starts it again, with what it had written.
