@@ -1,7 +1,7 @@
 //! A whole platform under load: how fast it takes pictures and posts, and how fast it is through with them.
 
 mod backlog;
-mod pictures;
+pub(crate) mod pictures;
 mod posts;
 
 use std::future::Future;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use http::StatusCode;
 use sluicegate_contract::uploads::UploadState;
-use sluicegate_core::job::POST_QUEUE;
+use sluicegate_core::job::{IMAGE_QUEUE, POST_QUEUE};
 use sluicegate_postgres::Database;
 use sluicegate_tests::fixtures;
 use sluicegate_tests::platform::{Options, Platform};
@@ -38,11 +38,11 @@ const LITTLE: sluicegate_postgres::Options = sluicegate_postgres::Options {
     call_timeout: Duration::from_secs(10),
 };
 
-type Row = Vec<String>;
+pub(crate) type Row = Vec<String>;
 
-struct Bench {
-    client: Client,
-    platform: Platform,
+pub(crate) struct Bench {
+    pub(crate) client: Client,
+    pub(crate) platform: Platform,
     tokens: Arc<Vec<String>>,
     /// To count what waits: the origin's metrics do that every few seconds only.
     database: Database,
@@ -80,7 +80,7 @@ fn pid(program: &Program) -> Result<i32> {
 
 impl Bench {
     /// A platform that judges after it has answered, and the people who use it.
-    async fn start(options: Options) -> Result<Self> {
+    pub(crate) async fn start(options: Options) -> Result<Self> {
         let options = options
             .setting("MODERATION_IMAGE_ASYNC", "true")
             .setting("MODERATION_CONTENT_ASYNC", "true");
@@ -100,7 +100,7 @@ impl Bench {
         })
     }
 
-    async fn stop(self) -> Result<Vec<Row>> {
+    pub(crate) async fn stop(self) -> Result<Vec<Row>> {
         self.database.close().await;
         self.platform.stop().await?;
         Ok(self.rows)
@@ -143,11 +143,15 @@ impl Bench {
         }
     }
 
-    async fn number_of(&self, thing: Thing) -> Result<u64> {
+    pub(crate) async fn number_of(&self, thing: Thing) -> Result<u64> {
         let now = self.database.server_time().await?;
-        let census = self.database.census(&[POST_QUEUE], now).await?;
+        let queue = match thing {
+            Thing::PictureJobs => IMAGE_QUEUE,
+            Thing::PostJobs | Thing::Pictures => POST_QUEUE,
+        };
+        let census = self.database.census(&[queue], now).await?;
         Ok(match thing {
-            Thing::PostJobs => census
+            Thing::PostJobs | Thing::PictureJobs => census
                 .queues
                 .iter()
                 .map(|(_, jobs)| jobs.ready + jobs.running)
@@ -164,7 +168,7 @@ impl Bench {
     }
 
     /// Waits until none is left; how long that took.
-    async fn until_none(&self, thing: Thing) -> Result<Duration> {
+    pub(crate) async fn until_none(&self, thing: Thing) -> Result<Duration> {
         let start = Instant::now();
         while self.number_of(thing).await? > 0 {
             ensure!(start.elapsed() < DRAIN_LIMIT, "not done in time");
@@ -176,7 +180,8 @@ impl Bench {
 
 /// What waits to be worked on, or is being.
 #[derive(Debug, Clone, Copy)]
-enum Thing {
+pub(crate) enum Thing {
     PostJobs,
+    PictureJobs,
     Pictures,
 }

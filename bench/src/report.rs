@@ -36,3 +36,25 @@ pub(crate) fn number(value: f64) -> String {
         _ => format!("{value:.2}"),
     }
 }
+
+/// The median of some figures, the least and the largest; zeros of none.
+pub(crate) fn spread(figures: impl Iterator<Item = f64>) -> (f64, f64, f64) {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_unstable_by(f64::total_cmp);
+    let at = |place: usize| figures.get(place).copied().unwrap_or_default();
+    let last = figures.len().saturating_sub(1);
+    (at(figures.len() / 2), at(0), at(last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_spread() {
+        let all = |figures: &[f64]| spread(figures.iter().copied());
+        assert!(all(&[3.0, 1.0, 20.0]) == (3.0, 1.0, 20.0));
+        assert!(all(&[2.5]) == (2.5, 2.5, 2.5));
+        assert!(all(&[]) == (0.0, 0.0, 0.0));
+    }
+}

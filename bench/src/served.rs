@@ -26,6 +26,15 @@ where
 {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on http://{}", listener.local_addr()?);
+    serve_on(listener, answer).await
+}
+
+/// Answers on this port for ever.
+pub(crate) async fn serve_on<F, O>(listener: TcpListener, answer: F) -> Result<()>
+where
+    F: Fn(Request<Incoming>) -> O + Send + Sync + 'static,
+    O: Future<Output = Answer> + Send,
+{
     let answer = Arc::new(answer);
     loop {
         let (stream, _) = listener.accept().await?;

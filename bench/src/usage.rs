@@ -4,6 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rustix::process::Pid;
+use sluicegate_tests::process::children_of;
 
 /// `USER_HZ`: the unit of `/proc/<pid>/stat`, the same on every Linux.
 const TICKS_A_SECOND: u64 = 100;
@@ -44,6 +46,17 @@ pub(crate) fn cpu(pid: i32) -> Result<Cpu> {
         own: time(11)?,
         children: time(13)?,
     })
+}
+
+/// CPU time of a process and of those that it started, whether they have ended or not. None of those starts any itself.
+pub(crate) fn cpu_of_all(pid: Pid) -> Result<Duration> {
+    let both = |Cpu { own, children }: Cpu| own + children;
+    let whole = both(cpu(pid.as_raw_nonzero().get())?);
+    // One that ended meanwhile counts with its parent the next time.
+    let running = children_of(pid)
+        .into_iter()
+        .filter_map(|child| cpu(child.as_raw_nonzero().get()).ok());
+    Ok(running.map(both).fold(whole, |sum, used| sum + used))
 }
 
 /// The most memory that it ever had, in MiB.

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::cargo::{cargo, root, target};
 use crate::process::{Stop, run};
+use crate::services::Services;
 use crate::ui::step;
 use crate::{components, postgres};
 
@@ -12,8 +13,8 @@ const PROGRAMS: [&str; 3] = ["sluicegate-bench", "sluicegate-edge", "sluicegate-
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The edge against a native proxy, or a whole platform
-    #[arg(value_parser = ["edge", "origin"])]
+    /// The edge against a native proxy, a whole platform, or the queues against each other and BullMQ of Node
+    #[arg(value_parser = ["edge", "origin", "queue"])]
     what: String,
     /// 1 is the run that figures are taken from; 0.01 shows that it works
     #[arg(long, default_value_t = 1.0)]
@@ -26,6 +27,10 @@ pub(crate) struct Options {
 /// Builds programs and components, and runs a benchmark of `bench/`.
 pub(crate) fn main(stop: &Stop, options: &Options) -> Result<()> {
     let postgres = postgres::ensure(stop)?;
+    let services = match options.what.as_str() {
+        "queue" => Services::prepare_only(stop, &["Redis", "Node"])?,
+        _ => Services::none(),
+    };
     components::main(stop, false)?;
     let mut build = cargo(["build"]);
     let folder = if options.unoptimised {
@@ -48,5 +53,6 @@ pub(crate) fn main(stop: &Stop, options: &Options) -> Result<()> {
         .args([&options.what, "--scale", &options.scale.to_string()])
         .env("SLUICEGATE_POSTGRES_BIN", postgres)
         .current_dir(root());
+    services.name_to(&mut bench);
     run(stop, &mut bench)
 }

@@ -23,9 +23,9 @@ pub(super) const UPLOADS_AT_ONCE: usize = 8;
 const AGAIN: Duration = Duration::from_millis(250);
 
 /// What became of uploads.
-pub(super) struct Sent {
+pub(crate) struct Sent {
     pub(super) run: Run,
-    pub(super) ids: Vec<(usize, UploadId)>,
+    pub(crate) ids: Vec<(usize, UploadId)>,
     /// How often there was no room.
     pub(super) refused: usize,
 }
@@ -83,7 +83,7 @@ impl Bench {
     }
 
     /// Uploads, each sent until there is room for it.
-    pub(super) async fn upload_all(&self, photo: Bytes, total: usize) -> Result<Sent> {
+    pub(crate) async fn upload_all(&self, photo: Bytes, total: usize) -> Result<Sent> {
         let ids = Arc::new(Mutex::new(Vec::new()));
         let refused = Arc::new(AtomicUsize::new(0));
         let url = format!("{}/v1/uploads?purpose=post_header", self.platform.edge_url);
@@ -126,7 +126,7 @@ impl Bench {
         })
     }
 
-    pub(super) async fn wait_for_uploads(&self, ids: &[(usize, UploadId)]) -> Result<Vec<Upload>> {
+    pub(crate) async fn wait_for_uploads(&self, ids: &[(usize, UploadId)]) -> Result<Vec<Upload>> {
         let start = Instant::now();
         let mut ended = Vec::new();
         for (person, id) in ids {

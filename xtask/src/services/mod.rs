@@ -84,17 +84,31 @@ pub(crate) struct Services {
 impl Services {
     /// Gets what is quick, or with `all` everything. What cannot be had is told here and by [`Services::missing`].
     pub(crate) fn prepare(stop: &Stop, all: bool) -> Result<Self> {
-        let mut services = Self {
+        Self::get(stop, "the tests", |service| service.quick || all)
+    }
+
+    /// Gets these, for figures.
+    pub(crate) fn prepare_only(stop: &Stop, names: &[&str]) -> Result<Self> {
+        Self::get(stop, "figures", |service| names.contains(&service.name))
+    }
+
+    /// For what needs none.
+    pub(crate) fn none() -> Self {
+        Self {
             have: Vec::new(),
             missing: Vec::new(),
-        };
-        for service in SERVICES.iter().filter(|service| service.quick || all) {
+        }
+    }
+
+    fn get(stop: &Stop, what: &str, wanted: impl Fn(&Service) -> bool) -> Result<Self> {
+        let mut services = Self::none();
+        for service in SERVICES.iter().filter(|&service| wanted(service)) {
             match service.find(stop) {
                 Ok(path) => services.have.push((service.variable, path)),
                 Err(error) => {
                     stop.check()?;
                     let name = service.name;
-                    note(&format!("the tests on {name} will be skipped: {error:#}"));
+                    note(&format!("{what} on {name} will be skipped: {error:#}"));
                     services.missing.push(format!("{name}: {error:#}"));
                 }
             }

@@ -1,0 +1,41 @@
+//! The queues against each other: the table's, BullMQ by our relay, and BullMQ of Node on the same Redis ([`throughput`]); how
+//! they grow with workers that wait ([`scaling`]); and which batches and how many jobs at once serve them best ([`sweep`]).
+
+mod detector;
+mod jobs;
+mod node;
+mod scaling;
+mod sweep;
+mod throughput;
+
+use anyhow::Result;
+use sluicegate_tests::redis::Redis;
+
+use crate::load::Size;
+use crate::origin::Row;
+use crate::report::table;
+
+const NO_REDIS: &str = "skipped: no redis-server on PATH, and SLUICEGATE_REDIS_SERVER names none";
+
+pub(crate) async fn main(size: Size) -> Result<()> {
+    let throughput = throughput::rows(size).await?;
+    let scaling = scaling::rows(size).await?;
+    let sweep = sweep::rows(size).await?;
+    println!("\nEnqueued and drained, median of the rounds (least to largest):\n");
+    table(&throughput::HEAD, &throughput);
+    println!("\nPictures judged by a detector that takes half a second:\n");
+    table(&scaling::HEAD, &scaling);
+    println!("\nJobs that do nothing, drained a second, by how many at once:\n");
+    table(&sweep::HEAD, &sweep);
+    Ok(())
+}
+
+/// A Redis as production has it: keys are not evicted, and what was written is synced every second.
+async fn redis() -> Result<Option<Redis>> {
+    Redis::start("noeviction").await
+}
+
+/// A row for what cannot be measured here.
+fn skipped(what: &str, reason: &str) -> Row {
+    vec![what.to_owned(), reason.to_owned()]
+}
