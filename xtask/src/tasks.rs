@@ -44,7 +44,7 @@ enum Task {
     RecordContract(record_contract::Options),
     /// Write the OpenAPI document of the API anew (`docs/api/openapi.json`)
     Openapi,
-    /// Measure the edge against a native proxy, or a whole platform
+    /// Measure the edge against a native proxy, a whole platform, or the queues against each other
     Bench(bench::Options),
     /// Throw generated input at whatever reads a client's bytes (needs a nightly compiler)
     Fuzz(fuzz::Options),

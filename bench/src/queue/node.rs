@@ -72,6 +72,10 @@ impl Node {
     /// Installs the packages beside this program, once.
     pub(super) fn get() -> Result<Self, String> {
         let program = std::env::var_os("SLUICEGATE_NODE").unwrap_or_else(|| "node".into());
+        Command::new(&program)
+            .arg("--version")
+            .output()
+            .map_err(|error| format!("no node: {error}"))?;
         let folder = install().map_err(|error| format!("{error:#}"))?;
         Ok(Self {
             program: program.into(),
