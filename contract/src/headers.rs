@@ -18,7 +18,7 @@ pub const CLIENT_ADDRESS: &str = "sluicegate-client-address";
 pub const REQUEST_ID: &str = "x-request-id";
 /// W3C Trace Context.
 pub const TRACEPARENT: &str = "traceparent";
-/// What is left of each quota (draft-ietf-httpapi-ratelimit-headers-10).
+/// What is left of each quota, or of the limit that was passed (draft-ietf-httpapi-ratelimit-headers-10).
 pub const RATE_LIMIT: &str = "ratelimit";
 /// The quotas themselves (the same draft).
 pub const RATE_LIMIT_POLICY: &str = "ratelimit-policy";

@@ -70,8 +70,8 @@ problems! {
     UnsuitableUpload => 422, "unsuitable-upload", "The upload cannot be used for this";
     /// The `Idempotency-Key` stands for an upload of another file, purpose or digest.
     IdempotencyKeyReused => 422, "idempotency-key-reused", "The idempotency key stands for another upload";
-    /// Too many attempts or requests; member `retry_after` in seconds. Of uploads also `quota`, the name
-    /// of the quota that is used up, and `limit`, its size.
+    /// Too many attempts or requests; member `retry_after` in seconds. Of limits and quotas also `quota`, the name
+    /// of the one that is used up, and `limit`, its size.
     TooManyRequests => 429, "too-many-requests", "Too many requests";
     /// The request's head is too large.
     HeadersTooLarge => 431, "headers-too-large", "The headers are too large";

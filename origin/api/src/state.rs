@@ -14,7 +14,7 @@ use sluicegate_core::moderation::ImageGate;
 use sluicegate_core::observe::Observer;
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{
-    AccountStore, Detector, ObjectStore, PostStore, PublicReads, SessionStore, SigningKeyStore,
+    AccountStore, Detector, ObjectStore, PostStore, PublicReads, RequestLimiter, SessionStore, SigningKeyStore,
     UploadStore,
 };
 use sluicegate_core::text::TextPolicy;
@@ -49,6 +49,8 @@ pub struct ApiState {
     pub posts: Arc<dyn PostStore>,
     /// What everybody may read of the two.
     pub reads: Arc<dyn PublicReads>,
+    /// Counts requests.
+    pub limiter: Arc<dyn RequestLimiter>,
     /// Where files lie.
     pub objects: Arc<dyn ObjectStore>,
     /// Makes pictures that are asked for before a worker made them.

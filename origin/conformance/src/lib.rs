@@ -10,6 +10,7 @@ pub mod detector;
 pub mod erasure;
 pub mod jobs;
 mod judges;
+pub mod limiter;
 pub mod notes;
 pub mod objects;
 pub mod posts;

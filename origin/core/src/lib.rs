@@ -22,6 +22,7 @@ pub mod pictures;
 pub mod ports;
 pub mod post;
 pub mod quota;
+pub mod rate;
 pub mod session;
 pub mod signing;
 pub mod sweep;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sluicegate_contract::limits;
 
 use crate::quota::Quota;
+use crate::rate::Rate;
 
 /// What one origin bounds. [`Limits::default`] are the contract's; settings only lower them. What is a matter
 /// of form, such as the length of handles, passwords, names, cursors and tokens, is not a setting.
@@ -30,6 +31,48 @@ pub struct Limits {
     pub long_poll: Duration,
     /// The most items of a page.
     pub page_size: u32,
+    /// How fast may be asked.
+    pub requests: RequestLimits,
+}
+
+/// How fast clients may ask; `None`: as fast as they like. Not of the contract: settings lower and raise them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// One account, reading.
+    pub account_reads: Option<Rate>,
+    /// One account, changing something.
+    pub account_writes: Option<Rate>,
+    /// All who show no token, from one address, reading.
+    pub address_reads: Option<Rate>,
+    /// The same, changing something: they sign up, log in and refresh.
+    pub address_writes: Option<Rate>,
+}
+
+/// What [`RequestLimits`] are about.
+pub const REQUEST_WINDOW: Duration = Duration::from_mins(1);
+
+impl RequestLimits {
+    /// No limits.
+    pub const NONE: Self = Self {
+        account_reads: None,
+        account_writes: None,
+        address_reads: None,
+        address_writes: None,
+    };
+}
+
+/// No person and no program that a person uses comes near these, and behind one address may be a whole campus or the
+/// customers of a mobile carrier: they stop what runs wild.
+impl Default for RequestLimits {
+    fn default() -> Self {
+        let rate = |requests| Some(Rate::new(requests, REQUEST_WINDOW));
+        Self {
+            account_reads: rate(6_000),
+            account_writes: rate(1_200),
+            address_reads: rate(12_000),
+            address_writes: rate(1_200),
+        }
+    }
 }
 
 impl Default for Limits {
@@ -45,6 +88,7 @@ impl Default for Limits {
             access_token_lifetime: limits::ACCESS_TOKEN_LIFETIME,
             long_poll: Duration::from_secs(limits::LONG_POLL_SECONDS),
             page_size: limits::PAGE_SIZE_MAX,
+            requests: RequestLimits::default(),
         }
     }
 }

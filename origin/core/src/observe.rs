@@ -10,6 +10,9 @@ pub trait Observer: Send + Sync {
     /// `job` of the maintenance queue did away with `count` of `what`; also told when there were none. Both are words of
     /// ours.
     fn swept(&self, job: &'static str, what: &'static str, count: u64);
+
+    /// A request was refused because whoever asked was faster than this limit, a word of ours.
+    fn limited(&self, limit: &'static str);
 }
 
 /// Nobody is told.
@@ -17,4 +20,6 @@ impl Observer for () {
     fn verdict(&self, _: &Record) {}
 
     fn swept(&self, _: &'static str, _: &'static str, _: u64) {}
+
+    fn limited(&self, _: &'static str) {}
 }

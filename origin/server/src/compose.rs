@@ -13,18 +13,20 @@ use sluicegate_core::erasure::Erasure;
 use sluicegate_core::job::{IMAGE_QUEUE, MAINTENANCE_QUEUE, POST_QUEUE, PURGE_QUEUE};
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{
-    Detector, ObjectStore, OneDatabase, PictureMaker, PublicReads, PurgeHook, TextModel,
+    Detector, ObjectStore, OneDatabase, PictureMaker, PublicReads, PurgeHook, RequestLimiter,
+    SharedOrOwn, TextModel,
 };
 use sluicegate_core::sweep::{Sweep, SweepRules};
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
 use sluicegate_local::{
-    HttpDetector, HttpPurgeHook, NoDetector, NoModel, NoPurgeHook, OllamaModel, OpenAiModel,
-    PurgeLimits, ServiceLimits, http_client, system_env,
+    HttpDetector, HttpPurgeHook, LocalLimiter, NoDetector, NoModel, NoPurgeHook, OllamaModel,
+    OpenAiModel, PurgeLimits, ServiceLimits, http_client, system_env,
 };
 use sluicegate_picture::{CHILD_COMMAND, ChildLimits, ChildPictureMaker};
 use sluicegate_postgres::Database;
 use sluicegate_postgres::replicas::Replicas;
+use sluicegate_redis::{Patience, RedisLimiter, RedisUrl, Shared};
 use sluicegate_s3::S3ObjectStore;
 use sluicegate_worker::{QueueSettings, Runner, RunnerSettings, WorkerContext, registry};
 use tokio_util::sync::CancellationToken;
@@ -48,6 +50,9 @@ const REPLICA_PATIENCE: Duration = Duration::from_secs(2);
 /// One is enough, and another may be stuck.
 const MAINTENANCE_JOBS: u32 = 2;
 
+/// Whose requests are counted in memory at most: some 10 MB.
+const COUNTED: usize = 100_000;
+
 /// All ports, each with its adapter.
 pub struct Ports {
     /// Time, ids and randomness.
@@ -56,6 +61,8 @@ pub struct Ports {
     pub database: Database,
     /// What everybody may read of it.
     pub reads: Arc<dyn PublicReads>,
+    /// What counts requests.
+    pub limiter: Arc<dyn RequestLimiter>,
     /// The bytes of pictures.
     pub objects: Arc<dyn ObjectStore>,
     /// What judges pictures.
@@ -104,6 +111,7 @@ pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Resu
         policy: policy(moderation)?,
         purge: purge_hook(settings.purge.as_ref())?,
         reads: reads(replicas, &database),
+        limiter: limiter(settings.shared.as_ref(), &env),
         bull: bull(settings),
         env,
         database,
@@ -156,6 +164,18 @@ fn reads(replicas: Option<Replicas>, database: &Database) -> Arc<dyn PublicReads
             accounts: database.accounts(),
             posts: database.posts(),
         }),
+    }
+}
+
+/// For all origins together where they share a Redis, for this process while it is down.
+fn limiter(shared: Option<&RedisUrl>, env: &Env) -> Arc<dyn RequestLimiter> {
+    let own = Arc::new(LocalLimiter::new(env.clone(), COUNTED));
+    match shared {
+        None => own,
+        Some(address) => {
+            let redis = Arc::new(Shared::new(address.clone(), Patience::default()));
+            Arc::new(SharedOrOwn::new(Arc::new(RedisLimiter::new(redis)), own))
+        }
     }
 }
 
@@ -247,6 +267,7 @@ pub fn api(
         uploads: ports.database.uploads(),
         posts: ports.database.posts(),
         reads: Arc::clone(&ports.reads),
+        limiter: Arc::clone(&ports.limiter),
         objects: Arc::clone(&ports.objects),
         pictures: ports.pictures.clone(),
         detector: Arc::clone(&ports.detector),

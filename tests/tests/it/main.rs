@@ -27,6 +27,7 @@ mod gate;
 mod grants;
 mod keys;
 mod leaks;
+mod limits;
 mod load;
 mod media;
 mod moderation;

@@ -8,7 +8,7 @@ use http::request::Parts;
 use sluicegate_contract::ids::{AccountId, SessionId};
 use sluicegate_contract::token::Role;
 
-use super::tokens::refused;
+use super::tokens::{Verified, refused};
 use crate::error::ApiError;
 use crate::http::writes::Writer;
 use crate::state::App;
@@ -25,8 +25,7 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let token = bearer(parts).ok_or_else(refused)?;
-        let verified = app.tokens.verify(token).await?;
+        let verified = verified(parts, app).await?;
         let live = app.sessions.live(verified.session, app.env.now()).await?;
         let live = live
             .filter(|live| live.account == verified.account)
@@ -44,8 +43,17 @@ impl FromRequestParts<Arc<App>> for Caller {
     }
 }
 
+/// What the token says, which may have been found out already.
+pub(super) async fn verified(parts: &Parts, app: &App) -> Result<Verified, ApiError> {
+    if let Some(verified) = parts.extensions.get::<Verified>() {
+        return Ok(*verified);
+    }
+    let token = bearer(parts).ok_or_else(refused)?;
+    app.tokens.verify(token).await
+}
+
 /// RFC 6750, section 2.1; the scheme's case does not count.
-pub(super) fn bearer(parts: &Parts) -> Option<&str> {
+pub(crate) fn bearer(parts: &Parts) -> Option<&str> {
     let (scheme, token) = parts
         .headers
         .get(header::AUTHORIZATION)?

@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use sluicegate_core::ports;
 
-use super::caller::bearer;
+use super::caller::verified;
 use crate::state::App;
 
 /// Somebody with a token that is good, or anybody. Their session is not looked at: all that follows from it is how
@@ -21,10 +21,7 @@ impl FromRequestParts<Arc<App>> for Reader {
         if !app.reads.tells_readers_apart() {
             return Ok(Self(ports::Reader::Anybody));
         }
-        let Some(token) = bearer(parts) else {
-            return Ok(Self(ports::Reader::Anybody));
-        };
-        Ok(Self(match app.tokens.verify(token).await {
+        Ok(Self(match verified(parts, app).await {
             Ok(verified) => ports::Reader::Account(verified.account),
             Err(_) => ports::Reader::Anybody,
         }))

@@ -28,7 +28,7 @@ pub(crate) struct Tokens {
 }
 
 /// What a valid token says.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verified {
     pub(crate) account: AccountId,
     pub(crate) session: SessionId,

@@ -175,7 +175,7 @@ fn members(kind: ProblemType) -> &'static [(&'static str, &'static str)] {
         P::TooManyRequests => &[
             LIMIT,
             RETRY,
-            ("quota", "Of uploads, the quota that is used up."),
+            ("quota", "The limit or quota that is used up."),
         ],
         P::StorageFull => &[RETRY],
         P::UnsupportedContract => &[
@@ -257,7 +257,8 @@ fn explanation(kind: ProblemType) -> &'static str {
              removed."
         }
         P::TooManyRequests => {
-            "There were too many attempts or requests. Wait as long as the Retry-After header says."
+            "There were too many attempts or requests, of your account or from your address. Wait as long as the \
+             Retry-After header says; the RateLimit headers say which limit it was."
         }
         P::HeadersTooLarge => "The headers of the request are larger than what is taken.",
         P::Internal => {

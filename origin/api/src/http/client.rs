@@ -37,12 +37,17 @@ impl FromRequestParts<Arc<App>> for Edge {
 /// Where the client is: as an edge says that shows the key, or a proxy that is trusted, else the peer's address.
 /// `None` where it is not known: no key and no proxies are set, so that the peer may be an edge that all clients
 /// share; or whoever is believed says nothing.
-pub(crate) struct ClientAddress(Option<String>);
+pub(crate) struct ClientAddress(Option<IpAddr>, Option<String>);
 
 impl ClientAddress {
     /// What attempts are counted by: an IPv4 address, or the /64 that an IPv6 host can choose from.
     pub(crate) fn network(&self) -> Option<&str> {
-        self.0.as_deref()
+        self.1.as_deref()
+    }
+
+    /// Whether it is this machine's.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.0.is_some_and(|address| address.is_loopback())
     }
 }
 
@@ -65,7 +70,8 @@ impl FromRequestParts<Arc<App>> for ClientAddress {
         } else {
             behind(parts, app)
         };
-        Ok(Self(address.map(network)))
+        let address = address.map(|address| address.to_canonical());
+        Ok(Self(address, address.map(network)))
     }
 }
 

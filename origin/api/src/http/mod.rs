@@ -4,6 +4,7 @@ pub(crate) mod around;
 pub(crate) mod client;
 pub(crate) mod contract;
 pub(crate) mod extract;
+pub(crate) mod limits;
 pub(crate) mod panics;
 pub(crate) mod rate_limit;
 pub(crate) mod time_limit;

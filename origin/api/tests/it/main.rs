@@ -19,6 +19,7 @@ mod errors;
 mod gate;
 mod grants;
 mod health;
+mod limits;
 mod posts;
 mod profiles;
 mod quotas;

@@ -11,6 +11,7 @@ mod breaker;
 mod detector;
 mod finding;
 mod http_client;
+mod limiter;
 mod otlp;
 mod purge;
 mod replicas;
@@ -20,6 +21,7 @@ mod text_model;
 
 pub use detector::{HttpDetector, NoDetector};
 pub use http_client::{HttpClientError, http_client};
+pub use limiter::LocalLimiter;
 pub use otlp::TraceCollector;
 pub use purge::{HttpPurgeHook, NoPurgeHook, PurgeLimits};
 pub use service::{InvalidAddress, ServiceLimits};

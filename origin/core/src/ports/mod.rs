@@ -16,6 +16,7 @@ mod detector;
 mod erasure;
 mod hands;
 mod jobs;
+mod limiter;
 mod objects;
 mod picture;
 mod posts;
@@ -33,6 +34,7 @@ pub use detector::Detector;
 pub use erasure::ErasureStore;
 pub use hands::{Ended, Hands};
 pub use jobs::{Burial, ClaimRequest, JobQueue, QueueStats, SettleError};
+pub use limiter::{RequestLimiter, SharedOrOwn};
 pub use objects::{
     ByteStream, ListPage, ListedObject, ObjectInfo, ObjectStore, PresignedGet, PresignedPut,
     PutGrant, PutOptions, Reach,

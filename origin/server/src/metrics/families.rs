@@ -33,6 +33,7 @@ pub(super) struct Families {
     pub(super) attempts: Durations<2>,
     pub(super) verdicts: Family<Labels<3>, Counter>,
     pub(super) swept: Family<Labels<2>, Counter>,
+    pub(super) limited: Family<Labels<1>, Counter>,
     pub(super) judged: Durations<3>,
     pub(super) judges: Family<Labels<1>, Gauge>,
     pub(super) pictures: Durations<2>,
@@ -63,6 +64,7 @@ impl Families {
             attempts: Family::new_with_constructor(work),
             verdicts: Family::default(),
             swept: Family::default(),
+            limited: Family::default(),
             judged: Family::new_with_constructor(work),
             judges: Family::default(),
             pictures: Family::new_with_constructor(work),
@@ -86,6 +88,11 @@ impl Families {
             "http_server_active_requests",
             "Requests that are being answered",
             self.active.clone(),
+        );
+        registry.register(
+            "sluicegate_requests_limited",
+            "Requests that this process refused because whoever asked was faster than a limit, by that limit",
+            self.limited.clone(),
         );
     }
 

@@ -128,6 +128,13 @@ impl Observer for Metrics {
         self.families.verdicts.get_or_create_owned(&labels).inc();
     }
 
+    fn limited(&self, limit: &'static str) {
+        let limited = &self.families.limited;
+        limited
+            .get_or_create_owned(&labels([("limit", limit)]))
+            .inc();
+    }
+
     fn swept(&self, job: &'static str, what: &'static str, count: u64) {
         let labels = labels([("job_name", job), ("what", what)]);
         self.families

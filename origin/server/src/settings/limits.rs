@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use sluicegate_core::limits::Limits;
+use sluicegate_core::limits::{Limits, REQUEST_WINDOW, RequestLimits};
+use sluicegate_core::rate::Rate;
 
 use super::reader::Reader;
 
@@ -22,17 +23,33 @@ pub(super) fn limits(reader: &mut Reader<'_>) -> Limits {
         access_token_lifetime: seconds(limit("LIMIT_ACCESS_TOKEN_SECONDS", "900", 60)),
         long_poll: seconds(limit("LIMIT_LONG_POLL_SECONDS", "25", 1)),
         page_size: limit("LIMIT_PAGE_ITEMS", "100", 1),
+        requests: RequestLimits::NONE,
         ..most
     };
     limits.quota.open_tickets = limit("LIMIT_OPEN_TICKETS", "20", 1);
     limits.quota.pictures = limit("LIMIT_PICTURES_A_DAY", "200", 1);
     limits.quota.bytes = limit("LIMIT_BYTES_A_DAY", "524288000", 1).into();
+    limits.requests = requests(reader);
     if limits.quota.bytes < limits.picture_bytes {
         let rule =
             "must be at least LIMIT_PICTURE_BYTES: else pictures are allowed that nobody may send";
         reader.wrong("LIMIT_BYTES_A_DAY", rule);
     }
     limits
+}
+
+/// Requests a minute; 0: no limit. The contract says nothing of them, so they may be raised.
+fn requests(reader: &mut Reader<'_>) -> RequestLimits {
+    let mut rate = |name, default| {
+        let requests = reader.number(name, default, 0..=10_000_000);
+        (requests > 0).then(|| Rate::new(requests, REQUEST_WINDOW))
+    };
+    RequestLimits {
+        account_reads: rate("RATE_ACCOUNT_READS", "6000"),
+        account_writes: rate("RATE_ACCOUNT_WRITES", "1200"),
+        address_reads: rate("RATE_ADDRESS_READS", "12000"),
+        address_writes: rate("RATE_ADDRESS_WRITES", "1200"),
+    }
 }
 
 fn seconds(number: u32) -> Duration {

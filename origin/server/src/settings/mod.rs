@@ -19,6 +19,7 @@ use sluicegate_contract::proxies::{ForwardedHeader, Proxies};
 use sluicegate_core::limits::Limits;
 use sluicegate_core::moderation::ImageGate;
 use sluicegate_core::text::TextPolicy;
+use sluicegate_redis::RedisUrl;
 
 pub use detector::DetectorSettings;
 pub use reader::{Shown, WrongSetting, WrongSettings};
@@ -55,6 +56,8 @@ pub struct Settings {
     pub database_read_lag: Duration,
     /// The queue on Redis; `None`: jobs are in the database alone.
     pub redis: Option<RedisAddress>,
+    /// What origins share on Redis, which may be another one; `None`: nothing.
+    pub shared: Option<RedisUrl>,
     /// Most connections to the database.
     pub database_pool: u32,
     /// The object store; `None`: the embedded one.
@@ -262,6 +265,7 @@ impl Settings {
         let mut reader = Reader::new(look_up);
         refuse_unsupported(&mut reader);
         let moderation = moderation(&mut reader);
+        let redis::Redis { queue, shared } = redis::redis(&mut reader);
         let mut settings = Self {
             data: reader.path("SLUICEGATE_DATA"),
             postgres_bin: reader.path("SLUICEGATE_POSTGRES_BIN"),
@@ -275,7 +279,8 @@ impl Settings {
                     .number("DATABASE_READ_LAG_MS", "2000", 1_000..=4_000)
                     .into(),
             ),
-            redis: redis::redis(&mut reader),
+            redis: queue,
+            shared,
             database_pool: reader.number("DATABASE_POOL", "16", 2..=1_000),
             objects: stores::objects(&mut reader),
             bucket: stores::bucket(&mut reader),

@@ -1,14 +1,25 @@
-//! The queue on Redis.
+//! The queue on Redis, and what origins share there.
 
 use sluicegate_bullmq::RedisAddress;
+use sluicegate_redis::RedisUrl;
 
 use super::reader::Reader;
 
-/// Where it is; the certificates are read with the settings, so that a mistake is told with all others.
-pub(super) fn redis(reader: &mut Reader<'_>) -> Option<RedisAddress> {
-    const CA: &str = "REDIS_CA_FILE";
-    const URL: &str = "REDIS_URL";
-    let url = reader.secret(URL);
+/// Where what is.
+#[derive(Default)]
+pub(super) struct Redis {
+    pub(super) queue: Option<RedisAddress>,
+    /// In a Redis of its own, or beside the queue.
+    pub(super) shared: Option<RedisUrl>,
+}
+
+const CA: &str = "REDIS_CA_FILE";
+const QUEUE: &str = "REDIS_URL";
+const CACHE: &str = "REDIS_CACHE_URL";
+
+/// The certificates are read with the settings, so that a mistake is told with all others.
+pub(super) fn redis(reader: &mut Reader<'_>) -> Redis {
+    let (queue, cache) = (reader.secret(QUEUE), reader.secret(CACHE));
     let ca = match reader.path(CA) {
         None => None,
         Some(path) => match std::fs::read(&path) {
@@ -20,18 +31,29 @@ pub(super) fn redis(reader: &mut Reader<'_>) -> Option<RedisAddress> {
             }
         },
     };
-    let Some(url) = url else {
+    if queue.is_none() && cache.is_none() {
         if ca.is_some() {
-            reader.wrong(URL, "is missing: REDIS_CA_FILE signs its certificate");
+            reader.wrong(QUEUE, "is missing: REDIS_CA_FILE signs its certificate");
         }
-        return None;
+        return Redis::default();
+    }
+    // Errors never hold the URL.
+    let queue_address = queue.as_ref().and_then(|url| {
+        let parsed = RedisAddress::parse(url.expose(), ca.clone());
+        parsed
+            .map_err(|error| reader.wrong(QUEUE, format!("is {error}")))
+            .ok()
+    });
+    let shared = match (&cache, &queue) {
+        (Some(url), _) => RedisUrl::parse(url.expose(), ca)
+            .map_err(|error| reader.wrong(CACHE, format!("is {error}")))
+            .ok(),
+        // What is wrong with it was said above.
+        (None, Some(url)) => RedisUrl::parse(url.expose(), ca).ok(),
+        (None, None) => None,
     };
-    // The error never holds the URL.
-    match RedisAddress::parse(url.expose(), ca) {
-        Ok(address) => Some(address),
-        Err(error) => {
-            reader.wrong(URL, format!("is {error}"));
-            None
-        }
+    Redis {
+        queue: queue_address,
+        shared,
     }
 }

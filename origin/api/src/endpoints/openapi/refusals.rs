@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use sluicegate_contract::headers::PROBLEM_JSON;
+use sluicegate_contract::headers::{PROBLEM_JSON, RATE_LIMIT, RATE_LIMIT_POLICY};
 use sluicegate_contract::problem::ProblemType;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
@@ -76,6 +76,9 @@ fn refusals(path: &str, operation: &mut Operation) -> BTreeMap<u16, BTreeSet<&'s
     if operation.request_body.is_some() {
         kinds.extend(WITH_BODY);
     }
+    if is_counted(operation) {
+        kinds.push(ProblemType::TooManyRequests);
+    }
     if operation.security.is_some() {
         kinds.push(ProblemType::Unauthorized);
     }
@@ -147,7 +150,19 @@ fn response(slugs: &BTreeSet<&'static str>) -> Response {
     if kinds.iter().any(|kind| waits(*kind)) {
         response = response.header("retry-after", seconds());
     }
+    if kinds.contains(&ProblemType::TooManyRequests) {
+        let limit = "The limit or quota that was passed, and in how many seconds it is one no more";
+        response = response
+            .header(RATE_LIMIT, text(limit))
+            .header(RATE_LIMIT_POLICY, text("How large it is"));
+    }
     response.build()
+}
+
+/// Whether it counts how fast clients ask: documents and pictures are given to everybody.
+fn is_counted(operation: &Operation) -> bool {
+    let tags = operation.tags.iter().flatten();
+    !tags.into_iter().any(|tag| matches!(tag.as_str(), "documents" | "media"))
 }
 
 fn waits(kind: ProblemType) -> bool {
@@ -158,6 +173,13 @@ fn waits(kind: ProblemType) -> bool {
             | ProblemType::StorageFull
             | ProblemType::UnsupportedContract
     )
+}
+
+fn text(description: &str) -> utoipa::openapi::Header {
+    HeaderBuilder::new()
+        .schema(ObjectBuilder::new().schema_type(Type::String))
+        .description(Some(description))
+        .build()
 }
 
 fn seconds() -> utoipa::openapi::Header {

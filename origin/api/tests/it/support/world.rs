@@ -10,6 +10,7 @@ use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::OneDatabase;
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
+use sluicegate_local::LocalLimiter;
 use sluicegate_postgres::Database;
 
 use super::call::{Answer, call};
@@ -70,6 +71,7 @@ impl World {
                 accounts: database.accounts(),
                 posts: database.posts(),
             }),
+            limiter: Arc::new(LocalLimiter::new(env.clone(), 10_000)),
             objects: objects.clone(),
             pictures: Pictures {
                 env,

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod detector;
+mod limits;
 mod openai;
 mod purge;
 mod replicas;

@@ -25,4 +25,6 @@ impl Observer for Counting {
     fn swept(&self, job: &'static str, what: &'static str, count: u64) {
         *self.swept.lock().unwrap().entry((job, what)).or_default() += count;
     }
+
+    fn limited(&self, _: &'static str) {}
 }

@@ -1,0 +1,12 @@
+//! What is shared on a real Redis.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests fail by panicking"
+)]
+
+mod faults;
+mod limits;
+mod secured;
+mod support;

@@ -1,0 +1,50 @@
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluicegate_redis::{Patience, RedisUrl, Shared};
+use tokio::time::Instant;
+
+pub(crate) use server::{Redis, free_port, program};
+
+pub(crate) const NO_REDIS: &str = "no redis-server on PATH, and SLUICEGATE_REDIS_SERVER names none";
+
+/// A machine that is busy with other tests is no Redis that is down.
+pub(crate) const PATIENT: Patience = Patience {
+    call: Duration::from_secs(10),
+    pause: Duration::from_millis(100),
+};
+
+pub(crate) fn shared(url: &str, ca: Option<Vec<u8>>, patience: Patience) -> Arc<Shared> {
+    Arc::new(Shared::new(RedisUrl::parse(url, ca).unwrap(), patience))
+}
+
+/// Waits until it is so.
+pub(crate) async fn until(what: &str, so: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !so().await {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// What runs now, as the test program names it.
+pub(crate) fn test_name() -> String {
+    std::thread::current().name().unwrap_or("a test").to_owned()
+}
+
+/// The Redis of this test, or a return from it, noted.
+macro_rules! redis_or_skip {
+    ($($argument:expr),* $(,)?) => {
+        match $crate::support::Redis::start(&[$($argument),*]).await {
+            Some(redis) => redis,
+            None => {
+                let name = $crate::support::test_name();
+                sluicegate_conformance::notes::skip(&name, $crate::support::NO_REDIS);
+                return;
+            }
+        }
+    };
+}
+pub(crate) use redis_or_skip;
