@@ -22,7 +22,7 @@ pub const TRACEPARENT: &str = "traceparent";
 pub const RATE_LIMIT: &str = "ratelimit";
 /// The quotas themselves (the same draft).
 pub const RATE_LIMIT_POLICY: &str = "ratelimit-policy";
-/// What a client chooses to name an upload by, so that a repeat is the same upload.
+/// What a client chooses to name an upload or another request that creates something by, so that a repeat is the same one.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// On an edge's request for a ticket under an [`IDEMPOTENCY_KEY`]: the SHA-256, in lower-case hex, of the first
 /// [`limits::INSPECTED_HEAD`] bytes of the file, or of all of it where it is shorter. By it a repeat with another file is

@@ -68,8 +68,8 @@ problems! {
     ContentRefused => 422, "content-refused", "The content was refused by moderation";
     /// An upload that is not the caller's, or of another purpose, was named.
     UnsuitableUpload => 422, "unsuitable-upload", "The upload cannot be used for this";
-    /// The `Idempotency-Key` stands for an upload of another file, purpose or digest.
-    IdempotencyKeyReused => 422, "idempotency-key-reused", "The idempotency key stands for another upload";
+    /// The `Idempotency-Key` stands for another request: an upload of another file, purpose or digest, or other content.
+    IdempotencyKeyReused => 422, "idempotency-key-reused", "The idempotency key stands for another request";
     /// Too many attempts or requests; member `retry_after` in seconds. Of limits and quotas also `quota`, the name
     /// of the one that is used up, and `limit`, its size.
     TooManyRequests => 429, "too-many-requests", "Too many requests";

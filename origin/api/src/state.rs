@@ -14,8 +14,8 @@ use sluicegate_core::moderation::ImageGate;
 use sluicegate_core::observe::Observer;
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{
-    AccountStore, Detector, ObjectStore, PostStore, PublicReads, RequestLimiter, SessionStore, SigningKeyStore,
-    UploadStore,
+    AccountStore, AnswerStore, Detector, ObjectStore, PostStore, PublicReads, RequestLimiter,
+    SessionStore, SigningKeyStore, UploadStore,
 };
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
@@ -45,6 +45,8 @@ pub struct ApiState {
     pub signing_keys: Arc<dyn SigningKeyStore>,
     /// Uploads and their pictures.
     pub uploads: Arc<dyn UploadStore>,
+    /// Answers that are kept for repeated requests.
+    pub answers: Arc<dyn AnswerStore>,
     /// Posts.
     pub posts: Arc<dyn PostStore>,
     /// What everybody may read of the two.

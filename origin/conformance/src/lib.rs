@@ -5,6 +5,7 @@
 //! which starts others, and [`notes`], which tells what ran, are no suites. Start at the file of your port.
 
 pub mod accounts;
+pub mod answers;
 pub mod audit;
 pub mod detector;
 pub mod erasure;

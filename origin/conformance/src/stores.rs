@@ -19,8 +19,8 @@ use sluicegate_core::account::{Account, NewAccount};
 use sluicegate_core::job::{ModerateImage, NewJob, ProcessPost};
 use sluicegate_core::moderation::{Outcome, Record, Subject};
 use sluicegate_core::ports::{
-    AccountStore, AuditStore, ErasureStore, JobQueue, PostStore, SessionStore, SigningKeyStore,
-    SweepStore, UploadStore,
+    AccountStore, AnswerStore, AuditStore, ErasureStore, JobQueue, PostStore, SessionStore,
+    SigningKeyStore, SweepStore, UploadStore,
 };
 use sluicegate_core::post::{NewPost, Post, fingerprint};
 use sluicegate_core::quota::Quota;
@@ -39,6 +39,8 @@ pub struct Stores {
     pub signing_keys: Arc<dyn SigningKeyStore>,
     /// Uploads.
     pub uploads: Arc<dyn UploadStore>,
+    /// Answers that are kept; none yet.
+    pub answers: Arc<dyn AnswerStore>,
     /// Posts; none yet.
     pub posts: Arc<dyn PostStore>,
     /// What an audit needs.

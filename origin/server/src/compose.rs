@@ -265,6 +265,7 @@ pub fn api(
         sessions: ports.database.sessions(),
         signing_keys: ports.database.signing_keys(),
         uploads: ports.database.uploads(),
+        answers: ports.database.answers(),
         posts: ports.database.posts(),
         reads: Arc::clone(&ports.reads),
         limiter: Arc::clone(&ports.limiter),

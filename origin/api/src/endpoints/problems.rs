@@ -223,7 +223,8 @@ fn explanation(kind: ProblemType) -> &'static str {
              member restore to take that back: everything is as it was."
         }
         P::Conflict => {
-            "What you ask for does not fit the state in which the resource is. Look at it again first."
+            "What you ask for does not fit the state in which the resource is: look at it again first. Or the same \
+             request, by its Idempotency-Key, is being worked on: ask again after the pause."
         }
         P::UploadExpired => {
             "The ticket of this upload ran out before it was completed. Start a new upload."
@@ -249,8 +250,8 @@ fn explanation(kind: ProblemType) -> &'static str {
         }
         P::ContentRefused => "Moderation refused this content. The member reason says why.",
         P::IdempotencyKeyReused => {
-            "An upload of another file, purpose or digest was begun with this Idempotency-Key within a day. \
-             Use a new key for each upload, and the same one only to repeat it."
+            "Another request was made with this Idempotency-Key within a day: an upload of another file, purpose or \
+             digest, or one with other content. Use a new key for each request, and the same one only to repeat it."
         }
         P::UnsuitableUpload => {
             "The upload that was named is not yours, was made for another purpose, has not arrived, or was \

@@ -24,6 +24,7 @@ mod posts;
 mod profiles;
 mod quotas;
 mod reads;
+mod repeats;
 mod replicas;
 mod sessions;
 mod staging;

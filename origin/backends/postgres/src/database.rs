@@ -3,13 +3,14 @@ use std::time::Duration;
 
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{
-    AccountStore, AuditStore, ErasureStore, JobQueue, JobRelay, PostStore, SessionStore,
-    SigningKeyStore, SweepStore, UploadStore,
+    AccountStore, AnswerStore, AuditStore, ErasureStore, JobQueue, JobRelay, PostStore,
+    SessionStore, SigningKeyStore, SweepStore, UploadStore,
 };
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::accounts::PgAccounts;
+use crate::answers::PgAnswers;
 use crate::audit::PgAudit;
 use crate::erasure::PgErasure;
 use crate::error::{bounded, port_error};
@@ -103,6 +104,11 @@ impl Database {
     /// Posts.
     pub fn posts(&self) -> Arc<dyn PostStore> {
         Arc::new(PgPosts(self.clone()))
+    }
+
+    /// Answers that are kept for repeated requests.
+    pub fn answers(&self) -> Arc<dyn AnswerStore> {
+        Arc::new(PgAnswers(self.clone()))
     }
 
     /// What an audit needs.

@@ -10,6 +10,7 @@
 #![deny(missing_docs)]
 
 mod accounts;
+mod answers;
 mod audit;
 mod census;
 mod columns;

@@ -33,6 +33,7 @@ promises!(Stores:
     prunes_attempts,
     prunes_sessions_and_used_tokens,
     prunes_upload_keys,
+    prunes_stored_answers,
     prunes_uploads_that_were_swept_for_good,
     prunes_devices_without_a_log_in,
     prunes_role_changes,

@@ -4,13 +4,15 @@ use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::token::Role;
 use sluicegate_contract::uploads::Purpose;
+use sluicegate_core::answer::{RequestName, StoredAnswer};
 use sluicegate_core::job::NewJob;
-use sluicegate_core::ports::{ClaimRequest, CreateTicketError, Prunable};
+use sluicegate_core::ports::{ClaimRequest, CreateTicketError, Once, Prunable};
 use sluicegate_core::session::{NewSession, Rotation};
 use sluicegate_core::upload::UploadKey;
 
 use crate::stores::{
-    Stores, at, hash, id, image_job, new_account, new_session, new_upload, open_tickets,
+    Stores, at, hash, id, image_job, new_account, new_post, new_session, new_upload, open_tickets,
+    post_job,
 };
 
 async fn prune(stores: &Stores, what: Prunable, until: i64, limit: u32) -> u64 {
@@ -89,6 +91,35 @@ pub async fn prunes_upload_keys(stores: &Stores) {
     assert!(matches!(repeated, Err(CreateTicketError::Repeated(_))));
     prune(stores, Prunable::UploadKeys, 50, 1_000).await;
     ask().await.unwrap();
+}
+
+/// Answers whose time is over, and only those.
+pub async fn prunes_stored_answers(stores: &Stores) {
+    let author = stores.account().await;
+    let name = RequestName {
+        owner: author.id,
+        route: "POST /suite",
+        key: "pruned".to_owned(),
+        fingerprint: hash(),
+        at: at(0),
+    };
+    let answer = |_| StoredAnswer {
+        status: 201,
+        location: None,
+        body: "{}".to_owned(),
+    };
+    let once = Once {
+        name: &name,
+        answer: &answer,
+    };
+    let new = new_post(author.id, "kept for a day", None);
+    let written = stores.posts.create_once(&new, &post_job(&new), &once).await;
+    written.unwrap();
+    let day = 24 * 60 * 60;
+    prune(stores, Prunable::StoredAnswers, day - 1, 1_000).await;
+    assert!(stores.answers.find(&name).await.unwrap().is_some());
+    prune(stores, Prunable::StoredAnswers, day, 1_000).await;
+    assert!(stores.answers.find(&name).await.unwrap().is_none());
 }
 
 /// Used tokens go, and their session lives on; sessions go when they ended or ran out.

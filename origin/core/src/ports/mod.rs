@@ -11,6 +11,7 @@
 //! - Each adapter passes the suite of its port in `origin/conformance`.
 
 mod accounts;
+mod answers;
 mod audit;
 mod detector;
 mod erasure;
@@ -29,6 +30,7 @@ mod text_model;
 mod uploads;
 
 pub use accounts::{AccountStore, CreateAccountError, Credentials, SetPictureError};
+pub use answers::AnswerStore;
 pub use audit::{AuditStore, AuditedUpload};
 pub use detector::Detector;
 pub use erasure::ErasureStore;
@@ -40,7 +42,7 @@ pub use objects::{
     PutGrant, PutOptions, Reach,
 };
 pub use picture::{MadePicture, MakePictureError, PictureMaker};
-pub use posts::{CreatePostError, PostStore};
+pub use posts::{CreatePostError, Once, PostStore};
 pub use purge::{Purge, PurgeHook};
 pub use reads::{OneDatabase, PublicReads, Reader};
 pub use relay::{

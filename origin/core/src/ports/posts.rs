@@ -3,6 +3,7 @@ use sluicegate_contract::ids::{AccountId, PostId};
 use sluicegate_contract::time::Timestamp;
 
 use super::jobs::SettleError;
+use crate::answer::{Repeat, RequestName, StoredAnswer};
 use crate::error::PortError;
 use crate::job::{Lease, NewJob};
 use crate::moderation::Record;
@@ -14,9 +15,20 @@ pub enum CreatePostError {
     /// The named upload is not the author's, not for posts, has not arrived, or was removed.
     #[error("the upload cannot be used here")]
     UnsuitableUpload,
+    /// The request's name is known; nothing was written. Of [`PostStore::create_once`] alone.
+    #[error("the request was made before")]
+    Repeated(Repeat),
     /// The database could not do it.
     #[error(transparent)]
     Port(#[from] PortError),
+}
+
+/// A request that is named, and how it is answered.
+pub struct Once<'a> {
+    /// Its name.
+    pub name: &'a RequestName,
+    /// The answer, made of the post within the transaction: quick, and without asking anybody.
+    pub answer: &'a (dyn Fn(Post) -> StoredAnswer + Send + Sync),
 }
 
 /// Posts. What is deleted or removed is in no list and under no id.
@@ -24,6 +36,15 @@ pub enum CreatePostError {
 pub trait PostStore: Send + Sync {
     /// Writes a post and its job in one transaction.
     async fn create(&self, post: &NewPost, job: &NewJob) -> Result<Post, CreatePostError>;
+
+    /// The same under a name, and the answer in the same transaction. Of requests with one name that come at once, one
+    /// writes; the others are told [`Repeat::Running`] while it does, and how it was answered after that.
+    async fn create_once(
+        &self,
+        post: &NewPost,
+        job: &NewJob,
+        once: &Once<'_>,
+    ) -> Result<StoredAnswer, CreatePostError>;
 
     /// The post.
     async fn post(&self, id: PostId) -> Result<Option<Post>, PortError>;

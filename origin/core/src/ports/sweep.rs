@@ -36,6 +36,8 @@ pub enum Prunable {
     Sessions,
     /// Names of uploads (`Idempotency-Key`) that stand for nothing any more.
     UploadKeys,
+    /// Answers that were kept for repeated requests (`Idempotency-Key`), after their time.
+    StoredAnswers,
     /// Uploads that are over, and whose objects were deleted for good.
     Uploads,
     /// Devices from which nobody logged in. Their next log-in counts as a stranger's.
@@ -46,13 +48,14 @@ pub enum Prunable {
 
 impl Prunable {
     /// All of them, in the order in which they are pruned: tokens before their sessions.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::DoneJobs,
         Self::DeadJobs,
         Self::Attempts,
         Self::RefreshTokens,
         Self::Sessions,
         Self::UploadKeys,
+        Self::StoredAnswers,
         Self::Uploads,
         Self::Devices,
         Self::RoleChanges,
@@ -64,7 +67,7 @@ impl Prunable {
             Self::DoneJobs => 7 * DAY,
             Self::DeadJobs => 90 * DAY,
             Self::Attempts => DAY,
-            Self::UploadKeys => Duration::ZERO,
+            Self::UploadKeys | Self::StoredAnswers => Duration::ZERO,
             Self::RefreshTokens | Self::Sessions | Self::Uploads => 30 * DAY,
             // Only log-ins count as use, and a session that is refreshed needs none for months: a device that is in
             // daily use must still be known when its session is lost.
@@ -83,6 +86,7 @@ impl Prunable {
             Self::RefreshTokens => "refresh_tokens",
             Self::Sessions => "sessions",
             Self::UploadKeys => "upload_keys",
+            Self::StoredAnswers => "stored_answers",
             Self::Uploads => "uploads",
             Self::Devices => "devices",
             Self::RoleChanges => "role_changes",

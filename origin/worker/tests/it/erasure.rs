@@ -58,7 +58,7 @@ async fn somebody(world: &World, handle: &str) -> Somebody {
     world.until_job(job, JobState::Done).await;
     running.stop().await;
     let (staged, _) = world.upload(id, "another picture").await;
-    let (post, _) = world.post(id, &format!("a post of {handle}")).await;
+    let post = world.named_post(id, &format!("a post of {handle}")).await;
     let objects = vec![media_object(made), staged_object(staged)];
     for object in &objects {
         assert!(world.objects.has(object), "{object}");
@@ -93,6 +93,7 @@ async fn nothing_of_a_person_is_left() {
         "recent_writes",
         "role_changes",
         "sessions",
+        "stored_answers",
         "uploads",
     ] {
         assert!(

@@ -7,11 +7,12 @@ use http::StatusCode;
 use sluicegate_contract::uploads::{EdgeTicketRequest, StoredUpload};
 
 use crate::auth::caller::Caller;
-use crate::endpoints::uploads::asking::{HeadDigest, IdempotencyKey, Sender};
+use crate::endpoints::uploads::asking::{HeadDigest, Sender};
 use crate::endpoints::uploads::tickets::{Given, give, running};
 use crate::error::ApiError;
 use crate::http::client::Edge;
 use crate::http::extract;
+use crate::http::idempotency::IdempotencyKey;
 use crate::state::App;
 
 /// `POST /edge/v1/upload-tickets`

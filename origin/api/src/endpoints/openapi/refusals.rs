@@ -162,7 +162,9 @@ fn response(slugs: &BTreeSet<&'static str>) -> Response {
 /// Whether it counts how fast clients ask: documents and pictures are given to everybody.
 fn is_counted(operation: &Operation) -> bool {
     let tags = operation.tags.iter().flatten();
-    !tags.into_iter().any(|tag| matches!(tag.as_str(), "documents" | "media"))
+    !tags
+        .into_iter()
+        .any(|tag| matches!(tag.as_str(), "documents" | "media"))
 }
 
 fn waits(kind: ProblemType) -> bool {

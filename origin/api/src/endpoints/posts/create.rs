@@ -1,24 +1,28 @@
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use axum::response::Response;
 use sluicegate_contract::ids::{AccountId, JobId, PostId};
 use sluicegate_contract::posts::NewPost as Request;
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_contract::time::Timestamp;
+use sluicegate_core::answer::{self, RequestName, StoredAnswer};
+use sluicegate_core::error::PortError;
 use sluicegate_core::job::{NewJob, POST_QUEUE, ProcessPost};
-use sluicegate_core::ports::CreatePostError;
-use sluicegate_core::post::{NewPost, fingerprint, parse_body};
+use sluicegate_core::ports::{CreatePostError, Once};
+use sluicegate_core::post::{NewPost, Post, fingerprint, parse_body};
 use sluicegate_core::text::stage_one;
 use sluicegate_core::wake::Wake;
 
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::http::extract;
+use crate::http::idempotency::{IdempotencyKey, repeated, response};
 use crate::http::trace::Trace;
 use crate::state::App;
+
+/// Under which a repeat is looked for.
+const ROUTE: &str = "POST /v1/posts";
 
 /// `POST /v1/posts`
 #[utoipa::path(
@@ -27,23 +31,35 @@ use crate::state::App;
     tag = "posts",
     operation_id = "create_post",
     summary = "Write a post",
+    params(
+        ("idempotency-key" = Option<String>, Header, description = "Names the request for 24 hours: a repeat with the same key and content is answered as the first one was, and writes nothing. 409 while the first one is being worked on; what was refused may be asked again"),
+    ),
     request_body = Request,
     security(("token" = [])),
     responses((status = 201, description = "The post", body = sluicegate_contract::posts::Post, headers(("location" = String, description = "Its address")))),
-    extensions(("x-problems" = json!(["content-refused", "unsuitable-upload"]))),
+    extensions(("x-problems" = json!(["conflict", "content-refused", "idempotency-key-reused", "unsuitable-upload"]))),
 )]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     caller: Caller,
     Trace(traceparent): Trace,
+    key: IdempotencyKey,
     extract::Json(request): extract::Json<Request>,
 ) -> Result<Response, ApiError> {
+    let now = app.env.now();
+    let name = name(&caller, key, &request, now)?;
+    if let Some(name) = &name
+        && let Some(repeat) = app.answers.find(name).await?
+    {
+        return repeated(repeat);
+    }
     let body = parse_body(&request.body, app.config.limits.post_chars)?;
     // Before anything is written: what comes after must not fail.
     let eyes = app.eyes(&caller).await?;
-    let now = app.env.now();
-    if app.config.content_sync {
-        check(&app, caller.account, &body, now).await?;
+    if app.config.content_sync
+        && let Err(refused) = check(&app, caller.account, &body, now).await
+    {
+        return first_or(&app, name.as_ref(), refused).await;
     }
     let id = PostId(app.env.new_id());
     let post = NewPost {
@@ -59,10 +75,69 @@ pub(crate) async fn handler(
         user_id: caller.account,
     };
     let job = NewJob::process_post(JobId(app.env.new_id()), &payload, traceparent, now);
-    let post = app.posts.create(&post, &job).await.map_err(refused)?;
-    app.waker.wake(Wake::Jobs(POST_QUEUE));
-    let location = [(header::LOCATION, format!("/v1/posts/{id}"))];
-    Ok((StatusCode::CREATED, location, Json(eyes.post(post))).into_response())
+    let answer = |post: Post| StoredAnswer {
+        status: 201,
+        location: Some(format!("/v1/posts/{id}")),
+        // A post is texts and numbers: writing it cannot fail.
+        body: serde_json::to_string(&eyes.post(post)).unwrap_or_default(),
+    };
+    let created = match &name {
+        None => app.posts.create(&post, &job).await.map(answer),
+        Some(name) => {
+            let once = Once {
+                name,
+                answer: &answer,
+            };
+            app.posts.create_once(&post, &job, &once).await
+        }
+    };
+    match created {
+        Ok(answer) => {
+            app.waker.wake(Wake::Jobs(POST_QUEUE));
+            Ok(response(answer))
+        }
+        Err(CreatePostError::Repeated(repeat)) => repeated(repeat),
+        Err(CreatePostError::UnsuitableUpload) => Err(ApiError::new(ProblemType::UnsuitableUpload).detail(
+            "It must be an upload of your own with purpose post_header, that has arrived and was not removed.",
+        )),
+        Err(CreatePostError::Port(error)) => Err(error.into()),
+    }
+}
+
+/// The request by its name, if the client gives it one.
+fn name(
+    caller: &Caller,
+    key: IdempotencyKey,
+    request: &Request,
+    at: Timestamp,
+) -> Result<Option<RequestName>, ApiError> {
+    let Some(key) = key.read()? else {
+        return Ok(None);
+    };
+    let content =
+        serde_json::to_vec(request).map_err(|error| PortError::failed("idempotency key", error))?;
+    Ok(Some(RequestName {
+        owner: caller.account,
+        route: ROUTE,
+        key,
+        fingerprint: answer::fingerprint(&content),
+        at,
+    }))
+}
+
+/// A repeat that came beside the first request was refused as a copy of what that one wrote meanwhile: it is answered
+/// as that one was.
+async fn first_or(
+    app: &App,
+    name: Option<&RequestName>,
+    refused: ApiError,
+) -> Result<Response, ApiError> {
+    if let Some(name) = name
+        && let Some(repeat) = app.answers.find(name).await?
+    {
+        return repeated(repeat);
+    }
+    Err(refused)
 }
 
 /// Stage 1, before anything is written. The job checks again: of two equal posts that come at once, both may
@@ -75,14 +150,5 @@ async fn check(app: &App, author: AccountId, body: &str, now: Timestamp) -> Resu
             .detail(hit.reason())
             .with("reason", hit.reason())
             .with("source", hit.source())),
-    }
-}
-
-fn refused(error: CreatePostError) -> ApiError {
-    match error {
-        CreatePostError::UnsuitableUpload => ApiError::new(ProblemType::UnsuitableUpload).detail(
-            "It must be an upload of your own with purpose post_header, that has arrived and was not removed.",
-        ),
-        CreatePostError::Port(error) => error.into(),
     }
 }

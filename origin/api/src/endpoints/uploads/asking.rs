@@ -5,43 +5,21 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use http::HeaderValue;
 use http::request::Parts;
-use sluicegate_contract::headers::{HEAD_SHA256, IDEMPOTENCY_KEY, is_idempotency_key};
+use sluicegate_contract::headers::HEAD_SHA256;
 use sluicegate_contract::limits;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::ports::Reach;
 use sluicegate_core::upload::UploadKey;
 
 use crate::error::ApiError;
+use crate::http::idempotency::IdempotencyKey;
 
-/// The `Idempotency-Key` of a request, unread.
-pub(crate) struct IdempotencyKey(Option<Result<String, ()>>);
-
-impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
-        let key = values.next().map(|value| {
-            let text = value.to_str().ok().filter(|text| is_idempotency_key(text));
-            match (text, values.next()) {
-                (Some(text), None) => Ok(text.to_owned()),
-                _ => Err(()),
-            }
-        });
-        Ok(Self(key))
-    }
-}
-
-impl IdempotencyKey {
-    pub(super) fn read(self, now: Timestamp) -> Result<Option<UploadKey>, ApiError> {
-        let key = self.0.transpose().map_err(|()| {
-            ApiError::invalid("Idempotency-Key must be one, of 1 to 255 visible ASCII characters.")
-        })?;
-        Ok(key.map(|key| UploadKey {
-            key,
-            expires_at: now.plus(limits::IDEMPOTENCY_KEY_LIFETIME),
-        }))
-    }
+/// The name of an upload, if the client gives it one.
+pub(super) fn key(key: IdempotencyKey, now: Timestamp) -> Result<Option<UploadKey>, ApiError> {
+    Ok(key.read()?.map(|key| UploadKey {
+        key,
+        expires_at: now.plus(limits::IDEMPOTENCY_KEY_LIFETIME),
+    }))
 }
 
 /// Who will send the file to the store.

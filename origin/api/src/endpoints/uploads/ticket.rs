@@ -6,10 +6,11 @@ use http::{HeaderMap, StatusCode};
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_contract::uploads::{Ticket, TicketRequest};
 
-use super::asking::{IdempotencyKey, Sender};
+use super::asking::Sender;
 use super::tickets::{Given, again, give, over};
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
+use crate::http::idempotency::IdempotencyKey;
 use crate::http::{extract, rate_limit};
 use crate::state::App;
 

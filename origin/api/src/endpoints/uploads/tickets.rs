@@ -12,9 +12,10 @@ use sluicegate_core::ports::{CreateTicketError, PutGrant, Reach};
 use sluicegate_core::quota::{Bound, Quota, QuotaReached};
 use sluicegate_core::upload::{NewUpload, Upload};
 
-use super::asking::{IdempotencyKey, Sender, declared_sha256};
+use super::asking::{self, Sender, declared_sha256};
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
+use crate::http::idempotency::IdempotencyKey;
 use crate::http::rate_limit;
 use crate::state::App;
 
@@ -54,7 +55,7 @@ pub(crate) async fn give(
             Sender::Edge(head) => head.read()?,
             Sender::Client => None,
         },
-        key: key.read(now)?,
+        key: asking::key(key, now)?,
         created_at: now,
         expires_at: now.plus(limits.ticket_lifetime).plus(GRACE),
         put_until: match sender {

@@ -66,6 +66,7 @@ impl World {
             sessions: database.sessions(),
             signing_keys: database.signing_keys(),
             uploads: database.uploads(),
+            answers: database.answers(),
             posts: database.posts(),
             reads: Arc::new(OneDatabase {
                 accounts: database.accounts(),

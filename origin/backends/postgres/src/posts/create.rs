@@ -1,15 +1,38 @@
+use sluicegate_core::answer::StoredAnswer;
 use sluicegate_core::job::NewJob;
+use sluicegate_core::ports::{CreatePostError, Once};
 use sluicegate_core::post::{NewPost, Post};
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 
 use super::row::{PostRow, post_query};
+use crate::answers;
 use crate::columns::int;
+
+/// Post, job and the answer to the request in one transaction; nothing of them if the request was made before.
+pub(super) async fn create_once(
+    pool: &PgPool,
+    post: &NewPost,
+    job: &NewJob,
+    once: &Once<'_>,
+) -> sqlx::Result<Result<StoredAnswer, CreatePostError>> {
+    let mut transaction = pool.begin().await?;
+    if let Some(repeat) = answers::begin(&mut transaction, once.name).await? {
+        return Ok(Err(CreatePostError::Repeated(repeat)));
+    }
+    let Some(post) = create(&mut *transaction, post, job).await? else {
+        return Ok(Err(CreatePostError::UnsuitableUpload));
+    };
+    let answer = (once.answer)(post);
+    answers::keep(&mut transaction, once.name, &answer).await?;
+    transaction.commit().await?;
+    Ok(Ok(answer))
+}
 
 /// Post and job in one statement; nothing if the upload cannot be used. The lock makes this and a
 /// removal of the picture take turns: the one that comes second sees what the first did. A picture that was loose is so
 /// no longer.
 pub(super) async fn create(
-    pool: &PgPool,
+    executor: impl PgExecutor<'_>,
     post: &NewPost,
     job: &NewJob,
 ) -> sqlx::Result<Option<Post>> {
@@ -49,7 +72,7 @@ pub(super) async fn create(
         job.traceparent,
         job.created_at.into_inner(),
     )
-    .fetch_optional(pool)
+    .fetch_optional(executor)
     .await?
     .map(PostRow::read)
     .transpose()

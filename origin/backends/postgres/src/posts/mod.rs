@@ -6,10 +6,11 @@ mod verdict;
 use async_trait::async_trait;
 use sluicegate_contract::ids::{AccountId, PostId};
 use sluicegate_contract::time::Timestamp;
+use sluicegate_core::answer::StoredAnswer;
 use sluicegate_core::error::PortError;
 use sluicegate_core::job::{Lease, NewJob};
 use sluicegate_core::moderation::{Record, Subject};
-use sluicegate_core::ports::{CreatePostError, PostStore, SettleError};
+use sluicegate_core::ports::{CreatePostError, Once, PostStore, SettleError};
 use sluicegate_core::post::{NewPost, Post, PostCursor};
 
 use crate::database::Database;
@@ -22,6 +23,16 @@ impl PostStore for PgPosts {
     async fn create(&self, post: &NewPost, job: &NewJob) -> Result<Post, CreatePostError> {
         let created = self.0.run(create::create(&self.0.pool, post, job)).await?;
         created.ok_or(CreatePostError::UnsuitableUpload)
+    }
+
+    async fn create_once(
+        &self,
+        post: &NewPost,
+        job: &NewJob,
+        once: &Once<'_>,
+    ) -> Result<StoredAnswer, CreatePostError> {
+        let created = create::create_once(&self.0.pool, post, job, once);
+        self.0.run(created).await?
     }
 
     async fn post(&self, id: PostId) -> Result<Option<Post>, PortError> {

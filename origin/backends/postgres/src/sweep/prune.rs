@@ -64,6 +64,9 @@ pub(super) async fn prune(
         Prunable::UploadKeys => {
             delete_oldest!(pool, until, limit, "upload_keys", "expires_at", "true")?
         }
+        Prunable::StoredAnswers => {
+            delete_oldest!(pool, until, limit, "stored_answers", "expires_at", "true")?
+        }
         // Nothing shows an upload that is over. Should something all the same, the row stays.
         Prunable::Uploads => delete_oldest!(
             pool,

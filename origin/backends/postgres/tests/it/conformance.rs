@@ -1,7 +1,7 @@
 use sluicegate_conformance::stores::Stores;
 use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_conformance::{
-    accounts, audit, erasure, jobs, posts, relay, sessions, sweep, uploads,
+    accounts, answers, audit, erasure, jobs, posts, relay, sessions, sweep, uploads,
 };
 use sluicegate_postgres::Database;
 
@@ -15,12 +15,19 @@ pub(crate) fn stores_of(database: &Database) -> Stores {
         sessions: database.sessions(),
         signing_keys: database.signing_keys(),
         uploads: database.uploads(),
+        answers: database.answers(),
         posts: database.posts(),
         audit: database.audit(),
         sweep: database.sweep(),
         jobs: database.jobs(),
         erasure: database.erasure(),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_promises_of_answers() {
+    let database = TestDatabase::new().await;
+    answers::run(&stores(&database)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,9 @@
 use sluicegate_conformance::notes::RanOn;
 use sluicegate_conformance::servers::PgBouncer;
 use sluicegate_conformance::testdb::TestDatabase;
-use sluicegate_conformance::{accounts, audit, erasure, jobs, posts, sessions, sweep, uploads};
+use sluicegate_conformance::{
+    accounts, answers, audit, erasure, jobs, posts, sessions, sweep, uploads,
+};
 use sluicegate_postgres::{Database, Options, Pooling, probe_pooler};
 
 use crate::conformance::stores_of;
@@ -55,7 +57,7 @@ async fn stores_keep_their_promises_behind_a_pooler() {
     let name = "stores_keep_their_promises_behind_a_pooler";
     // Each on a database of its own, as the suites expect it.
     let suites = [
-        "accounts", "sessions", "uploads", "posts", "audit", "sweep", "erasure",
+        "accounts", "answers", "sessions", "uploads", "posts", "audit", "sweep", "erasure",
     ];
     for suite in suites {
         let Some(pooled) = Pooled::new(name).await else {
@@ -65,6 +67,7 @@ async fn stores_keep_their_promises_behind_a_pooler() {
         let stores = stores_of(&pooled.pool);
         match suite {
             "accounts" => accounts::run(&stores).await,
+            "answers" => answers::run(&stores).await,
             "sessions" => sessions::run(&stores).await,
             "uploads" => uploads::run(&stores).await,
             "posts" => posts::run(&stores).await,

@@ -8,13 +8,14 @@ use sluicegate_contract::ids::{AccountId, JobId, PostId, SessionId, UploadId};
 use sluicegate_contract::limits::DELETION_GRACE;
 use sluicegate_contract::uploads::Purpose;
 use sluicegate_core::account::NewAccount;
+use sluicegate_core::answer::{RequestName, StoredAnswer};
 use sluicegate_core::env::Env;
 use sluicegate_core::erasure::Erasure;
 use sluicegate_core::job::LeasedJob;
 use sluicegate_core::job::{JobState, JobView, ModerateImage, NewJob, POST_QUEUE, ProcessPost};
 use sluicegate_core::pictures::Pictures;
-use sluicegate_core::ports::{AccountStore, ClaimRequest, JobQueue};
-use sluicegate_core::post::{NewPost, fingerprint};
+use sluicegate_core::ports::{AccountStore, ClaimRequest, JobQueue, Once};
+use sluicegate_core::post::{NewPost, Post, fingerprint};
 use sluicegate_core::quota::Quota;
 use sluicegate_core::session::NewSession;
 use sluicegate_core::sweep::{Sweep, SweepRules};
@@ -346,6 +347,39 @@ impl World {
 
     pub(crate) async fn see_upload(&self, id: UploadId) -> Upload {
         self.context.uploads.upload(id).await.unwrap().unwrap()
+    }
+
+    /// One whose request had a name, so that its answer is kept.
+    pub(crate) async fn named_post(&self, author: AccountId, body: &str) -> PostId {
+        let (id, now) = (PostId(self.env.new_id()), self.env.now());
+        let post = NewPost {
+            id,
+            author,
+            body: body.to_owned(),
+            fingerprint: fingerprint(body),
+            header: None,
+            created_at: now,
+        };
+        let name = RequestName {
+            owner: author,
+            route: "POST /v1/posts",
+            key: "of the test".to_owned(),
+            fingerprint: fingerprint(body),
+            at: now,
+        };
+        let answer = |post: Post| StoredAnswer {
+            status: 201,
+            location: Some(format!("/v1/posts/{id}")),
+            body: format!("{} by {}", post.body, post.author.handle),
+        };
+        let once = Once {
+            name: &name,
+            answer: &answer,
+        };
+        let job = self.post_job(id, author);
+        let written = self.context.posts.create_once(&post, &job, &once).await;
+        written.unwrap();
+        id
     }
 
     pub(crate) async fn post(&self, author: AccountId, body: &str) -> (PostId, JobId) {
