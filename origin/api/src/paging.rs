@@ -29,6 +29,11 @@ impl PageRequest {
         })
     }
 
+    /// Its size, if it is the first one: only those are asked for by many.
+    pub(crate) fn first(self) -> Option<u32> {
+        self.cursor.is_none().then_some(self.limit)
+    }
+
     /// How many to read: one more than are shown tells whether there is another page.
     pub(crate) fn to_read(self) -> u32 {
         self.limit + 1

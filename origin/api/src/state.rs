@@ -14,8 +14,8 @@ use sluicegate_core::moderation::ImageGate;
 use sluicegate_core::observe::Observer;
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{
-    AccountStore, AnswerStore, Detector, ObjectStore, PostStore, PublicReads, RequestLimiter,
-    SessionStore, SigningKeyStore, UploadStore,
+    AccountStore, AnswerStore, Detector, ObjectStore, PostStore, PublicCache, PublicReads,
+    RequestLimiter, SessionStore, SigningKeyStore, UploadStore,
 };
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
@@ -51,6 +51,8 @@ pub struct ApiState {
     pub posts: Arc<dyn PostStore>,
     /// What everybody may read of the two.
     pub reads: Arc<dyn PublicReads>,
+    /// What strangers read is kept there for a moment.
+    pub cache: Arc<dyn PublicCache>,
     /// Counts requests.
     pub limiter: Arc<dyn RequestLimiter>,
     /// Where files lie.

@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod answers;
 pub mod audit;
+pub mod cache;
 pub mod detector;
 pub mod erasure;
 pub mod jobs;

@@ -22,6 +22,7 @@ pub mod periodic;
 pub mod pictures;
 pub mod ports;
 pub mod post;
+pub mod public;
 pub mod quota;
 pub mod rate;
 pub mod session;

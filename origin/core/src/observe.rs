@@ -13,6 +13,9 @@ pub trait Observer: Send + Sync {
 
     /// A request was refused because whoever asked was faster than this limit, a word of ours.
     fn limited(&self, limit: &'static str);
+
+    /// A stranger was shown what was kept, or what was then read and may be kept.
+    fn kept(&self, found: bool);
 }
 
 /// Nobody is told.
@@ -22,4 +25,6 @@ impl Observer for () {
     fn swept(&self, _: &'static str, _: &'static str, _: u64) {}
 
     fn limited(&self, _: &'static str) {}
+
+    fn kept(&self, _: bool) {}
 }

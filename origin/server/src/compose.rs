@@ -13,20 +13,20 @@ use sluicegate_core::erasure::Erasure;
 use sluicegate_core::job::{IMAGE_QUEUE, MAINTENANCE_QUEUE, POST_QUEUE, PURGE_QUEUE};
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{
-    Detector, ObjectStore, OneDatabase, PictureMaker, PublicReads, PurgeHook, RequestLimiter,
-    SharedOrOwn, TextModel,
+    Detector, NoCache, ObjectStore, OneDatabase, PictureMaker, PublicCache, PublicReads, PurgeHook,
+    RequestLimiter, SharedOrOwn, TextModel,
 };
 use sluicegate_core::sweep::{Sweep, SweepRules};
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
 use sluicegate_local::{
-    HttpDetector, HttpPurgeHook, LocalLimiter, NoDetector, NoModel, NoPurgeHook, OllamaModel,
-    OpenAiModel, PurgeLimits, ServiceLimits, http_client, system_env,
+    HttpDetector, HttpPurgeHook, LocalCache, LocalLimiter, NoDetector, NoModel, NoPurgeHook,
+    OllamaModel, OpenAiModel, PurgeLimits, ServiceLimits, http_client, system_env,
 };
 use sluicegate_picture::{CHILD_COMMAND, ChildLimits, ChildPictureMaker};
 use sluicegate_postgres::Database;
 use sluicegate_postgres::replicas::Replicas;
-use sluicegate_redis::{Patience, RedisLimiter, RedisUrl, Shared};
+use sluicegate_redis::{Patience, RedisCache, RedisLimiter, Shared};
 use sluicegate_s3::S3ObjectStore;
 use sluicegate_worker::{QueueSettings, Runner, RunnerSettings, WorkerContext, registry};
 use tokio_util::sync::CancellationToken;
@@ -38,7 +38,7 @@ use crate::metrics::{Metrics, requests};
 use crate::places::Places;
 use crate::queue::CALL;
 use crate::settings::{
-    ModelApi, ModelSettings, ModerationSettings, PurgeSettings, Secret, Settings,
+    ModelApi, ModelSettings, ModerationSettings, PublicCaching, PurgeSettings, Secret, Settings,
 };
 
 /// Calls of the purge hook at once, each process: they wait for somebody else, and cost nothing here.
@@ -49,6 +49,12 @@ const REPLICA_PATIENCE: Duration = Duration::from_secs(2);
 
 /// One is enough, and another may be stuck.
 const MAINTENANCE_JOBS: u32 = 2;
+
+/// Of what strangers read, in memory.
+const CACHED_BYTES: usize = 32 * 1024 * 1024;
+
+/// How much older than it may be a replica's answer is, at most, when it arrives here.
+const REPLICA_SETTLES: Duration = Duration::from_secs(1);
 
 /// Whose requests are counted in memory at most: some 10 MB.
 const COUNTED: usize = 100_000;
@@ -61,6 +67,8 @@ pub struct Ports {
     pub database: Database,
     /// What everybody may read of it.
     pub reads: Arc<dyn PublicReads>,
+    /// What strangers read, kept for a moment.
+    pub cache: Arc<dyn PublicCache>,
     /// What counts requests.
     pub limiter: Arc<dyn RequestLimiter>,
     /// The bytes of pictures.
@@ -89,6 +97,8 @@ pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Resu
     let waker = Waker::new();
     let database = database(settings, places).await?;
     let replicas = replicas(settings, &database)?;
+    let shared = settings.shared.clone();
+    let shared = shared.map(|address| Arc::new(Shared::new(address, Patience::default())));
     let metrics = Metrics::new(&env, &database, replicas.clone());
     let objects = Arc::new(S3ObjectStore::new(&places.objects));
     let objects: Arc<dyn ObjectStore> = Arc::new(MeasuredObjects::new(objects, metrics.clone()));
@@ -111,7 +121,8 @@ pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Resu
         policy: policy(moderation)?,
         purge: purge_hook(settings.purge.as_ref())?,
         reads: reads(replicas, &database),
-        limiter: limiter(settings.shared.as_ref(), &env),
+        cache: cache(settings, shared.as_ref(), &env),
+        limiter: limiter(shared.as_ref(), &env),
         bull: bull(settings),
         env,
         database,
@@ -168,14 +179,30 @@ fn reads(replicas: Option<Replicas>, database: &Database) -> Arc<dyn PublicReads
 }
 
 /// For all origins together where they share a Redis, for this process while it is down.
-fn limiter(shared: Option<&RedisUrl>, env: &Env) -> Arc<dyn RequestLimiter> {
+fn limiter(shared: Option<&Arc<Shared>>, env: &Env) -> Arc<dyn RequestLimiter> {
     let own = Arc::new(LocalLimiter::new(env.clone(), COUNTED));
     match shared {
         None => own,
-        Some(address) => {
-            let redis = Arc::new(Shared::new(address.clone(), Patience::default()));
-            Arc::new(SharedOrOwn::new(Arc::new(RedisLimiter::new(redis)), own))
+        Some(redis) => {
+            let limiter = RedisLimiter::new(Arc::clone(redis));
+            Arc::new(SharedOrOwn::new(Arc::new(limiter), own))
         }
+    }
+}
+
+/// On the Redis that origins share. In memory only where that is said: a process hears of no other one's changes.
+fn cache(settings: &Settings, shared: Option<&Arc<Shared>>, env: &Env) -> Arc<dyn PublicCache> {
+    match (settings.cache, shared) {
+        (PublicCaching::Process, _) => Arc::new(LocalCache::new(env.clone(), CACHED_BYTES)),
+        (PublicCaching::Shared, Some(redis)) => {
+            let settles = if settings.database_read.is_empty() {
+                Duration::ZERO
+            } else {
+                settings.database_read_lag + REPLICA_SETTLES
+            };
+            Arc::new(RedisCache::new(Arc::clone(redis), env.clone(), settles))
+        }
+        (PublicCaching::Shared, None) | (PublicCaching::Off, _) => Arc::new(NoCache),
     }
 }
 
@@ -268,6 +295,7 @@ pub fn api(
         answers: ports.database.answers(),
         posts: ports.database.posts(),
         reads: Arc::clone(&ports.reads),
+        cache: Arc::clone(&ports.cache),
         limiter: Arc::clone(&ports.limiter),
         objects: Arc::clone(&ports.objects),
         pictures: ports.pictures.clone(),
@@ -339,6 +367,7 @@ pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
             purge: Arc::clone(&ports.purge),
         },
         sweep: sweep(ports),
+        cache: Arc::clone(&ports.cache),
         waker: ports.waker.clone(),
         observer: Arc::new(ports.metrics.clone()),
     };

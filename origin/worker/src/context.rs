@@ -5,8 +5,9 @@ use sluicegate_core::erasure::Erasure;
 use sluicegate_core::observe::Observer;
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{
-    AccountStore, Detector, ObjectStore, PostStore, PurgeHook, TextModel, UploadStore,
+    AccountStore, Detector, ObjectStore, PostStore, PublicCache, PurgeHook, TextModel, UploadStore,
 };
+use sluicegate_core::public::Change;
 use sluicegate_core::sweep::Sweep;
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
@@ -38,8 +39,20 @@ pub struct WorkerContext {
     pub sweep: Sweep,
     /// What erases accounts.
     pub erasure: Erasure,
+    /// What strangers read: it is told of verdicts.
+    pub cache: Arc<dyn PublicCache>,
     /// Who is told of changes.
     pub waker: Waker,
     /// Who counts verdicts.
     pub observer: Arc<dyn Observer>,
+}
+
+impl WorkerContext {
+    /// After a verdict is committed: strangers see no more what was before it. If the cache does not hear, they may for up to
+    /// two seconds.
+    pub(crate) async fn forget(&self, change: Change) {
+        if let Err(error) = self.cache.forget(change).await {
+            tracing::warn!(%error, "the cache was not told of a verdict: strangers may see it two seconds late");
+        }
+    }
 }

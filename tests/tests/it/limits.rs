@@ -1,9 +1,10 @@
-//! Origins count requests together, as long as there is a Redis to do it in.
+//! Origins count requests together and keep what strangers read, as long as there is a Redis to do it in.
 
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use sluicegate_contract::headers::{CLIENT_ADDRESS, EDGE_KEY as EDGE_KEY_HEADER};
+use sluicegate_contract::posts::Post;
 use sluicegate_tests::client::{Answer, Client};
 use sluicegate_tests::platform::{EDGE_KEY, Options, Platform, STOP_LIMIT};
 use sluicegate_tests::process::Program;
@@ -81,6 +82,17 @@ async fn two_origins_count_together_and_each_for_itself_while_redis_is_gone() {
         assert!(says(origin, "counted for each process by itself now").is_some());
     }
 
+    // What is written is written, and seen: there is no cache to ask, nor to tell.
+    let writer = platform.sign_up("writer").await.unwrap();
+    let post = writer.post("without a cache", None).await.unwrap();
+    let post: Post = post.expect(201).unwrap();
+    for origin in [&one, &two] {
+        let request = origin.request(Method::GET, &format!("/v1/posts/{}", post.id));
+        let answer = Answer::read(request.send().await.unwrap()).await.unwrap();
+        answer.expect_status(200).unwrap();
+    }
+    assert!(says(first, "the cache was not told of a change").is_some());
+
     redis.start_again().await.unwrap();
     for (origin, client) in [(first, &one), (&other, &two)] {
         wait_for(
@@ -95,6 +107,46 @@ async fn two_origins_count_together_and_each_for_itself_while_redis_is_gone() {
         .unwrap();
     }
     assert_eq!(passed(&[&one, &two], "198.51.100.4").await, MOST);
+    other.stop(STOP_LIMIT).await.unwrap();
+    platform.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_one_origin_changes_no_other_one_shows_from_the_cache() {
+    let Some(redis) = Redis::start("noeviction").await.unwrap() else {
+        return skip(
+            "what_one_origin_changes_no_other_one_shows_from_the_cache",
+            MISSING,
+        );
+    };
+    let options = Options::default().setting("REDIS_URL", &redis.url());
+    let platform = Platform::start(options).await.unwrap();
+    let (other, other_url) = platform.start_another_origin().await.unwrap();
+    let two = Client::new(&other_url).unwrap();
+    let author = platform.sign_up("author").await.unwrap();
+    let mut hits = false;
+    for number in 0..20 {
+        let post = author
+            .post(&format!("post number {number}"), None)
+            .await
+            .unwrap();
+        let post: Post = post.expect(201).unwrap();
+        let path = format!("/v1/posts/{}", post.id);
+        for _ in 0..3 {
+            let request = two.request(Method::GET, &path);
+            let answer = Answer::read(request.send().await.unwrap()).await.unwrap();
+            answer.expect_status(200).unwrap();
+        }
+        let name = format!("{{sluicegate:public}}:item:open:post:{}", post.id);
+        hits |= redis.ask(&format!("EXISTS {name}")).await.unwrap() == ":1";
+        let request = author.request(Method::DELETE, &path);
+        let gone = Answer::read(request.send().await.unwrap()).await.unwrap();
+        gone.expect_status(204).unwrap();
+        let request = two.request(Method::GET, &path);
+        let answer = Answer::read(request.send().await.unwrap()).await.unwrap();
+        answer.expect_problem(404, "not-found").unwrap();
+    }
+    assert!(hits, "nothing was ever kept");
     other.stop(STOP_LIMIT).await.unwrap();
     platform.stop().await.unwrap();
 }

@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod contract;
 pub(crate) mod extract;
 pub(crate) mod idempotency;
+pub(crate) mod kept;
 pub(crate) mod limits;
 pub(crate) mod panics;
 pub(crate) mod rate_limit;

@@ -11,6 +11,7 @@
 mod accounts;
 mod addresses;
 mod attempts;
+mod caches;
 mod contract;
 mod deletion;
 mod devices;

@@ -8,6 +8,7 @@
 #![deny(missing_docs)]
 
 mod breaker;
+mod cache;
 mod detector;
 mod finding;
 mod http_client;
@@ -19,6 +20,7 @@ mod service;
 mod system;
 mod text_model;
 
+pub use cache::LocalCache;
 pub use detector::{HttpDetector, NoDetector};
 pub use http_client::{HttpClientError, http_client};
 pub use limiter::LocalLimiter;

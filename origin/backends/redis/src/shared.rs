@@ -59,6 +59,13 @@ impl Shared {
         }
     }
 
+    /// Answers if it does.
+    pub async fn ping(&self) -> Result<(), PortError> {
+        let ping = redis::cmd("PING");
+        self.call(|mut connection| async move { ping.exec_async(&mut connection).await })
+            .await
+    }
+
     /// Makes one call.
     pub(crate) async fn call<T, F>(
         &self,

@@ -13,6 +13,7 @@
 mod accounts;
 mod answers;
 mod audit;
+mod cache;
 mod detector;
 mod erasure;
 mod hands;
@@ -32,6 +33,7 @@ mod uploads;
 pub use accounts::{AccountStore, CreateAccountError, Credentials, SetPictureError};
 pub use answers::AnswerStore;
 pub use audit::{AuditStore, AuditedUpload};
+pub use cache::{Found, NoCache, PublicCache, Versions};
 pub use detector::Detector;
 pub use erasure::ErasureStore;
 pub use hands::{Ended, Hands};

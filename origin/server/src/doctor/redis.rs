@@ -1,4 +1,5 @@
 use sluicegate_bullmq::{Bull, RedisAddress, ServerFacts};
+use sluicegate_redis::{Patience, Shared};
 
 use super::{Finding, State};
 use crate::queue::CALL;
@@ -6,8 +7,35 @@ use crate::settings::Settings;
 
 const WHAT: &str = "job queue";
 
-/// Each server that `REDIS_URL` names; without it jobs are in the table alone.
+/// What it is used for.
 pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
+    let mut findings = queue(settings).await;
+    findings.push(shared(settings).await);
+    findings
+}
+
+/// What origins share; nothing without a Redis.
+async fn shared(settings: &Settings) -> Finding {
+    const WHAT: &str = "limits and caches";
+    let Some(address) = &settings.shared else {
+        return Finding::new(WHAT, "each process", State::ok("ok"));
+    };
+    let patience = Patience {
+        call: CALL,
+        ..Patience::default()
+    };
+    let state = match Shared::new(address.clone(), patience).ping().await {
+        Ok(()) => State::ok("ok"),
+        Err(error) => State::Wrong(
+            format!("{error}; each process counts requests for itself, and nothing is cached"),
+            "start it, or check REDIS_CACHE_URL and REDIS_URL: docs/operations/redis.md",
+        ),
+    };
+    Finding::new(WHAT, address.to_string(), state)
+}
+
+/// Each server that `REDIS_URL` names; without it jobs are in the table alone.
+async fn queue(settings: &Settings) -> Vec<Finding> {
     let Some(address) = &settings.redis else {
         return vec![Finding::new(WHAT, "the database", State::ok("ok"))];
     };

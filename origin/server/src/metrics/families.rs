@@ -34,6 +34,7 @@ pub(super) struct Families {
     pub(super) verdicts: Family<Labels<3>, Counter>,
     pub(super) swept: Family<Labels<2>, Counter>,
     pub(super) limited: Family<Labels<1>, Counter>,
+    pub(super) kept: Family<Labels<1>, Counter>,
     pub(super) judged: Durations<3>,
     pub(super) judges: Family<Labels<1>, Gauge>,
     pub(super) pictures: Durations<2>,
@@ -65,6 +66,7 @@ impl Families {
             verdicts: Family::default(),
             swept: Family::default(),
             limited: Family::default(),
+            kept: Family::default(),
             judged: Family::new_with_constructor(work),
             judges: Family::default(),
             pictures: Family::new_with_constructor(work),
@@ -93,6 +95,11 @@ impl Families {
             "sluicegate_requests_limited",
             "Requests that this process refused because whoever asked was faster than a limit, by that limit",
             self.limited.clone(),
+        );
+        registry.register(
+            "sluicegate_public_cache",
+            "Reads without a token that the cache could answer, by whether it did: hit, miss",
+            self.kept.clone(),
         );
     }
 

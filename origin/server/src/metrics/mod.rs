@@ -128,6 +128,13 @@ impl Observer for Metrics {
         self.families.verdicts.get_or_create_owned(&labels).inc();
     }
 
+    fn kept(&self, found: bool) {
+        let result = if found { "hit" } else { "miss" };
+        let kept = &self.families.kept;
+        kept.get_or_create_owned(&labels([("result", result)]))
+            .inc();
+    }
+
     fn limited(&self, limit: &'static str) {
         let limited = &self.families.limited;
         limited

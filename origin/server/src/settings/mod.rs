@@ -4,6 +4,7 @@
 
 mod detector;
 mod limits;
+mod purge;
 mod reader;
 mod redis;
 mod secret;
@@ -21,7 +22,9 @@ use sluicegate_core::moderation::ImageGate;
 use sluicegate_core::text::TextPolicy;
 use sluicegate_redis::RedisUrl;
 
+pub use self::redis::PublicCaching;
 pub use detector::DetectorSettings;
+pub use purge::PurgeSettings;
 pub use reader::{Shown, WrongSetting, WrongSettings};
 pub use secret::{Secret, without_password};
 
@@ -58,6 +61,8 @@ pub struct Settings {
     pub redis: Option<RedisAddress>,
     /// What origins share on Redis, which may be another one; `None`: nothing.
     pub shared: Option<RedisUrl>,
+    /// Where strangers' reads are kept for a moment.
+    pub cache: PublicCaching,
     /// Most connections to the database.
     pub database_pool: u32,
     /// The object store; `None`: the embedded one.
@@ -176,15 +181,6 @@ pub struct ModerationSettings {
     pub model: Option<ModelSettings>,
 }
 
-/// What tells caches of removed pictures.
-#[derive(Debug, Clone)]
-pub struct PurgeSettings {
-    /// Where it is called.
-    pub url: Secret,
-    /// The key to it.
-    pub key: Option<Secret>,
-}
-
 /// A chat model.
 #[derive(Debug, Clone)]
 pub struct ModelSettings {
@@ -281,6 +277,7 @@ impl Settings {
             ),
             redis: queue,
             shared,
+            cache: redis::caching(&mut reader),
             database_pool: reader.number("DATABASE_POOL", "16", 2..=1_000),
             objects: stores::objects(&mut reader),
             bucket: stores::bucket(&mut reader),
@@ -296,7 +293,7 @@ impl Settings {
             proxies: proxies(&mut reader),
             moderation,
             detector: detector::detector(&mut reader),
-            purge: purge(&mut reader),
+            purge: purge::purge(&mut reader),
             work: work(&mut reader),
             limits: limits::limits(&mut reader),
             staging_budget: staging_budget(&mut reader),
@@ -385,18 +382,6 @@ fn image_gate(reader: &mut Reader<'_>) -> ImageGate {
     reader
         .choice("MODERATION_IMAGE_GATE", "open", &gates)
         .unwrap_or_default()
-}
-
-fn purge(reader: &mut Reader<'_>) -> Option<PurgeSettings> {
-    let url = reader.http_url("PURGE_HOOK_URL").map(Secret::new);
-    let key = reader.secret("PURGE_HOOK_KEY");
-    if url.is_none() && key.is_some() {
-        reader.wrong(
-            "PURGE_HOOK_URL",
-            "is missing: PURGE_HOOK_KEY is the key to it",
-        );
-    }
-    Some(PurgeSettings { url: url?, key })
 }
 
 /// Read with the settings, so that a mistake in the file is told with all others.

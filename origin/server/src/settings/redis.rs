@@ -5,6 +5,17 @@ use sluicegate_redis::RedisUrl;
 
 use super::reader::Reader;
 
+/// Where strangers' reads are kept for a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublicCaching {
+    /// On the Redis that origins share; nowhere without one.
+    Shared,
+    /// In memory: there is no other process.
+    Process,
+    /// Nowhere.
+    Off,
+}
+
 /// Where what is.
 #[derive(Default)]
 pub(super) struct Redis {
@@ -56,4 +67,15 @@ pub(super) fn redis(reader: &mut Reader<'_>) -> Redis {
         queue: queue_address,
         shared,
     }
+}
+
+/// Where strangers' reads are kept.
+pub(super) fn caching(reader: &mut Reader<'_>) -> PublicCaching {
+    let places = [
+        ("shared", PublicCaching::Shared),
+        ("process", PublicCaching::Process),
+        ("off", PublicCaching::Off),
+    ];
+    let chosen = reader.choice("PUBLIC_CACHE", "shared", &places);
+    chosen.unwrap_or(PublicCaching::Off)
 }

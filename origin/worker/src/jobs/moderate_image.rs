@@ -12,6 +12,7 @@ use sluicegate_core::job::{IMAGE_JOB, IMAGE_QUEUE, LeasedJob, ModerateImage};
 use sluicegate_core::moderation::{Finding, Judgement, Outcome as Verdict, Record, Subject};
 use sluicegate_core::pictures::Making;
 use sluicegate_core::ports::{Burial, ImageVerdict, JobQueue, SettleError};
+use sluicegate_core::public::Change;
 use sluicegate_core::upload::{Upload, media_object, staged_object};
 use sluicegate_core::wake::Wake;
 use tokio::sync::broadcast::Receiver;
@@ -95,6 +96,7 @@ impl ModerateImageJob {
                     .uploads
                     .apply_verdict(upload.id, &verdict, settle, now)
                     .await?;
+                self.context.forget(Change::Everything).await;
                 self.context.observer.verdict(&record);
                 self.context.waker.wake(Wake::Upload(upload.id));
                 Ok(Outcome::Settled)
@@ -113,6 +115,7 @@ impl ModerateImageJob {
             .uploads
             .apply_verdict(upload.id, &verdict, None, now)
             .await?;
+        self.context.forget(Change::Everything).await;
         self.context.observer.verdict(&record);
         self.context.waker.wake(Wake::Upload(upload.id));
         let upload = self.context.uploads.upload(upload.id).await?;

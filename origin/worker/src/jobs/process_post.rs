@@ -6,6 +6,7 @@ use sluicegate_contract::uploads::Moderation;
 use sluicegate_core::job::{LeasedJob, POST_JOB, POST_QUEUE, ProcessPost};
 use sluicegate_core::moderation::{Finding, Judgement, Outcome as Verdict, Record, Subject};
 use sluicegate_core::post::Post;
+use sluicegate_core::public::Change;
 use sluicegate_core::text::{StageOneHit, stage_one};
 
 use super::payload;
@@ -106,6 +107,7 @@ impl Job for ProcessPostJob {
             .posts
             .apply_verdict(id, &record, Some(&job.lease), now)
             .await?;
+        self.context.forget(Change::Post(id)).await;
         self.context.observer.verdict(&record);
         Ok(Outcome::Settled)
     }

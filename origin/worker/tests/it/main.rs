@@ -6,6 +6,7 @@
     reason = "a test's helper fails by panicking"
 )]
 
+mod caches;
 mod erasure;
 mod leases;
 mod orphans;

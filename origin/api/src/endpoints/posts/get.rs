@@ -1,13 +1,15 @@
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use sluicegate_contract::ids::PostId;
 use sluicegate_contract::posts::Post;
+use sluicegate_core::public::Item;
 
 use crate::auth::reader::Reader;
 use crate::error::ApiError;
 use crate::http::extract::Name;
+use crate::http::kept::{Stranger, kept, view};
 use crate::state::App;
 use crate::views::Eyes;
 
@@ -24,11 +26,15 @@ use crate::views::Eyes;
 )]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
+    stranger: Stranger,
     eyes: Eyes,
     Reader(reader): Reader,
     Name(id): Name<PostId>,
-) -> Result<Json<Post>, ApiError> {
-    let post = app.reads.post(reader, id).await?;
-    let post = post.ok_or_else(ApiError::not_found)?;
-    Ok(Json(eyes.post(post)))
+) -> Result<Response, ApiError> {
+    let item = Item::post(view(&app), id);
+    let read = async {
+        let post = app.reads.post(reader, id).await?;
+        Ok(eyes.post(post.ok_or_else(ApiError::not_found)?))
+    };
+    kept(&app, stranger, Some(item), read).await
 }

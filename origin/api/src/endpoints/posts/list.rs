@@ -1,13 +1,15 @@
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use sluicegate_contract::page::{Page, PageQuery};
 use sluicegate_contract::posts::Post;
+use sluicegate_core::public::Item;
 
 use crate::auth::reader::Reader;
 use crate::error::ApiError;
 use crate::http::extract::Parameters;
+use crate::http::kept::{Stranger, kept, view};
 use crate::paging::PageRequest;
 use crate::state::App;
 use crate::views::Eyes;
@@ -28,14 +30,18 @@ use crate::views::Eyes;
 )]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
+    stranger: Stranger,
     eyes: Eyes,
     Reader(reader): Reader,
     Parameters(query): Parameters<PageQuery>,
-) -> Result<Json<Page<Post>>, ApiError> {
+) -> Result<Response, ApiError> {
     let request = PageRequest::parse(&query, app.config.limits.page_size)?;
-    let posts = app
-        .reads
-        .posts(reader, None, request.cursor, request.to_read())
-        .await?;
-    Ok(Json(request.page(posts, &eyes)))
+    let first = request.first();
+    let item = first.map(|limit| Item::posts(view(&app), None, limit));
+    let read = async {
+        let reads = &app.reads;
+        let posts = reads.posts(reader, None, request.cursor, request.to_read());
+        Ok(request.page(posts.await?, &eyes))
+    };
+    kept(&app, stranger, item, read).await
 }

@@ -1,13 +1,15 @@
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use sluicegate_contract::accounts::Profile;
+use sluicegate_core::public::Item;
 
-use super::by_handle;
+use super::{by_handle, handle};
 use crate::auth::reader::Reader;
 use crate::error::ApiError;
 use crate::http::extract::Name;
+use crate::http::kept::{Stranger, kept, view};
 use crate::state::App;
 use crate::views::Eyes;
 
@@ -24,9 +26,13 @@ use crate::views::Eyes;
 )]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
+    stranger: Stranger,
     eyes: Eyes,
     Reader(reader): Reader,
-    Name(handle): Name<String>,
-) -> Result<Json<Profile>, ApiError> {
-    Ok(Json(eyes.profile(by_handle(&app, reader, &handle).await?)))
+    Name(name): Name<String>,
+) -> Result<Response, ApiError> {
+    let handle = handle(&name)?;
+    let item = Item::profile(view(&app), &handle);
+    let read = async { Ok(eyes.profile(by_handle(&app, reader, &handle).await?)) };
+    kept(&app, stranger, Some(item), read).await
 }

@@ -7,10 +7,14 @@ use sluicegate_core::ports::Reader;
 use crate::error::ApiError;
 use crate::state::App;
 
+/// As it is stored. What cannot be one is nobody's.
+fn handle(name: &str) -> Result<String, ApiError> {
+    parse_handle(name).map_err(|_| ApiError::not_found())
+}
+
 async fn by_handle(app: &App, reader: Reader, handle: &str) -> Result<Account, ApiError> {
-    let handle = parse_handle(handle).map_err(|_| ApiError::not_found())?;
     app.reads
-        .by_handle(reader, &handle)
+        .by_handle(reader, handle)
         .await?
         .ok_or_else(ApiError::not_found)
 }

@@ -1,14 +1,16 @@
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use sluicegate_contract::page::{Page, PageQuery};
 use sluicegate_contract::posts::Post;
+use sluicegate_core::public::Item;
 
-use super::by_handle;
+use super::{by_handle, handle};
 use crate::auth::reader::Reader;
 use crate::error::ApiError;
 use crate::http::extract::{Name, Parameters};
+use crate::http::kept::{Stranger, kept, view};
 use crate::paging::PageRequest;
 use crate::state::App;
 use crate::views::Eyes;
@@ -30,16 +32,21 @@ use crate::views::Eyes;
 )]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
+    stranger: Stranger,
     eyes: Eyes,
     Reader(reader): Reader,
-    Name(handle): Name<String>,
+    Name(name): Name<String>,
     Parameters(query): Parameters<PageQuery>,
-) -> Result<Json<Page<Post>>, ApiError> {
+) -> Result<Response, ApiError> {
     let request = PageRequest::parse(&query, app.config.limits.page_size)?;
-    let author = by_handle(&app, reader, &handle).await?;
-    let posts = app
-        .reads
-        .posts(reader, Some(author.id), request.cursor, request.to_read())
-        .await?;
-    Ok(Json(request.page(posts, &eyes)))
+    let handle = handle(&name)?;
+    let first = request.first();
+    let item = first.map(|limit| Item::posts(view(&app), Some(&handle), limit));
+    let read = async {
+        let author = by_handle(&app, reader, &handle).await?;
+        let reads = &app.reads;
+        let posts = reads.posts(reader, Some(author.id), request.cursor, request.to_read());
+        Ok(request.page(posts.await?, &eyes))
+    };
+    kept(&app, stranger, item, read).await
 }

@@ -8,12 +8,14 @@ use sluicegate_contract::limits;
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_core::account::parse_handle;
 use sluicegate_core::ports::Credentials;
+use sluicegate_core::public::Change;
 
 use crate::attempts;
 use crate::auth::session::{self, DeviceToken};
 use crate::error::ApiError;
 use crate::http::client::ClientAddress;
 use crate::http::extract;
+use crate::http::kept;
 use crate::http::writes::Writer;
 use crate::state::App;
 
@@ -90,6 +92,7 @@ async fn come_back(
             .with("delete_after", delete_after.to_string()));
     }
     if app.accounts.restore(found.account, now).await? {
+        kept::forget(app, Change::Everything).await;
         tracing::info!(account = %found.account, "an account was restored");
         writer.is(found.account);
         Ok(())

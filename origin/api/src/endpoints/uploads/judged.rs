@@ -6,12 +6,14 @@
 use sluicegate_core::error::PortError;
 use sluicegate_core::moderation::{Finding, Judgement, Outcome, Record, Subject};
 use sluicegate_core::ports::{ImageVerdict, MadePicture, MakePictureError, SettleError};
+use sluicegate_core::public::Change;
 use sluicegate_core::upload::{Completion, Upload, media_object};
 use sluicegate_core::wake::Wake;
 
 use super::complete::unjudged;
 use super::{content_refused, staged};
 use crate::error::ApiError;
+use crate::http::kept;
 use crate::state::App;
 
 /// How long clients are told to wait for a detector that is down, in seconds.
@@ -80,6 +82,7 @@ async fn unsafe_(app: &App, upload: &Upload, finding: Finding) -> Result<ApiErro
         SettleError::Port(error) => error,
         SettleError::LeaseLost(error) => PortError::failed("database", error),
     })?;
+    kept::forget(app, Change::Everything).await;
     app.observer.verdict(&record);
     app.waker.wake(Wake::Upload(upload.id));
     // A call that came between may have stored it.

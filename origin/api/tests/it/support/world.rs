@@ -7,7 +7,7 @@ use sluicegate_api::{ApiConfig, ApiState, router};
 use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_contract::ids::UploadId;
 use sluicegate_core::pictures::Pictures;
-use sluicegate_core::ports::OneDatabase;
+use sluicegate_core::ports::{NoCache, OneDatabase};
 use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
 use sluicegate_local::LocalLimiter;
@@ -72,6 +72,7 @@ impl World {
                 accounts: database.accounts(),
                 posts: database.posts(),
             }),
+            cache: Arc::new(NoCache),
             limiter: Arc::new(LocalLimiter::new(env.clone(), 10_000)),
             objects: objects.clone(),
             pictures: Pictures {

@@ -1,6 +1,7 @@
 //! The adapters against scripted services.
 
 mod breaker;
+mod caches;
 mod detector;
 mod limits;
 mod openai;

@@ -6,6 +6,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod caches;
 mod faults;
 mod limits;
 mod secured;

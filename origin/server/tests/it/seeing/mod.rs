@@ -173,6 +173,7 @@ fn the_doctor_finds_it_well(data: &Path, settings: &[(&str, &str)]) {
         "database",
         "database's clock",
         "jobs",
+        "limits and caches",
         "objects",
         "presigned uploads",
         "store's clock",

@@ -27,4 +27,6 @@ impl Observer for Counting {
     }
 
     fn limited(&self, _: &'static str) {}
+
+    fn kept(&self, _: bool) {}
 }

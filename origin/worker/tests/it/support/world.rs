@@ -14,7 +14,7 @@ use sluicegate_core::erasure::Erasure;
 use sluicegate_core::job::LeasedJob;
 use sluicegate_core::job::{JobState, JobView, ModerateImage, NewJob, POST_QUEUE, ProcessPost};
 use sluicegate_core::pictures::Pictures;
-use sluicegate_core::ports::{AccountStore, ClaimRequest, JobQueue, Once};
+use sluicegate_core::ports::{AccountStore, ClaimRequest, JobQueue, NoCache, Once};
 use sluicegate_core::post::{NewPost, Post, fingerprint};
 use sluicegate_core::quota::Quota;
 use sluicegate_core::session::NewSession;
@@ -114,6 +114,7 @@ impl World {
             pictures,
             detector: detector.clone(),
             purge: purge.clone(),
+            cache: Arc::new(NoCache),
             text_model: model.clone(),
             policy: Arc::new(TextPolicy::embedded().unwrap()),
             erasure: Erasure {

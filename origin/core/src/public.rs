@@ -1,0 +1,89 @@
+//! What everybody may read is kept for a moment, so that what many ask for is read once.
+//!
+//! What is kept hangs on topics, and each topic has a version. It is read with the versions of before it was read from the
+//! database, and shown only while those still are the versions: whoever changes something gives its topics new ones, and what
+//! was read before is not found any more, also where it arrives later. So a removal is seen at once, whoever was reading then.
+
+use std::time::Duration;
+
+use sluicegate_contract::ids::PostId;
+
+/// How long something is shown after it was read, at most. That is how late a change is seen in the worst case: where whoever
+/// made it could not say so, because it died after the commit, or did not reach the cache.
+pub const KEPT_FOR: Duration = Duration::from_secs(2);
+
+/// The longest that is kept, in bytes.
+pub const KEPT_BYTES: usize = 256 * 1024;
+
+/// Something that everybody may read, by a name of ours; and what it hangs on beside everything: one topic of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    name: String,
+    topic: String,
+}
+
+/// What changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A post was written: lists of posts.
+    NewPost,
+    /// A post is not as it was, or not there any more: the post, and lists.
+    Post(PostId),
+    /// An account or a picture: they are shown wherever their posts are, so all of it.
+    Everything,
+}
+
+/// The topic of everything.
+pub const ALL: &str = "all";
+const LISTS: &str = "lists";
+
+impl Item {
+    /// A post. `view` tells apart what different settings make of the same rows.
+    pub fn post(view: &str, id: PostId) -> Self {
+        Self {
+            name: format!("{view}:post:{id}"),
+            topic: post(id),
+        }
+    }
+
+    /// The newest posts of everybody, or those of one handle.
+    pub fn posts(view: &str, author: Option<&str>, limit: u32) -> Self {
+        Self {
+            name: format!("{view}:posts:{}:{limit}", author.unwrap_or_default()),
+            topic: LISTS.to_owned(),
+        }
+    }
+
+    /// A profile.
+    pub fn profile(view: &str, handle: &str) -> Self {
+        Self {
+            name: format!("{view}:profile:{handle}"),
+            topic: ALL.to_owned(),
+        }
+    }
+
+    /// Its name, short and without a line break.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it hangs on.
+    pub fn topics(&self) -> [&str; 2] {
+        [ALL, &self.topic]
+    }
+}
+
+impl Change {
+    /// What gets new versions.
+    pub fn topics(self) -> Vec<String> {
+        match self {
+            Self::NewPost => vec![LISTS.to_owned()],
+            Self::Post(id) => vec![LISTS.to_owned(), post(id)],
+            Self::Everything => vec![ALL.to_owned()],
+        }
+    }
+}
+
+fn post(id: PostId) -> String {
+    format!("post:{id}")
+}
