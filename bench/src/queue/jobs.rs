@@ -16,6 +16,15 @@ use crate::load::{Run, run};
 /// Who writes at once.
 pub(super) const WRITERS: u32 = 16;
 
+/// Whose jobs they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owners {
+    /// Each of an owner of its own, so that nobody's share is used up.
+    Many,
+    /// All of one, who has the share of one.
+    One,
+}
+
 /// Writes rows.
 pub(super) struct Writer {
     database: Database,
@@ -38,16 +47,19 @@ impl Writer {
         })
     }
 
-    /// Jobs of posts that are gone, each of an owner of its own, so that nobody's share is used up. Each is one commit, and whoever
-    /// works on it finds out by one read.
-    pub(super) async fn write(&self, total: usize) -> Result<Run> {
+    /// Jobs of posts that are gone. Each is one commit, and whoever works on it finds out by one read.
+    pub(super) async fn write(&self, total: usize, owners: Owners) -> Result<Run> {
         let (queue, env) = (self.queue.clone(), self.env.clone());
+        let one = AccountId(env.new_id());
         run(total, usize::try_from(WRITERS)?, move |_| {
             let (queue, env) = (queue.clone(), env.clone());
             async move {
                 let payload = ProcessPost {
                     post_id: PostId(env.new_id()),
-                    user_id: AccountId(env.new_id()),
+                    user_id: match owners {
+                        Owners::Many => AccountId(env.new_id()),
+                        Owners::One => one,
+                    },
                 };
                 let job = NewJob::process_post(JobId(env.new_id()), &payload, None, env.now());
                 queue.add(&job).await?;

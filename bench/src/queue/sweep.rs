@@ -17,7 +17,7 @@ use sluicegate_worker::{Job, JobError, Outcome, QueueSettings, Registry, Runner,
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::jobs::Writer;
+use super::jobs::{Owners, Writer};
 use super::{NO_REDIS, redis, skipped};
 use crate::load::{Size, count};
 use crate::origin::{Bench, Row, Thing};
@@ -166,7 +166,7 @@ impl<'a> Sweep<'a> {
             .size
             .of(JOBS)
             .min(JOBS_FOR_EACH * usize::try_from(batch)?);
-        let written = self.writer.write(total).await?.done;
+        let written = self.writer.write(total, Owners::Many).await?.done;
         let settings = BullSettings {
             batch,
             window: u32::try_from(total)?.saturating_mul(2),
@@ -201,7 +201,7 @@ impl<'a> Sweep<'a> {
     ) -> Result<String> {
         let most = JOBS_FOR_EACH * usize::try_from(at_once)?;
         let total = self.size.of(JOBS).min(most);
-        let written = self.writer.write(total).await?.done;
+        let written = self.writer.write(total, Owners::Many).await?.done;
         let took = self
             .while_at_work(begin, self.bench.until_none(Thing::PostJobs))
             .await?;

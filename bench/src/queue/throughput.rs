@@ -7,7 +7,7 @@ use rustix::process::Pid;
 use sluicegate_tests::platform::{Options, STOP_LIMIT};
 use sluicegate_tests::redis::Redis;
 
-use super::jobs::Writer;
+use super::jobs::{Owners, Writer};
 use super::node::{Adding, Node};
 use super::{NO_REDIS, redis, skipped};
 use crate::load::Size;
@@ -28,8 +28,13 @@ const JOBS: usize = 4_000;
 const ROUNDS: usize = 3;
 /// Jobs at once, of our worker and of Node's.
 pub(super) const AT_ONCE: usize = 8;
-const TABLE: &str = "table";
-const RELAYED: &str = "BullMQ by our relay";
+/// Of the jobs of many, when all are of one owner.
+const SHARE_OF_ONE: usize = 4;
+const TABLE: [&str; 2] = ["table", "table, jobs of one owner"];
+const RELAYED: [&str; 2] = [
+    "BullMQ by our relay",
+    "BullMQ by our relay, jobs of one owner",
+];
 
 /// What one round of one queue gave.
 #[derive(Default)]
@@ -49,17 +54,17 @@ struct Ours {
     bench: Bench,
     writer: Writer,
     redis: Option<Redis>,
+    rounds: [Vec<Round>; 2],
 }
 
 pub(super) async fn rows(size: Size) -> Result<Vec<Row>> {
     let total = size.of(JOBS);
-    let table = Ours::start(None).await?;
-    let relayed = match redis().await? {
+    let mut table = Ours::start(None).await?;
+    let mut relayed = match redis().await? {
         Some(redis) => Some(Ours::start(Some(redis)).await?),
         None => None,
     };
     let node = Node::get();
-    let (mut of_table, mut of_relay) = (Vec::new(), Vec::new());
     let mut of_node: Vec<(Adding, Vec<Round>)> =
         Adding::ALL.map(|adding| (adding, Vec::new())).into();
     for round in 0..ROUNDS {
@@ -67,9 +72,11 @@ pub(super) async fn rows(size: Size) -> Result<Vec<Row>> {
             "{total} jobs in each queue, round {} of {ROUNDS} …",
             round + 1
         );
-        of_table.push(table.round(total).await?);
-        let Some(relayed) = &relayed else { continue };
-        of_relay.push(relayed.round(total).await?);
+        table.turn(total).await?;
+        let Some(relayed) = &mut relayed else {
+            continue;
+        };
+        relayed.turn(total).await?;
         let (Ok(node), Some(redis)) = (&node, &relayed.redis) else {
             continue;
         };
@@ -77,15 +84,11 @@ pub(super) async fn rows(size: Size) -> Result<Vec<Row>> {
             rounds.push(node.round(redis, *adding, round, total).await?);
         }
     }
-    table.stop().await?;
-    let mut rows = vec![row(TABLE, &of_table)];
-    match relayed {
-        Some(relayed) => {
-            relayed.stop().await?;
-            rows.push(row(RELAYED, &of_relay));
-        }
-        None => rows.push(skipped(RELAYED, NO_REDIS)),
-    }
+    let mut rows = table.stop(TABLE).await?;
+    rows.extend(match relayed {
+        Some(relayed) => relayed.stop(RELAYED).await?,
+        None => RELAYED.map(|name| skipped(name, NO_REDIS)).into(),
+    });
     for (adding, rounds) in &of_node {
         rows.push(match &node {
             _ if !rounds.is_empty() => row(adding.name(), rounds),
@@ -111,12 +114,22 @@ impl Ours {
             bench,
             writer,
             redis,
+            rounds: [Vec::new(), Vec::new()],
         })
     }
 
+    async fn turn(&mut self, total: usize) -> Result<()> {
+        let of_many = self.round(total, Owners::Many).await?;
+        let of_one = self.round(total / SHARE_OF_ONE, Owners::One).await?;
+        for (rounds, round) in self.rounds.iter_mut().zip([of_many, of_one]) {
+            rounds.push(round);
+        }
+        Ok(())
+    }
+
     /// Jobs are written while nobody works; then one `work` process begins.
-    async fn round(&self, total: usize) -> Result<Round> {
-        let written = self.writer.write(total).await?;
+    async fn round(&self, total: usize, owners: Owners) -> Result<Round> {
+        let written = self.writer.write(total, owners).await?;
         let waiting = self.bench.number_of(Thing::PostJobs).await?;
         ensure!(
             waiting >= u64::try_from(written.done)?,
@@ -155,9 +168,11 @@ impl Ours {
         })
     }
 
-    async fn stop(self) -> Result<()> {
+    async fn stop(self, names: [&str; 2]) -> Result<Vec<Row>> {
         self.writer.close().await;
-        self.bench.stop().await.map(drop)
+        self.bench.stop().await?;
+        let rows = names.iter().zip(&self.rounds);
+        Ok(rows.map(|(name, rounds)| row(name, rounds)).collect())
     }
 }
 
