@@ -44,8 +44,11 @@ impl Options {
 /// Tests all operations of the document through the edge, on a platform where nothing judges and on one where
 /// everything is judged first.
 pub async fn run(options: &Options) -> Result<()> {
-    // Direct uploads are a part of the document: they are on.
-    let open = PlatformOptions::default().setting("S3_PUBLIC_ENDPOINT", "same");
+    // Direct uploads are a part of the document: they are on. One account asks faster here than any person does.
+    let open = PlatformOptions::default()
+        .setting("S3_PUBLIC_ENDPOINT", "same")
+        .setting("RATE_ACCOUNT_READS", "0")
+        .setting("RATE_ACCOUNT_WRITES", "0");
     println!("\nOpen gate, no detector:");
     test(options, open.clone()).await?;
     let detector = Detector::start().await?;
