@@ -10,6 +10,7 @@ pub mod audit;
 pub mod cache;
 pub mod detector;
 pub mod erasure;
+pub mod fair;
 pub mod jobs;
 mod judges;
 pub mod limiter;

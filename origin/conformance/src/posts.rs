@@ -11,6 +11,7 @@ use std::time::Duration;
 use sluicegate_contract::ids::{AccountId, PostId, UploadId};
 use sluicegate_contract::uploads::{Moderation, Purpose};
 use sluicegate_core::account::PictureSlot;
+use sluicegate_core::fair::Bounds;
 use sluicegate_core::job::JobState;
 use sluicegate_core::moderation::{Outcome, Record, Subject};
 use sluicegate_core::ports::{ClaimRequest, CreatePostError, SettleError};
@@ -275,6 +276,7 @@ pub async fn settles_with_the_verdict(stores: &Stores) {
         worker: "suite",
         limit: 1,
         lease: Duration::from_secs(30),
+        bounds: Bounds::NONE,
     };
     let claimed = stores.jobs.claim(&request, at(0)).await.unwrap();
     let lease = claimed.first().unwrap().lease;

@@ -15,6 +15,8 @@ use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::Purpose;
 use uuid::Uuid;
 
+use crate::fair::Priority;
+
 /// Makes and judges pictures.
 pub const IMAGE_QUEUE: &str = "image-moderation";
 /// The job's name in [`IMAGE_QUEUE`].
@@ -115,6 +117,11 @@ pub struct NewJob {
     pub payload: Value,
     /// For whom it is done; shares are counted by owner.
     pub owner: AccountId,
+    /// Before or after which others.
+    pub priority: Priority,
+    /// While a job of the same queue with this key is not over, another is not written; 1 to 200 characters. `None`: it
+    /// stands for itself.
+    pub dedup_key: Option<String>,
     /// Not before.
     pub run_at: Timestamp,
     /// After so many failed attempts it is dead.
@@ -142,6 +149,8 @@ impl NewJob {
             name: IMAGE_JOB,
             payload: serde_json::to_value(payload).unwrap_or_default(),
             owner: payload.user_id,
+            priority: Priority::Normal,
+            dedup_key: None,
             run_at: now,
             max_attempts: MAX_ATTEMPTS,
             traceparent,
@@ -162,6 +171,8 @@ impl NewJob {
             name: POST_JOB,
             payload: serde_json::to_value(payload).unwrap_or_default(),
             owner: payload.user_id,
+            priority: Priority::Normal,
+            dedup_key: None,
             run_at: now,
             max_attempts: MAX_ATTEMPTS,
             traceparent,
@@ -180,6 +191,8 @@ impl NewJob {
             name: PURGE_JOB,
             payload: serde_json::to_value(payload).unwrap_or_default(),
             owner: payload.user_id,
+            priority: Priority::Normal,
+            dedup_key: None,
             run_at: removed_at.plus(limits::GRANT_CACHE_TIME),
             max_attempts: MAX_ATTEMPTS,
             traceparent: None,
@@ -202,6 +215,8 @@ impl NewJob {
             name: PURGE_ACCOUNT_JOB,
             payload: serde_json::to_value(payload).unwrap_or_default(),
             owner: account,
+            priority: Priority::Normal,
+            dedup_key: None,
             run_at: hidden_at,
             max_attempts: MAX_ATTEMPTS,
             traceparent,
@@ -337,6 +352,8 @@ pub struct JobView {
     pub state: JobState,
     /// Leases that were given.
     pub attempts: u32,
+    /// Before or after which others.
+    pub priority: Priority,
     /// Not before.
     pub run_at: Timestamp,
     /// Why the last attempt failed.

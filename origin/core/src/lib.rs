@@ -14,6 +14,7 @@ mod cursor;
 pub mod env;
 pub mod erasure;
 pub mod error;
+pub mod fair;
 pub mod job;
 pub mod limits;
 pub mod moderation;

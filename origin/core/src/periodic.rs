@@ -1,7 +1,8 @@
 //! Jobs that come again and again: one row for each slot of time, whoever writes it.
 //!
 //! The id of such a job is made from its name and its slot, and a job is written once by its id: replicas that
-//! all write it need no lock, and a slot that was done stays done.
+//! all write it need no lock, and a slot that was done stays done. While the job of an earlier slot is not over, that of the
+//! next is not written: after an outage one of them catches up, not hundreds.
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
 use uuid::Uuid;
 
+use crate::fair::Priority;
 use crate::job::{ERASE_JOB, MAINTENANCE_QUEUE, NewJob, PRUNE_JOB, SWEEP_JOB, derived_id};
 
 /// Few: the next slot is another attempt.
@@ -22,6 +24,8 @@ pub struct Periodic {
     pub name: &'static str,
     /// How long a slot lasts.
     pub every: Duration,
+    /// Before or after the others.
+    pub priority: Priority,
 }
 
 /// All that this version has.
@@ -29,14 +33,17 @@ pub const PERIODIC: [Periodic; 3] = [
     Periodic {
         name: SWEEP_JOB,
         every: Duration::from_mins(5),
+        priority: Priority::Normal,
     },
     Periodic {
         name: PRUNE_JOB,
         every: Duration::from_hours(1),
+        priority: Priority::Low,
     },
     Periodic {
         name: ERASE_JOB,
         every: Duration::from_hours(1),
+        priority: Priority::Normal,
     },
 ];
 
@@ -55,6 +62,9 @@ impl Periodic {
             name: self.name,
             payload: json!({ "slot": Timestamp::from_unix_ms(slot) }),
             owner: AccountId(Uuid::nil()),
+            priority: self.priority,
+            // A slot whose predecessor is not over waits for it.
+            dedup_key: Some(self.name.to_owned()),
             run_at: Timestamp::from_unix_ms(slot).unwrap_or(now),
             max_attempts: ATTEMPTS,
             traceparent: None,

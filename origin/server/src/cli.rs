@@ -143,7 +143,7 @@ pub struct Work {
 /// What can be done with jobs that failed for good.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Jobs {
-    /// List them, the oldest first
+    /// List those that are dead, the oldest first, and which queues are paused
     List {
         /// Only of this queue
         #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(QUEUES))]
@@ -168,6 +168,18 @@ pub enum Jobs {
         all: bool,
         /// With --all: only of this queue
         #[arg(long, requires = "all", value_parser = clap::builder::PossibleValuesParser::new(QUEUES))]
+        queue: Option<String>,
+    },
+    /// Begin no more jobs of a queue, in whichever process, until `resume`; what runs ends
+    Pause {
+        /// Which; without it all
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(QUEUES))]
+        queue: Option<String>,
+    },
+    /// Begin jobs of a queue again
+    Resume {
+        /// Which; without it all
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(QUEUES))]
         queue: Option<String>,
     },
     /// Make everything that waits in Redis ready in the database: once no process is told of Redis any more

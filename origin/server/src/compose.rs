@@ -385,6 +385,7 @@ pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
     how.queues = chosen
         .map(|(queue, concurrency)| QueueSettings { queue, concurrency })
         .collect();
+    how.rates = settings.work.rates.clone();
     how.drain = settings.drain;
     Runner::new(
         ports.database.jobs(),

@@ -49,6 +49,7 @@ pub fn spawn(
     let settings = BullSettings {
         lease: how.lease,
         drain: how.drain,
+        rates: how.rates.clone(),
         call_timeout: CALL,
         ..BullSettings::new(how.worker.clone())
     };

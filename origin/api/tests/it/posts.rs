@@ -68,6 +68,7 @@ async fn the_trace_of_the_request_goes_with_its_job() {
         worker: "test",
         limit: 9,
         lease: std::time::Duration::from_mins(1),
+        bounds: sluicegate_core::fair::Bounds::NONE,
     };
     let jobs = world
         .database

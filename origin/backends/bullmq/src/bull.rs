@@ -1,13 +1,14 @@
 //! The queues of one Redis.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bullmq::options::QueueOptions;
 use bullmq::redis_connection::RedisConnection;
 use bullmq::{Error, Queue};
 use sluicegate_contract::time::Timestamp;
+use tokio::sync::Notify;
 use tokio::time::{self, Instant};
 
 use crate::address::RedisAddress;
@@ -22,6 +23,8 @@ pub struct Bull {
     address: RedisAddress,
     timeout: Duration,
     state: Mutex<State>,
+    /// A relay waits for room that a worker of the same process makes. Others look again after a while.
+    begun: Mutex<HashMap<String, Arc<Notify>>>,
 }
 
 /// Never held across an `await`: while Redis is down, nobody waits for somebody else's time-out.
@@ -39,6 +42,7 @@ impl Bull {
             address,
             timeout,
             state: Mutex::default(),
+            begun: Mutex::default(),
         }
     }
 
@@ -109,6 +113,21 @@ impl Bull {
         state.connection = Some(connection);
         state.queues.insert(name.to_owned(), queue.clone());
         Ok(queue)
+    }
+
+    /// Says that a job of the queue was begun, which makes room in Redis for the next of its owner.
+    pub(crate) fn one_begins(&self, queue: &str) {
+        self.begun(queue).notify_one();
+    }
+
+    /// Until a job of the queue was begun in this process, or was since this was last waited for.
+    pub(crate) async fn until_one_begins(&self, queue: &str) {
+        self.begun(queue).notified().await;
+    }
+
+    fn begun(&self, queue: &str) -> Arc<Notify> {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.entry(queue.to_owned()).or_default().clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -13,16 +13,20 @@ use sluicegate_core::job::{LeasedJob, foreign_id};
 use sluicegate_core::ports::{Delivered, Delivery, DeliveryRequest, Ended, Hands, JobRelay};
 use tokio::time;
 
+use crate::bull::Bull;
 use crate::foreign;
 use crate::settings::BullSettings;
 
 /// A job of which nothing is known for sure is delivered once more after so long.
 const AGAIN: Duration = Duration::from_secs(5);
+/// A job that may not begin yet is not delivered again before that.
+const HELD: Duration = Duration::from_secs(1);
 /// BullMQ doubles its own pause with each attempt that it counts, without bound: beyond so many it would overflow.
 const COUNTED_MOST: u32 = 20;
 
 /// What all deliveries use.
 pub(crate) struct Shared {
+    pub(crate) bull: Arc<Bull>,
     pub(crate) rows: Arc<dyn JobRelay>,
     pub(crate) hands: Arc<dyn Hands>,
     pub(crate) env: Env,
@@ -70,13 +74,17 @@ async fn deliver(shared: &Shared, queue: &'static str, job: &Job) -> Result<Valu
         }
     };
     match found {
-        Delivered::Leased(leased) => work(shared, job, *leased).await,
+        Delivered::Leased(leased) => {
+            shared.bull.one_begins(queue);
+            work(shared, job, *leased).await
+        }
         Delivered::Done => Ok(json!("its effects were committed before")),
         Delivered::Dead => Err(Error::Unrecoverable("buried before".to_owned())),
         Delivered::Busy(until) => {
             let at = until.max(shared.env.now()).plus(Duration::from_secs(1));
             later(job, at).await
         }
+        Delivered::Held(until) => later(job, until.max(shared.env.now().plus(HELD))).await,
         Delivered::Unknown => later(job, shared.env.now().plus(AGAIN)).await,
     }
 }
@@ -122,6 +130,7 @@ async fn lease(shared: &Shared, queue: &str, job: &Job, id: JobId) -> Result<Del
         } else {
             Delivery::Attempt
         },
+        rate: shared.settings.rates.of(queue),
     };
     shared.rows.lease(&request, shared.env.now()).await
 }

@@ -163,6 +163,7 @@ impl Reconciler {
             worker: &self.settings.worker,
             lease: self.settings.lease,
             delivery: Delivery::Burial,
+            rate: None,
         };
         if let Delivered::Leased(leased) = self.rows.lease(&request, self.env.now()).await? {
             let ended = self.hands.work_on(*leased).await;

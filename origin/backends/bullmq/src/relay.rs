@@ -6,7 +6,7 @@ use bullmq::types::{BackoffStrategy, KeepJobs, RemoveOnFinish};
 use bullmq::{BulkJob, JobOptions, Queue};
 use futures_util::future::try_join_all;
 use sluicegate_core::env::Env;
-use sluicegate_core::ports::{JobRelay, ReadyJob, TakeRequest};
+use sluicegate_core::ports::{JobRelay, ReadyJob, Take, TakeRequest};
 use sluicegate_core::wake::{Wake, Waker};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -33,6 +33,14 @@ const FAILED_KEPT: KeepJobs = KeepJobs {
     count: Some(10_000),
     limit: None,
 };
+
+/// What came of one batch.
+enum Step {
+    HandedOver(usize),
+    /// Jobs are ready, and others have to begin first.
+    HeldBack,
+    Nothing,
+}
 
 /// Hands ready rows over to Redis. Any number may run, in any process.
 #[derive(Clone)]
@@ -77,16 +85,18 @@ impl Relay {
         let mut pause = self.settings.poll_min;
         let mut down = false;
         while !shutdown.is_cancelled() {
-            let wait = match self.relay_once(queue).await {
-                Ok(relayed) => {
+            let mut held_back = false;
+            let wait = match self.step(queue).await {
+                Ok(step) => {
                     if down {
                         tracing::info!(queue, "jobs are handed to Redis again");
                         down = false;
                     }
-                    if relayed > 0 {
+                    if let Step::HandedOver(_) = step {
                         pause = self.settings.poll_min;
                         continue;
                     }
+                    held_back = matches!(step, Step::HeldBack);
                     let wait = pause;
                     pause = (pause * 2).min(self.settings.poll_max);
                     wait
@@ -103,23 +113,34 @@ impl Relay {
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 () = hint(&mut hints, queue), if !down => pause = self.settings.poll_min,
+                () = self.bull.until_one_begins(queue), if held_back => pause = self.settings.poll_min,
                 () = time::sleep(wait) => {}
             }
         }
     }
 
-    /// One batch. Answers how many jobs were handed over; 0 if there was none, or the window is full. If it fails,
-    /// Redis may have some of them: they are handed over again, and Redis takes each id once.
+    /// One batch. Answers how many jobs were handed over; 0 if there was none, or it is not their turn before others began. If it
+    /// fails, Redis may have some of them: they are handed over again, and Redis takes each id once.
     pub async fn relay_once(&self, queue: &str) -> Result<usize, BullError> {
+        Ok(match self.step(queue).await? {
+            Step::HandedOver(jobs) => jobs,
+            Step::HeldBack | Step::Nothing => 0,
+        })
+    }
+
+    async fn step(&self, queue: &str) -> Result<Step, BullError> {
         // First: no row is touched while Redis is down.
         let bull_queue = self.bull.queue(queue).await?;
         let request = TakeRequest {
             queue,
             limit: self.settings.batch,
             window: self.settings.window,
+            bounds: self.settings.bounds(queue),
         };
-        let Some(taken) = self.rows.take(&request, self.env.now()).await? else {
-            return Ok(0);
+        let taken = match self.rows.take(&request, self.env.now()).await? {
+            Take::Jobs(taken) => taken,
+            Take::HeldBack => return Ok(Step::HeldBack),
+            Take::Nothing => return Ok(Step::Nothing),
         };
         self.forget_older_rounds(&bull_queue, taken.jobs()).await?;
         let jobs = taken.jobs().iter().map(bulk_job).collect();
@@ -127,7 +148,7 @@ impl Relay {
         let relayed = taken.jobs().len();
         taken.confirm(self.env.now()).await?;
         tracing::debug!(queue, relayed, "handed over");
-        Ok(relayed)
+        Ok(Step::HandedOver(relayed))
     }
 
     /// Redis takes no job whose id it still knows, ended or not. One that somebody works on there stays.

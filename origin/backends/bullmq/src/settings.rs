@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use sluicegate_core::fair::{Bounds, Rates};
+
 /// How the queues on Redis are used.
 #[derive(Debug, Clone)]
 pub struct BullSettings {
@@ -21,6 +23,10 @@ pub struct BullSettings {
     pub batch: u32,
     /// So many jobs of a queue are in Redis and due, or in work; the rest waits in the table, where turns are chosen.
     pub window: u32,
+    /// So many jobs of one owner wait in Redis and are due, or as many as are in work, if that is more.
+    pub of_one_owner: u32,
+    /// How many jobs of a queue may begin in a time.
+    pub rates: Rates,
     /// The pause before an empty queue is looked at again; it doubles up to `poll_max`. Hints shorten it.
     pub poll_min: Duration,
     /// See `poll_min`.
@@ -33,7 +39,7 @@ pub struct BullSettings {
 
 impl BullSettings {
     /// Leases of 10 s, locks of 30 s, looks for lost workers every 15 s up to three times a job, batches of 200, a window of
-    /// 1,000, polls after 250 ms to 1 s, rows compared every 30 s, 20 s to drain.
+    /// 1,000, 8 of one owner, no rates, polls after 250 ms to 1 s, rows compared every 30 s, 20 s to drain.
     pub fn new(worker: impl Into<String>) -> Self {
         Self {
             worker: worker.into(),
@@ -45,10 +51,19 @@ impl BullSettings {
             call_timeout: Duration::from_secs(5),
             batch: 200,
             window: 1_000,
+            of_one_owner: 8,
+            rates: Rates::default(),
             poll_min: Duration::from_millis(250),
             poll_max: Duration::from_secs(1),
             check_after: Duration::from_secs(30),
             drain: Duration::from_secs(20),
+        }
+    }
+
+    pub(crate) fn bounds(&self, queue: &str) -> Bounds {
+        Bounds {
+            of_one_owner: self.of_one_owner,
+            rate: self.rates.of(queue),
         }
     }
 }

@@ -9,7 +9,7 @@ use bullmq::{Job, Worker};
 use sluicegate_core::env::Env;
 use sluicegate_core::ports::{Hands, JobRelay};
 use tokio::task::JoinSet;
-use tokio::time;
+use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::bull::Bull;
@@ -22,9 +22,11 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 /// How long an idle worker waits at Redis at once; a stop waits for it.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// How often it is asked whether the queue is paused.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Works on whatever Redis delivers. Any number may run.
 pub struct Workers {
-    bull: Arc<Bull>,
     shared: Arc<Shared>,
 }
 
@@ -38,8 +40,8 @@ impl Workers {
         settings: BullSettings,
     ) -> Self {
         Self {
-            bull,
             shared: Arc::new(Shared {
+                bull,
                 rows,
                 hands,
                 env,
@@ -84,11 +86,11 @@ impl Workers {
 
     async fn begin(&self, queue: &'static str, concurrency: u32) -> Result<Worker, BullError> {
         // Sees to it that Redis answers and keeps jobs.
-        self.bull.queue(queue).await?;
+        self.shared.bull.queue(queue).await?;
         let settings = &self.shared.settings;
         let options = WorkerOptions::new()
-            .connection(self.bull.address().options())
-            .prefix(self.bull.address().prefix())
+            .connection(self.shared.bull.address().options())
+            .prefix(self.shared.bull.address().prefix())
             .name(settings.worker.clone())
             .concurrency(usize::try_from(concurrency).unwrap_or(usize::MAX))
             .lock_duration(settings.lock)
@@ -98,17 +100,26 @@ impl Workers {
             .run_retry_delay(settings.retry_pause);
         let shared = self.shared.clone();
         let handler = move |job: Job, _: JobToken| guarded(shared.clone(), queue, job);
-        self.bull
+        self.shared
+            .bull
             .within(Worker::with_options(queue, handler, options))
             .await
     }
 
     /// Takes the worker's events: nobody else does, and they would pile up.
     async fn watch(&self, queue: &str, worker: &Worker, shutdown: &CancellationToken) {
+        let mut looks = time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let event = tokio::select! {
                 () = shutdown.cancelled() => return,
                 event = worker.next_event() => event,
+                _ = looks.tick() => {
+                    tokio::select! {
+                        () = shutdown.cancelled() => return,
+                        () = self.heed_pause(queue, worker) => continue,
+                    }
+                }
             };
             match event {
                 Some(WorkerEvent::Error(error)) => {
@@ -124,6 +135,24 @@ impl Workers {
                 Some(_) => {}
                 None => return shutdown.cancelled().await,
             }
+        }
+    }
+
+    /// A queue that an operator paused is not fetched from: what waits in Redis stays there. A delivery that was on its way is held
+    /// by its row. The pause of BullMQ itself, as dashboards set it, is another one.
+    async fn heed_pause(&self, queue: &str, worker: &Worker) {
+        match self.shared.rows.is_paused(queue).await {
+            Ok(true) if !worker.is_paused() => {
+                tracing::info!(queue, "the queue is paused: nothing more is begun");
+                worker.pause();
+            }
+            Ok(false) if worker.is_paused() => {
+                tracing::info!(queue, "the queue is not paused any more");
+                worker.resume();
+            }
+            Ok(_) => {}
+            // Nothing could be begun, either.
+            Err(error) => tracing::debug!(queue, %error, "cannot ask whether a queue is paused"),
         }
     }
 

@@ -84,7 +84,8 @@ async fn queue_stats(
                     where queue = asked.queue and state = 'relayed' and run_at <= $2),
                 (select min(lease_until) from jobs
                     where queue = asked.queue and state = 'running' and lease_until <= $2)
-            ) as oldest_ready
+            ) as oldest_ready,
+            (select paused_at from job_queues where queue = asked.queue) as paused_at
         from unnest($1::text[]) as asked (queue)"#,
         &queues,
         now.into_inner(),
@@ -98,6 +99,7 @@ async fn queue_stats(
             running: unsigned_long(row.running)?,
             dead: unsigned_long(row.dead)?,
             oldest_ready: row.oldest_ready.map(Into::into),
+            paused_since: row.paused_at.map(Into::into),
         };
         Ok((row.queue, stats))
     });

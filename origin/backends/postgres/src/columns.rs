@@ -2,6 +2,7 @@
 
 use sluicegate_contract::token::Role;
 use sluicegate_contract::uploads::{Moderation, Purpose, UploadState};
+use sluicegate_core::fair::Priority;
 use sluicegate_core::job::JobState;
 use sluicegate_core::moderation::Outcome;
 
@@ -37,6 +38,10 @@ pub(crate) fn moderation(name: &str) -> sqlx::Result<Moderation> {
 
 pub(crate) fn job_state(name: &str) -> sqlx::Result<JobState> {
     JobState::parse(name).ok_or_else(|| decode_error("job state", name))
+}
+
+pub(crate) fn priority(number: i16) -> sqlx::Result<Priority> {
+    Priority::from_number(number).ok_or_else(|| decode_error("priority", &number.to_string()))
 }
 
 pub(crate) fn role(name: &str) -> sqlx::Result<Role> {

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
+use sluicegate_core::fair::{Bounds, Priority};
 use sluicegate_core::job::{JobState, Lease, LeasedJob, NewJob};
 use sluicegate_core::ports::{ClaimRequest, JobQueue, SettleError};
 
@@ -58,6 +59,8 @@ fn new_job(queue: &'static str, run_at: Timestamp) -> NewJob {
         name: "suite",
         payload: serde_json::json!({ "key": "value" }),
         owner: AccountId(id()),
+        priority: Priority::Normal,
+        dedup_key: None,
         run_at,
         max_attempts: 3,
         traceparent: Some("00-trace-span-01".to_owned()),
@@ -82,6 +85,7 @@ async fn claim(
         worker: "suite",
         limit,
         lease: LEASE,
+        bounds: Bounds::NONE,
     };
     jobs.claim(&request, now).await.unwrap()
 }

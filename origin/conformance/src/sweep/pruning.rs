@@ -5,6 +5,7 @@ use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::token::Role;
 use sluicegate_contract::uploads::Purpose;
 use sluicegate_core::answer::{RequestName, StoredAnswer};
+use sluicegate_core::fair::Bounds;
 use sluicegate_core::job::NewJob;
 use sluicegate_core::ports::{ClaimRequest, CreateTicketError, Once, Prunable};
 use sluicegate_core::session::{NewSession, Rotation};
@@ -34,6 +35,7 @@ async fn settled(stores: &Stores, done: bool) -> JobId {
         worker: "suite",
         limit: 1,
         lease: Duration::from_secs(30),
+        bounds: Bounds::NONE,
     };
     let claimed = stores.jobs.claim(&request, at(1)).await.unwrap();
     let lease = claimed.first().unwrap().lease;

@@ -4,6 +4,7 @@ use sluicegate_contract::ids::{AccountId, JobId, UploadId};
 use sluicegate_contract::limits::GRANT_CACHE_TIME;
 use sluicegate_contract::uploads::{Moderation, Purpose, UploadState};
 use sluicegate_core::account::PictureSlot;
+use sluicegate_core::fair::Bounds;
 use sluicegate_core::job::{JobState, Lease, NewJob, PURGE_JOB, PURGE_QUEUE};
 use sluicegate_core::moderation::{Outcome, Record, Subject};
 use sluicegate_core::ports::{Burial, ClaimRequest, ImageVerdict, SettleError};
@@ -164,6 +165,7 @@ async fn leased(stores: &Stores, owner: AccountId, queue: &'static str) -> (Uplo
         worker: "suite",
         limit: 1,
         lease: Duration::from_secs(30),
+        bounds: Bounds::NONE,
     };
     let claimed = stores.jobs.claim(&request, at(1)).await.unwrap();
     (upload.id, claimed.first().unwrap().lease)

@@ -5,6 +5,7 @@ use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
 
 use crate::error::PortError;
+use crate::fair::Bounds;
 use crate::job::{JobView, Lease, LeaseLost, LeasedJob, NewJob};
 
 /// What a worker asks for.
@@ -18,6 +19,8 @@ pub struct ClaimRequest<'a> {
     pub limit: u32,
     /// How long the leases hold without a heartbeat.
     pub lease: Duration,
+    /// Of one owner: that this worker has at once.
+    pub bounds: Bounds,
 }
 
 /// How a queue stands.
@@ -31,6 +34,8 @@ pub struct QueueStats {
     pub dead: u64,
     /// When the oldest job that could run now was first able to run.
     pub oldest_ready: Option<Timestamp>,
+    /// Since when none is begun.
+    pub paused_since: Option<Timestamp>,
 }
 
 /// Why a job was not settled.
@@ -54,14 +59,18 @@ pub struct Burial<'a> {
 }
 
 /// The queue. Promises: at least once, takeover after a lost lease, `run_at` as a floor, attempts
-/// that are counted when they begin, dead jobs kept. No order.
+/// that are counted when they begin, dead jobs kept, one open job for a deduplication key, nothing begun of a queue that is
+/// paused or beyond its rate. Owners take turns, whatever each of them has waiting, and priorities are kept as far as that costs
+/// nothing. No other order.
 #[async_trait]
 pub trait JobQueue: Send + Sync {
-    /// Writes a job outside any other transaction. Idempotent by its id.
-    async fn add(&self, job: &NewJob) -> Result<(), PortError>;
+    /// Writes a job outside any other transaction, and answers its id. Idempotent by that. Where a job of its queue with its
+    /// deduplication key is not over, nothing is written, whatever the two are about, and the answer is that job's id. Stores
+    /// that write a job with its data write none then, either.
+    async fn add(&self, job: &NewJob) -> Result<JobId, PortError>;
 
-    /// Leases ready jobs whose time has come, and running ones whose lease has ended; oldest first,
-    /// as far as that costs nothing. A job whose attempts are used up is leased for its burial, again and again until
+    /// Leases running jobs whose lease has ended, and ready ones whose time has come: the first of each owner before the second of
+    /// any, earlier [priorities](crate::fair::Priority) before later ones. None if the queue is paused. A job whose attempts are used up is leased for its burial, again and again until
     /// somebody has buried it: so what its death changes is never lost with a worker.
     async fn claim(
         &self,
@@ -99,7 +108,8 @@ pub trait JobQueue: Send + Sync {
     /// not count towards the limit.
     async fn release(&self, lease: &Lease, now: Timestamp) -> Result<(), SettleError>;
 
-    /// Makes a dead job ready again with all its attempts. `false` if there is no such dead job.
+    /// Makes a dead job ready again with all its attempts. `false` if there is no such dead job, or one with its deduplication
+    /// key is not over.
     async fn replay(&self, id: JobId, now: Timestamp) -> Result<bool, PortError>;
 
     /// Dead jobs of one queue, or of all, that sort after `after` by their ids; at most `limit`.
@@ -115,6 +125,10 @@ pub trait JobQueue: Send + Sync {
 
     /// The job.
     async fn job(&self, id: JobId) -> Result<Option<JobView>, PortError>;
+
+    /// Begins no more jobs of a queue, whoever asks, or does so again; what runs ends. Idempotent: a queue that is paused already
+    /// stays so since then.
+    async fn pause(&self, queue: &str, paused: bool, now: Timestamp) -> Result<(), PortError>;
 
     /// How a queue stands.
     async fn stats(&self, queue: &str, now: Timestamp) -> Result<QueueStats, PortError>;

@@ -48,7 +48,7 @@ pub use posts::{CreatePostError, Once, PostStore};
 pub use purge::{Purge, PurgeHook};
 pub use reads::{OneDatabase, PublicReads, Reader};
 pub use relay::{
-    Delivered, Delivery, DeliveryRequest, ForeignJob, HandOver, JobRelay, ReadyJob, Suspect,
+    Delivered, Delivery, DeliveryRequest, ForeignJob, HandOver, JobRelay, ReadyJob, Suspect, Take,
     TakeRequest, Verdict,
 };
 pub use sessions::{KNOWN_DEVICES, SessionStore, SigningKeyStore};

@@ -6,6 +6,7 @@ use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
 
 use crate::error::PortError;
+use crate::fair::{Bounds, Rate};
 use crate::job::LeasedJob;
 
 /// Which ready jobs are to be handed to the other queue.
@@ -18,6 +19,19 @@ pub struct TakeRequest<'a> {
     /// Not more than so many are to be in the other queue and due, or in work. Those that wait there for another
     /// attempt do not count: jobs that keep failing keep no others back.
     pub window: u32,
+    /// Of one owner: that wait in the other queue and are due, or as many as of that owner are in work, if that is more. So whoever
+    /// comes next waits there for few of each other.
+    pub bounds: Bounds,
+}
+
+/// What there is to hand over.
+pub enum Take {
+    /// These.
+    Jobs(Box<dyn HandOver>),
+    /// There are some, but it is not their turn before others began, or the rate allows them.
+    HeldBack,
+    /// None, or the queue is paused.
+    Nothing,
 }
 
 /// A job that is to be handed over.
@@ -71,6 +85,8 @@ pub struct DeliveryRequest<'a> {
     pub lease: Duration,
     /// What for.
     pub delivery: Delivery,
+    /// How many may begin in a time. What was handed over is paid for; what is begun once more, or came without a row, is not.
+    pub rate: Option<Rate>,
 }
 
 /// What is to be done about a delivery.
@@ -84,6 +100,8 @@ pub enum Delivered {
     Dead,
     /// Somebody works on it, at least until then.
     Busy(Timestamp),
+    /// The queue is paused, or its rate is used up, at least until then.
+    Held(Timestamp),
     /// There is no such row.
     Unknown,
 }
@@ -134,15 +152,14 @@ pub enum Verdict {
 /// settling methods of [`JobQueue`](super::JobQueue) know them, and leave them to that queue when an attempt failed.
 #[async_trait]
 pub trait JobRelay: Send + Sync {
-    /// Ready jobs whose time has come, oldest first; `None` if there are none, or the window is full. Several relays
-    /// never take the same. The window holds but for what relays take at the same moment.
-    async fn take(
-        &self,
-        request: &TakeRequest<'_>,
-        now: Timestamp,
-    ) -> Result<Option<Box<dyn HandOver>>, PortError>;
+    /// Ready jobs whose time has come, in the order of [`claim`](super::JobQueue::claim). Several relays never take the same.
+    /// Window and bounds hold but for what relays take at the same moment; the rate holds.
+    async fn take(&self, request: &TakeRequest<'_>, now: Timestamp) -> Result<Take, PortError>;
 
-    /// Leases a job that the other queue delivered, if it is not over and nobody has it.
+    /// Whether no job of the queue is to be begun.
+    async fn is_paused(&self, queue: &str) -> Result<bool, PortError>;
+
+    /// Leases a job that the other queue delivered, if it is not over, nobody has it, and it may begin. A burial may always.
     async fn lease(
         &self,
         request: &DeliveryRequest<'_>,

@@ -1,4 +1,4 @@
-//! `jobs`: what failed for good, to be looked at, tried again or given up.
+//! `jobs`: what failed for good, to be looked at, tried again or given up; and queues, to be paused.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
-use sluicegate_core::job::JobView;
+use sluicegate_core::job::{JobView, QUEUES};
 use sluicegate_core::ports::{JobQueue, JobRelay};
 use sluicegate_local::system_env;
 
@@ -56,7 +56,9 @@ pub async fn recall(rows: &dyn JobRelay) -> Result<String> {
 /// What to print, and whether all that was named was there.
 pub async fn run(queue: &dyn JobQueue, what: &Jobs, now: Timestamp) -> Result<(String, bool)> {
     match what {
-        Jobs::List { queue: of, limit } => list(queue, of.as_deref(), *limit).await,
+        Jobs::List { queue: of, limit } => list(queue, of.as_deref(), *limit, now).await,
+        Jobs::Pause { queue: of } => pause(queue, of.as_deref(), true, now).await,
+        Jobs::Resume { queue: of } => pause(queue, of.as_deref(), false, now).await,
         Jobs::Show { id } => show(queue, *id).await,
         Jobs::Retry { ids, all: true, .. } if !ids.is_empty() => {
             bail!("name jobs, or use --all, not both")
@@ -108,13 +110,64 @@ impl Told {
         let _ = if done {
             writeln!(self.text, "{id} {what}")
         } else {
-            writeln!(self.text, "{id}: there is no such dead job")
+            writeln!(
+                self.text,
+                "{id}: there is no such dead job, or an equal one is open"
+            )
         };
         self.found &= done;
     }
 }
 
-async fn list(queue: &dyn JobQueue, of: Option<&str>, limit: u32) -> Result<(String, bool)> {
+/// One queue, or all.
+async fn pause(
+    queue: &dyn JobQueue,
+    of: Option<&str>,
+    paused: bool,
+    now: Timestamp,
+) -> Result<(String, bool)> {
+    let mut text = String::new();
+    for name in named(of) {
+        queue.pause(name, paused, now).await?;
+        // Writing to a `String` cannot fail.
+        let _ = if paused {
+            writeln!(text, "{name} is paused: what runs ends, nothing is begun")
+        } else {
+            writeln!(text, "{name} goes on")
+        };
+    }
+    Ok((text, true))
+}
+
+fn named(of: Option<&str>) -> impl Iterator<Item = &'static str> {
+    QUEUES
+        .into_iter()
+        .filter(move |name| of.is_none_or(|of| of == *name))
+}
+
+/// A line for each queue that is.
+async fn paused(queue: &dyn JobQueue, of: Option<&str>, now: Timestamp) -> Result<String> {
+    let mut text = String::new();
+    for name in named(of) {
+        let stats = queue.stats(name, now).await?;
+        if let Some(since) = stats.paused_since {
+            let _ = writeln!(
+                text,
+                "{name} is paused since {since}, {} ready",
+                stats.ready
+            );
+        }
+    }
+    Ok(text)
+}
+
+async fn list(
+    queue: &dyn JobQueue,
+    of: Option<&str>,
+    limit: u32,
+    now: Timestamp,
+) -> Result<(String, bool)> {
+    let paused = paused(queue, of, now).await?;
     let mut rows = Vec::new();
     let mut after = None;
     while u32::try_from(rows.len())? < limit {
@@ -127,10 +180,10 @@ async fn list(queue: &dyn JobQueue, of: Option<&str>, limit: u32) -> Result<(Str
         rows.extend(page.iter().map(row));
     }
     if rows.is_empty() {
-        return Ok(("no dead jobs\n".to_owned(), true));
+        return Ok((paused + "no dead jobs\n", true));
     }
     let head = ["id", "queue", "job", "leases", "died", "why"];
-    Ok((table(head, &rows), true))
+    Ok((paused + &table(head, &rows), true))
 }
 
 fn row(job: &JobView) -> [String; 6] {
@@ -172,6 +225,7 @@ async fn show(queue: &dyn JobQueue, id: JobId) -> Result<(String, bool)> {
         ("queue", job.queue),
         ("job", job.name),
         ("state", job.state.as_str().to_owned()),
+        ("priority", job.priority.as_str().to_owned()),
         ("leases", job.attempts.to_string()),
         ("attempts at most", job.max_attempts.to_string()),
         ("owner", job.owner.to_string()),

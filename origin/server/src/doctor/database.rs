@@ -178,6 +178,12 @@ fn jobs(stats: &QueueStats, now: Timestamp) -> State {
         stats.dead,
         age.as_secs()
     );
+    if let Some(since) = stats.paused_since {
+        return State::Note(
+            format!("paused since {since}; {found}"),
+            "`jobs resume` has it go on: docs/operations/workers.md",
+        );
+    }
     if age > AGE_WRONG {
         State::Wrong(found, "start (more) workers: docs/operations/workers.md")
     } else if age > AGE_NOTED {
@@ -220,6 +226,12 @@ mod tests {
         assert!(matches!(waits(9_900, 0), State::Note(found, _) if found.contains("100 s")));
         assert!(matches!(waits(9_000, 0), State::Wrong(..)));
         assert!(matches!(jobs(&QueueStats::default(), now), State::Ok(_)));
+        let paused = QueueStats {
+            paused_since: Some(at(9)),
+            oldest_ready: Some(at(10)),
+            ..QueueStats::default()
+        };
+        assert!(matches!(jobs(&paused, now), State::Note(found, _) if found.contains("paused")));
     }
 
     #[test]

@@ -102,6 +102,10 @@ impl Metrics {
                 .oldest
                 .get_or_create_owned(&labels([("queue", queue)]));
             oldest.set(age.unwrap_or_default().as_secs_f64());
+            self.families
+                .paused
+                .get_or_create_owned(&labels([("queue", queue)]))
+                .set(i64::from(stats.paused_since.is_some()));
         }
         for (state, number) in census.uploads {
             let labels = [("state", word(state.as_str()))];
@@ -116,6 +120,7 @@ impl Metrics {
     fn show_nothing(&self) {
         self.families.jobs.clear();
         self.families.oldest.clear();
+        self.families.paused.clear();
         self.families.uploads.clear();
         self.families.census.set(0);
     }

@@ -42,6 +42,7 @@ pub(super) struct Families {
     pub(super) objects: Durations<2>,
     pub(super) jobs: Family<Labels<2>, Gauge>,
     pub(super) oldest: Family<Labels<1>, Gauge<f64, AtomicU64>>,
+    pub(super) paused: Family<Labels<1>, Gauge>,
     pub(super) uploads: Family<Labels<1>, Gauge>,
     pub(super) census: Gauge,
 }
@@ -74,6 +75,7 @@ impl Families {
             objects: Family::new_with_constructor(work),
             jobs: Family::default(),
             oldest: Family::default(),
+            paused: Family::default(),
             uploads: Family::default(),
             census: Gauge::default(),
         }
@@ -162,6 +164,11 @@ impl Families {
             "How long the oldest job that could run has waited; the same number from each process",
             Unit::Seconds,
             self.oldest.clone(),
+        );
+        registry.register(
+            "sluicegate_queue_paused",
+            "Whether an operator paused the queue; the same number from each process",
+            self.paused.clone(),
         );
         registry.register(
             "sluicegate_uploads",

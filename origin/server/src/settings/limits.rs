@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use sluicegate_core::fair::{self, Rates};
+use sluicegate_core::job::{IMAGE_QUEUE, POST_QUEUE, PURGE_QUEUE};
 use sluicegate_core::limits::{Limits, REQUEST_WINDOW, RequestLimits};
 use sluicegate_core::rate::Rate;
 
@@ -50,6 +52,16 @@ fn requests(reader: &mut Reader<'_>) -> RequestLimits {
         address_reads: rate("RATE_ADDRESS_READS", "12000"),
         address_writes: rate("RATE_ADDRESS_WRITES", "1200"),
     }
+}
+
+/// How many jobs may begin in a minute; 0: no rate. What cleans up has none: it must not fall behind.
+pub(super) fn rates(reader: &mut Reader<'_>) -> Rates {
+    let mut rate = |name| fair::Rate::per_minute(reader.number(name, "0", 0..=fair::Rate::MOST));
+    Rates::new([
+        (IMAGE_QUEUE, rate("IMAGE_JOBS_A_MINUTE")),
+        (POST_QUEUE, rate("POST_JOBS_A_MINUTE")),
+        (PURGE_QUEUE, rate("PURGE_JOBS_A_MINUTE")),
+    ])
 }
 
 fn seconds(number: u32) -> Duration {

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use sluicegate_bullmq::RedisAddress;
 use sluicegate_contract::proxies::{ForwardedHeader, Proxies};
+use sluicegate_core::fair::Rates;
 use sluicegate_core::limits::Limits;
 use sluicegate_core::moderation::ImageGate;
 use sluicegate_core::text::TextPolicy;
@@ -210,6 +211,8 @@ pub struct WorkSettings {
     pub image_jobs: u32,
     /// Post jobs at once.
     pub post_jobs: u32,
+    /// How many jobs of a queue may begin in a time, all processes together.
+    pub rates: Rates,
     /// Decoder children at once; `None`: one a core.
     pub picture_children: Option<u32>,
     /// Pictures made on demand at once, all origins together.
@@ -437,6 +440,7 @@ fn work(reader: &mut Reader<'_>) -> WorkSettings {
     WorkSettings {
         image_jobs: reader.number("IMAGE_JOBS", "4", 1..=1_024),
         post_jobs: reader.number("POST_JOBS", "8", 1..=1_024),
+        rates: limits::rates(reader),
         picture_children: (children > 0).then_some(children),
         pictures_on_demand: reader.number("PICTURES_ON_DEMAND", "8", 1..=1_024),
         connections: reader.number("CONNECTIONS", "4096", 1..=1_000_000),

@@ -3,6 +3,7 @@ use std::time::Duration;
 use sluicegate_conformance::stores::{at, id};
 use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_contract::ids::{AccountId, JobId};
+use sluicegate_core::fair::{Bounds, Priority};
 use sluicegate_core::job::{IMAGE_QUEUE, JobState, NewJob, POST_QUEUE};
 use sluicegate_core::ports::{ClaimRequest, JobQueue};
 use sluicegate_origin::cli::Jobs;
@@ -15,6 +16,8 @@ async fn dead(jobs: &dyn JobQueue, queue: &'static str, error: &str) -> JobId {
         name: "process",
         payload: serde_json::json!({"postId": "1"}),
         owner: AccountId(id()),
+        priority: Priority::Normal,
+        dedup_key: None,
         run_at: at(0),
         max_attempts: 1,
         traceparent: None,
@@ -26,6 +29,7 @@ async fn dead(jobs: &dyn JobQueue, queue: &'static str, error: &str) -> JobId {
         worker: "test",
         limit: 1,
         lease: Duration::from_secs(30),
+        bounds: Bounds::NONE,
     };
     let claimed = jobs.claim(&request, at(1)).await.expect("claims");
     let lease = claimed.first().expect("a job").lease;
@@ -91,6 +95,34 @@ async fn dead_jobs_are_listed_shown_tried_again_and_discarded() {
         .await
         .expect("shows");
     assert!(!found && text.contains("no such job"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_are_paused_and_resumed_one_by_one_or_all() {
+    let database = TestDatabase::new().await;
+    let jobs = database.database().jobs();
+    let text = async |what: Jobs| run(&*jobs, &what, at(3)).await.expect("runs").0;
+    let post = Some(POST_QUEUE.to_owned());
+    let told = text(Jobs::Pause {
+        queue: post.clone(),
+    })
+    .await;
+    assert_eq!(told.lines().count(), 1, "{told}");
+    let listed = text(list(None)).await;
+    assert!(
+        listed.contains("post-processing is paused since"),
+        "{listed}"
+    );
+    assert_eq!(listed.matches("paused").count(), 1, "{listed}");
+    assert!(!text(list(Some(IMAGE_QUEUE))).await.contains("paused"));
+
+    text(Jobs::Pause { queue: None }).await;
+    text(Jobs::Resume { queue: post }).await;
+    let listed = text(list(None)).await;
+    assert!(!listed.contains(POST_QUEUE), "{listed}");
+    assert!(listed.contains("image-moderation is paused"), "{listed}");
+    text(Jobs::Resume { queue: None }).await;
+    assert!(!text(list(None)).await.contains("paused"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use sluicegate_core::fair::Rate;
+use sluicegate_core::job::{IMAGE_QUEUE, POST_QUEUE};
 use sluicegate_core::limits::Limits;
 use sluicegate_origin::settings::{
     LogFormat, ModelApi, PublicStore, REFERENCE, Secret, Settings, WrongSettings,
@@ -56,6 +58,20 @@ fn limits_are_the_contracts_and_can_only_be_lowered() {
     }
     let wrong = parse(&[("LIMIT_BYTES_A_DAY", "10485759")]).expect_err("must be refused");
     assert!(wrong.to_string().contains("LIMIT_PICTURE_BYTES"), "{wrong}");
+}
+
+#[test]
+fn rates_are_off_unless_they_are_set() {
+    let none = parse(&[]).expect("defaults are right").work.rates;
+    assert_eq!(none.of(IMAGE_QUEUE), None);
+    let one = parse(&[("IMAGE_JOBS_A_MINUTE", "600")]).expect("is right");
+    assert_eq!(one.work.rates.of(IMAGE_QUEUE), Rate::per_minute(600));
+    assert_eq!(one.work.rates.of(POST_QUEUE), None);
+    for wrong in ["-1", "1000001", "ten"] {
+        let refused = parse(&[("POST_JOBS_A_MINUTE", wrong)]).expect_err("must be refused");
+        let named = refused.0.first().map(|wrong| wrong.name);
+        assert_eq!(named, Some("POST_JOBS_A_MINUTE"));
+    }
 }
 
 fn default_of(name: &str) -> Option<u64> {

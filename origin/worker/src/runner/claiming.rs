@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sluicegate_core::fair::{Bounds, places_of_one};
 use sluicegate_core::job::LeasedJob;
 use sluicegate_core::ports::ClaimRequest;
 use sluicegate_core::wake::Wake;
@@ -100,6 +101,10 @@ impl Queue {
             worker: &settings.worker,
             limit,
             lease: settings.lease,
+            bounds: Bounds {
+                of_one_owner: places_of_one(self.settings.concurrency),
+                rate: settings.rates.of(self.settings.queue),
+            },
         };
         self.shared
             .queue

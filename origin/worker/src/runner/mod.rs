@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluicegate_core::env::Env;
+use sluicegate_core::fair::Rates;
 use sluicegate_core::job::{MAINTENANCE_QUEUE, QUEUES};
 use sluicegate_core::periodic::{PERIODIC, Periodic};
 use sluicegate_core::ports::{Hands, JobQueue};
@@ -42,6 +43,8 @@ pub struct RunnerSettings {
     pub worker: String,
     /// What to work on.
     pub queues: Vec<QueueSettings>,
+    /// How many jobs of a queue may begin in a time, all workers together.
+    pub rates: Rates,
     /// What comes again and again; only where the queue of such jobs is worked on.
     pub periodic: Vec<Periodic>,
     /// A worker that is silent for so long loses its jobs. Heartbeats come three times as often.
@@ -57,7 +60,7 @@ pub struct RunnerSettings {
 }
 
 impl RunnerSettings {
-    /// All queues with four jobs at once each; lease 10 s, polls after 250 ms to 1 s, 5 min a job, 20 s
+    /// All queues with four jobs at once each and no rates; lease 10 s, polls after 250 ms to 1 s, 5 min a job, 20 s
     /// to drain.
     pub fn new(worker: impl Into<String>) -> Self {
         let queue = |queue| QueueSettings {
@@ -67,6 +70,7 @@ impl RunnerSettings {
         Self {
             worker: worker.into(),
             queues: QUEUES.map(queue).to_vec(),
+            rates: Rates::default(),
             periodic: PERIODIC.to_vec(),
             lease: Duration::from_secs(10),
             poll_min: Duration::from_millis(250),

@@ -25,10 +25,12 @@ pub(super) async fn write(shared: Arc<Shared>, shutdown: CancellationToken) {
                 continue;
             }
             match shared.queue.add(&job).await {
-                Ok(()) => {
+                Ok(id) if id == job.id => {
                     written.insert(periodic.name, job.id);
                     shared.waker.wake(Wake::Jobs(MAINTENANCE_QUEUE));
                 }
+                // The one before it is not over: looked at again.
+                Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(job.name = periodic.name, %error, "cannot write a periodic job");
                 }

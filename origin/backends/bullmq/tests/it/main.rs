@@ -6,6 +6,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod fair;
 mod faults;
 mod foreign;
 mod node;

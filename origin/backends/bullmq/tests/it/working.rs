@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bullmq::types::JobState as There;
+use sluicegate_core::fair::Bounds;
 use sluicegate_core::job::{JobState, POST_QUEUE};
 use sluicegate_core::ports::ClaimRequest;
 use sluicegate_worker::Outcome;
@@ -106,6 +107,7 @@ async fn a_delivery_of_a_settled_job_has_no_effect() {
         worker: "table",
         limit: 1,
         lease: Duration::from_mins(1),
+        bounds: Bounds::NONE,
     };
     let claimed = world.queue.claim(&request, world.env.now()).await.unwrap();
     world
@@ -135,6 +137,7 @@ async fn a_delivery_of_a_job_that_somebody_has_waits_for_him() {
         worker: "table",
         limit: 1,
         lease: Duration::from_secs(3),
+        bounds: Bounds::NONE,
     };
     world.queue.claim(&request, world.env.now()).await.unwrap();
     redis

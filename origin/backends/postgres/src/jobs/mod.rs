@@ -1,6 +1,10 @@
+mod add;
 mod claim;
+mod pause;
+mod rate;
 pub(crate) mod relay;
 pub(crate) mod settle;
+mod turns;
 mod view;
 
 use std::time::Duration;
@@ -11,17 +15,17 @@ use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
 use sluicegate_core::job::{JobView, Lease, LeaseLost, LeasedJob, NewJob};
 use sluicegate_core::ports::{ClaimRequest, JobQueue, QueueStats, SettleError};
-use sqlx::PgExecutor;
 
-use crate::columns::int;
 use crate::database::Database;
+
+pub(crate) use add::insert;
 
 pub(crate) struct PgJobs(pub(crate) Database);
 
 #[async_trait]
 impl JobQueue for PgJobs {
-    async fn add(&self, job: &NewJob) -> Result<(), PortError> {
-        self.0.run(insert(&self.0.pool, job)).await
+    async fn add(&self, job: &NewJob) -> Result<JobId, PortError> {
+        self.0.run(add::add(&self.0.pool, job)).await
     }
 
     async fn claim(
@@ -97,31 +101,17 @@ impl JobQueue for PgJobs {
         self.0.run(view::job(&self.0.pool, id)).await
     }
 
+    async fn pause(&self, queue: &str, paused: bool, now: Timestamp) -> Result<(), PortError> {
+        if paused {
+            self.0.run(pause::pause(&self.0.pool, queue, now)).await
+        } else {
+            self.0.run(pause::resume(&self.0.pool, queue)).await
+        }
+    }
+
     async fn stats(&self, queue: &str, now: Timestamp) -> Result<QueueStats, PortError> {
         self.0.run(view::stats(&self.0.pool, queue, now)).await
     }
-}
-
-/// For stores that commit a job with what it is about. One that is there already stays as it is.
-pub(crate) async fn insert(executor: impl PgExecutor<'_>, job: &NewJob) -> sqlx::Result<()> {
-    sqlx::query!(
-        "insert into jobs (id, queue, name, payload, owner_id, run_at, max_attempts, traceparent,
-            created_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        on conflict (id) do nothing",
-        job.id.0,
-        job.queue,
-        job.name,
-        job.payload,
-        job.owner.0,
-        job.run_at.into_inner(),
-        int(job.max_attempts)?,
-        job.traceparent,
-        job.created_at.into_inner(),
-    )
-    .execute(executor)
-    .await
-    .map(drop)
 }
 
 fn held(lease: &Lease, held: bool) -> Result<(), SettleError> {

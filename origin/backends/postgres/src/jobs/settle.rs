@@ -42,7 +42,7 @@ pub(super) async fn retry(
                 else 'ready'
             end,
             settled_at = case when attempts_used < max_attempts then null else $5::timestamptz end,
-            run_at = $3, last_error = $4, lease_until = null, worker = null
+            run_at = $3, turn = null, last_error = $4, lease_until = null, worker = null
         where id = $1 and attempt = $2 and state = 'running'",
         lease.job.0,
         int(lease.attempt)?,
@@ -76,10 +76,11 @@ pub(crate) async fn bury(
     .map(changed)
 }
 
-/// `run_at` stays as it was, so that the job keeps its place and its age.
+/// `run_at` stays as it was, so that the job keeps its age, and its turn is now.
 pub(super) async fn release(pool: &PgPool, lease: &Lease) -> sqlx::Result<bool> {
     sqlx::query!(
         "update jobs set state = case when relayed_at is null then 'ready' else 'relayed' end,
+            turn = job_turn(queue, priority, '00000000-0000-0000-0000-000000000000'),
             attempts_used = attempts_used - 1, lease_until = null, worker = null
         where id = $1 and attempt = $2 and state = 'running'",
         lease.job.0,
@@ -92,9 +93,13 @@ pub(super) async fn release(pool: &PgPool, lease: &Lease) -> sqlx::Result<bool> 
 
 pub(super) async fn replay(pool: &PgPool, id: JobId, now: Timestamp) -> sqlx::Result<bool> {
     sqlx::query!(
-        "update jobs set state = 'ready', attempts_used = 0, run_at = $2, settled_at = null,
-            relayed_at = null, checked_at = null, relayed_as = null
-        where id = $1 and state = 'dead'",
+        "update jobs set state = 'ready', attempts_used = 0, run_at = $2, turn = null,
+            settled_at = null, relayed_at = null, checked_at = null, relayed_as = null
+        where id = $1 and state = 'dead' and not exists (
+            select from jobs as open
+            where open.queue = jobs.queue and open.dedup_key = jobs.dedup_key
+                and open.state in ('ready', 'running', 'relayed')
+        )",
         id.0,
         now.into_inner(),
     )

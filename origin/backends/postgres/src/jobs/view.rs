@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::columns::{job_state, unsigned, unsigned_long};
+use crate::columns::{job_state, priority, unsigned, unsigned_long};
 
 struct ViewRow {
     id: Uuid,
@@ -15,6 +15,7 @@ struct ViewRow {
     name: String,
     state: String,
     attempt: i32,
+    priority: i16,
     run_at: OffsetDateTime,
     last_error: Option<String>,
     payload: Value,
@@ -33,6 +34,7 @@ impl ViewRow {
             name: self.name,
             state: job_state(&self.state)?,
             attempts: unsigned(self.attempt)?,
+            priority: priority(self.priority)?,
             run_at: self.run_at.into(),
             last_error: self.last_error,
             payload: self.payload,
@@ -48,7 +50,7 @@ impl ViewRow {
 pub(super) async fn job(pool: &PgPool, id: JobId) -> sqlx::Result<Option<JobView>> {
     sqlx::query_as!(
         ViewRow,
-        "select id, queue, name, state, attempt, run_at, last_error, payload, owner_id,
+        "select id, queue, name, state, attempt, priority, run_at, last_error, payload, owner_id,
             max_attempts, traceparent, created_at, settled_at
         from jobs where id = $1",
         id.0,
@@ -67,7 +69,7 @@ pub(super) async fn dead(
 ) -> sqlx::Result<Vec<JobView>> {
     let rows = sqlx::query_as!(
         ViewRow,
-        "select id, queue, name, state, attempt, run_at, last_error, payload, owner_id,
+        "select id, queue, name, state, attempt, priority, run_at, last_error, payload, owner_id,
             max_attempts, traceparent, created_at, settled_at
         from jobs where state = 'dead' and ($1::text is null or queue = $1) and id > $2
         order by id limit $3",
@@ -103,7 +105,8 @@ pub(super) async fn stats(pool: &PgPool, queue: &str, now: Timestamp) -> sqlx::R
                     where queue = $1 and state = 'relayed' and run_at <= $2),
                 (select min(lease_until) from jobs
                     where queue = $1 and state = 'running' and lease_until <= $2)
-            ) as oldest_ready"#,
+            ) as oldest_ready,
+            (select paused_at from job_queues where queue = $1) as paused_at"#,
         queue,
         now.into_inner(),
     )
@@ -114,5 +117,6 @@ pub(super) async fn stats(pool: &PgPool, queue: &str, now: Timestamp) -> sqlx::R
         running: unsigned_long(row.running)?,
         dead: unsigned_long(row.dead)?,
         oldest_ready: row.oldest_ready.map(Into::into),
+        paused_since: row.paused_at.map(Into::into),
     })
 }

@@ -52,9 +52,12 @@ pub(super) async fn create(
             where $6::uuid is null or usable.id is not null
             returning *
         ), j as (
-            insert into jobs (id, queue, name, payload, owner_id, run_at, max_attempts, traceparent,
-                created_at)
-            select $7, $8, $9, $10, $11, $12, $13, $14, $15 from p
+            insert into jobs (id, queue, name, payload, owner_id, priority, dedup_key, run_at,
+                max_attempts, traceparent, created_at)
+            select $7, $8, $9, $10, $11, $16, $17, $12, $13, $14, $15 from p
+            on conflict (queue, dedup_key)
+                where dedup_key is not null and state in ('ready', 'running', 'relayed')
+                do nothing
         )",
         post.id.0,
         post.author.0,
@@ -71,6 +74,8 @@ pub(super) async fn create(
         int(job.max_attempts)?,
         job.traceparent,
         job.created_at.into_inner(),
+        job.priority.number(),
+        job.dedup_key,
     )
     .fetch_optional(executor)
     .await?

@@ -22,9 +22,12 @@ pub(super) async fn with_job(
         where id = $1 and state = 'ticketed' and expires_at > $3
         returning *
         ), j as (
-            insert into jobs (id, queue, name, payload, owner_id, run_at, max_attempts, traceparent,
-                created_at)
-            select $4, $5, $6, $7, $8, $9, $10, $11, $12 from u",
+            insert into jobs (id, queue, name, payload, owner_id, priority, dedup_key, run_at,
+                max_attempts, traceparent, created_at)
+            select $4, $5, $6, $7, $8, $13, $14, $9, $10, $11, $12 from u
+            on conflict (queue, dedup_key)
+                where dedup_key is not null and state in ('ready', 'running', 'relayed')
+                do nothing",
         id.0,
         staged_etag,
         now.into_inner(),
@@ -37,6 +40,8 @@ pub(super) async fn with_job(
         int(job.max_attempts)?,
         job.traceparent,
         job.created_at.into_inner(),
+        job.priority.number(),
+        job.dedup_key,
     )
     .fetch_optional(pool)
     .await?;

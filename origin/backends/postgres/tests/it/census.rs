@@ -3,6 +3,7 @@ use std::time::Duration;
 use sluicegate_conformance::stores::{at, image_job, new_post, post_job};
 use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_contract::uploads::{Purpose, UploadState};
+use sluicegate_core::fair::Bounds;
 use sluicegate_core::job::{IMAGE_QUEUE, POST_QUEUE};
 use sluicegate_core::ports::{ClaimRequest, QueueStats};
 use sqlx::{PgPool, Row};
@@ -29,6 +30,7 @@ async fn queues_and_unfinished_uploads_are_counted() {
         worker: "test",
         limit: 1,
         lease: Duration::from_mins(1),
+        bounds: Bounds::NONE,
     };
     let claimed = stores.jobs.claim(&request, at(100)).await.unwrap();
     stores

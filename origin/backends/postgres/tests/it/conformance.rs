@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use sluicegate_conformance::stores::Stores;
 use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_conformance::{
-    accounts, answers, audit, erasure, jobs, posts, relay, sessions, sweep, uploads,
+    accounts, answers, audit, erasure, fair, jobs, posts, relay, sessions, sweep, uploads,
 };
 use sluicegate_postgres::Database;
 
@@ -41,6 +43,20 @@ async fn keeps_the_promises_of_job_relays() {
     let database = TestDatabase::new().await;
     let both = (database.database().relay(), database.database().jobs());
     relay::run(&both).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_are_fair() {
+    let database = TestDatabase::new().await;
+    let jobs = database.database().jobs();
+    fair::run(&(Arc::new(fair::ByClaim(jobs)) as Arc<dyn fair::Begins>)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn relays_are_fair() {
+    let database = TestDatabase::new().await;
+    let (rows, jobs) = (database.database().relay(), database.database().jobs());
+    fair::run(&(Arc::new(fair::ByRelay(rows, jobs)) as Arc<dyn fair::Begins>)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

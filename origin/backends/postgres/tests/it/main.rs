@@ -8,6 +8,7 @@
 
 mod census;
 mod conformance;
+mod fair;
 mod pooled;
 mod released;
 mod replicated;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::env::Env;
+use sluicegate_core::fair::Priority;
 use sluicegate_core::job::{LeasedJob, NewJob, POST_QUEUE};
 use sluicegate_core::ports::{JobQueue, SettleError};
 use sluicegate_worker::{Job, JobError, Outcome};
@@ -79,6 +80,8 @@ pub(crate) fn test_job(env: &Env, max_attempts: u32) -> NewJob {
         name: "test",
         payload: serde_json::json!({}),
         owner: AccountId(env.new_id()),
+        priority: Priority::Normal,
+        dedup_key: None,
         run_at: now,
         max_attempts,
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),

@@ -45,7 +45,7 @@ impl FlakyQueue {
 
 #[async_trait]
 impl JobQueue for FlakyQueue {
-    async fn add(&self, job: &NewJob) -> Result<(), PortError> {
+    async fn add(&self, job: &NewJob) -> Result<JobId, PortError> {
         self.inner()?.add(job).await
     }
 
@@ -107,6 +107,10 @@ impl JobQueue for FlakyQueue {
 
     async fn job(&self, id: JobId) -> Result<Option<JobView>, PortError> {
         self.inner()?.job(id).await
+    }
+
+    async fn pause(&self, queue: &str, paused: bool, now: Timestamp) -> Result<(), PortError> {
+        self.inner()?.pause(queue, paused, now).await
     }
 
     async fn stats(&self, queue: &str, now: Timestamp) -> Result<QueueStats, PortError> {

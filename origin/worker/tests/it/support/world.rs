@@ -11,6 +11,7 @@ use sluicegate_core::account::NewAccount;
 use sluicegate_core::answer::{RequestName, StoredAnswer};
 use sluicegate_core::env::Env;
 use sluicegate_core::erasure::Erasure;
+use sluicegate_core::fair::Bounds;
 use sluicegate_core::job::LeasedJob;
 use sluicegate_core::job::{JobState, JobView, ModerateImage, NewJob, POST_QUEUE, ProcessPost};
 use sluicegate_core::pictures::Pictures;
@@ -207,6 +208,7 @@ impl World {
             worker: "rival",
             limit: 10,
             lease: LEASE,
+            bounds: Bounds::NONE,
         };
         self.queue
             .claim(&request, self.env.now().plus(later))

@@ -1,8 +1,12 @@
+mod asked;
 mod jobs;
+mod named_time;
 mod server;
 mod world;
 
+pub(crate) use asked::Asked;
 pub(crate) use jobs::TestJob;
+pub(crate) use named_time::ByRedis;
 pub(crate) use server::{Redis, program as redis_server};
 pub(crate) use world::{World, quick};
 

@@ -7,6 +7,7 @@ use sluicegate_conformance::stores::{new_account, new_session};
 use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_core::env::Env;
+use sluicegate_core::fair::Priority;
 use sluicegate_core::job::{JobState, JobView, NewJob, POST_JOB, POST_QUEUE};
 use sluicegate_core::ports::{Hands, JobQueue, JobRelay};
 use sluicegate_core::wake::Waker;
@@ -93,15 +94,26 @@ impl World {
         self.add_with(3, Duration::ZERO).await
     }
 
+    /// One of somebody's.
+    pub(crate) async fn add_of(&self, owner: AccountId) -> JobId {
+        self.write(owner, 3, Duration::ZERO).await
+    }
+
     pub(crate) async fn add_with(&self, max_attempts: u32, later: Duration) -> JobId {
-        let now = self.env.now();
         let owner = AccountId(self.env.new_id());
+        self.write(owner, max_attempts, later).await
+    }
+
+    async fn write(&self, owner: AccountId, max_attempts: u32, later: Duration) -> JobId {
+        let now = self.env.now();
         let job = NewJob {
             id: JobId(self.env.new_id()),
             queue: POST_QUEUE,
             name: POST_JOB,
             payload: json!({ "postId": self.env.new_id(), "userId": owner }),
             owner,
+            priority: Priority::Normal,
+            dedup_key: None,
             run_at: now.plus(later),
             max_attempts,
             traceparent: None,

@@ -1,15 +1,59 @@
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::job::JobState;
 use sluicegate_core::ports::{Delivered, Delivery, DeliveryRequest, ForeignJob};
-use sqlx::PgPool;
+use sqlx::{Acquire, PgConnection, PgPool};
 
 use crate::columns::{int, job_state};
 use crate::jobs::claim::LeasedRow;
+use crate::jobs::rate::Budget;
 
 /// Whoever delivers a job that nobody has may have it, also one that is ready and was never seen as handed over: a relay
 /// may have died in between.
 pub(super) async fn lease(
     pool: &PgPool,
+    request: &DeliveryRequest<'_>,
+    now: Timestamp,
+) -> sqlx::Result<Delivered> {
+    let mut connection = pool.acquire().await?;
+    let Some(rate) = request.rate else {
+        return begin(&mut connection, request, now).await;
+    };
+    if request.delivery == Delivery::Burial || is_paid_for(&mut connection, request).await? {
+        return begin(&mut connection, request, now).await;
+    }
+    let mut transaction = connection.begin().await?;
+    let mut budget = Budget::hold(&mut transaction, request.queue, rate, now).await?;
+    if budget.places(now) == 0 {
+        let next = budget.next(now);
+        // What was mended of the rate stays.
+        transaction.commit().await?;
+        return Ok(Delivered::Held(next));
+    }
+    let delivered = begin(&mut transaction, request, now).await?;
+    if matches!(delivered, Delivered::Leased(_)) {
+        budget.spend(&mut transaction, 1, now).await?;
+    }
+    transaction.commit().await?;
+    Ok(delivered)
+}
+
+/// Whether the relay paid for it: it handed the job over, and this is the first time that it begins since.
+async fn is_paid_for(
+    connection: &mut PgConnection,
+    request: &DeliveryRequest<'_>,
+) -> sqlx::Result<bool> {
+    let paid = sqlx::query_scalar!(
+        r#"select (attempts_used = 0 and relayed_as is null) as "paid!" from jobs
+        where id = $1 and queue = $2"#,
+        request.job.0,
+        request.queue,
+    );
+    // One without a row begins nothing.
+    Ok(paid.fetch_optional(connection).await?.unwrap_or(true))
+}
+
+async fn begin(
+    connection: &mut PgConnection,
     request: &DeliveryRequest<'_>,
     now: Timestamp,
 ) -> sqlx::Result<Delivered> {
@@ -27,8 +71,14 @@ pub(super) async fn lease(
         where id = $1 and queue = $2 and (
             state in ('ready', 'relayed')
             or (state = 'running' and lease_until <= $3)
-            or (state = 'dead' and $7)
-        )
+            or (state = 'dead' and $7 and not exists (
+                select from jobs as open
+                where open.queue = jobs.queue and open.dedup_key = jobs.dedup_key
+                    and open.state in ('ready', 'running', 'relayed')
+            ))
+        ) and ($6 or not exists (
+            select from job_queues where queue = $2 and paused_at is not null
+        ))
         returning id, attempt, attempts_used, queue, name, payload, owner_id, max_attempts,
             traceparent, created_at"#,
         request.job.0,
@@ -39,33 +89,38 @@ pub(super) async fn lease(
         request.delivery == Delivery::Burial,
         request.delivery == Delivery::Again,
     )
-    .fetch_optional(pool)
+    .fetch_optional(&mut *connection)
     .await?;
     match leased {
         Some(row) => Ok(Delivered::Leased(Box::new(row.read()?))),
-        None => refused(pool, request, now).await,
+        None => refused(connection, request, now).await,
     }
 }
 
 /// Why it could not be leased. The row may have changed meanwhile: then it is asked for again soon.
 async fn refused(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     request: &DeliveryRequest<'_>,
     now: Timestamp,
 ) -> sqlx::Result<Delivered> {
     let row = sqlx::query!(
-        "select state, lease_until from jobs where id = $1 and queue = $2",
+        r#"select state, lease_until, exists (
+            select from job_queues where queue = $2 and paused_at is not null
+        ) as "paused!"
+        from jobs where id = $1 and queue = $2"#,
         request.job.0,
         request.queue,
     )
-    .fetch_optional(pool)
+    .fetch_optional(connection)
     .await?;
     let Some(row) = row else {
         return Ok(Delivered::Unknown);
     };
     Ok(match job_state(&row.state)? {
         JobState::Done => Delivered::Done,
+        JobState::Dead if row.paused && request.delivery == Delivery::Again => Delivered::Held(now),
         JobState::Dead => Delivered::Dead,
+        JobState::Ready | JobState::Relayed if row.paused => Delivered::Held(now),
         JobState::Ready | JobState::Running | JobState::Relayed => {
             Delivered::Busy(row.lease_until.map_or(now, Into::into))
         }

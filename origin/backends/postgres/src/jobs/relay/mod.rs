@@ -9,21 +9,22 @@ use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{
-    Delivered, DeliveryRequest, ForeignJob, HandOver, JobRelay, Suspect, TakeRequest, Verdict,
+    Delivered, DeliveryRequest, ForeignJob, JobRelay, Suspect, Take, TakeRequest, Verdict,
 };
 
 use crate::database::Database;
+use crate::jobs::pause;
 
 pub(crate) struct PgRelay(pub(crate) Database);
 
 #[async_trait]
 impl JobRelay for PgRelay {
-    async fn take(
-        &self,
-        request: &TakeRequest<'_>,
-        now: Timestamp,
-    ) -> Result<Option<Box<dyn HandOver>>, PortError> {
+    async fn take(&self, request: &TakeRequest<'_>, now: Timestamp) -> Result<Take, PortError> {
         take::take(&self.0, request, now).await
+    }
+
+    async fn is_paused(&self, queue: &str) -> Result<bool, PortError> {
+        self.0.run(pause::is_paused(&self.0.pool, queue)).await
     }
 
     async fn lease(

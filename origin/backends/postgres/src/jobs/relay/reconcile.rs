@@ -53,7 +53,7 @@ pub(super) async fn suspect_all(pool: &PgPool, queue: &str) -> sqlx::Result<()> 
     .map(drop)
 }
 
-/// `run_at` stays as it was, so that the job keeps its place and its age.
+/// `run_at` stays as it was, so that the job keeps its age, and its turn is now.
 pub(super) async fn resolve(
     pool: &PgPool,
     job: JobId,
@@ -64,6 +64,7 @@ pub(super) async fn resolve(
         Verdict::Missing => {
             sqlx::query!(
                 "update jobs set state = 'ready', relayed_at = null, checked_at = null,
+                    turn = job_turn(queue, priority, '00000000-0000-0000-0000-000000000000'),
                     relayed_as = null, lease_until = null, worker = null
                 where id = $1
                     and (state = 'relayed' or (state = 'running' and lease_until <= $2))",
@@ -90,7 +91,8 @@ pub(super) async fn resolve(
 
 pub(super) async fn recall(pool: &PgPool, limit: u32) -> sqlx::Result<u64> {
     let result = sqlx::query!(
-        "update jobs set state = 'ready', relayed_at = null, checked_at = null, relayed_as = null
+        "update jobs set state = 'ready', relayed_at = null, checked_at = null, relayed_as = null,
+            turn = job_turn(queue, priority, '00000000-0000-0000-0000-000000000000')
         where id in (
             select id from jobs where state = 'relayed' limit $1 for update skip locked
         )",

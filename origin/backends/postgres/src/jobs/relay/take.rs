@@ -2,12 +2,18 @@ use async_trait::async_trait;
 use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
-use sluicegate_core::ports::{HandOver, ReadyJob, TakeRequest};
+use sluicegate_core::fair::Priority;
+use sluicegate_core::ports::{HandOver, ReadyJob, Take, TakeRequest};
 use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 use crate::columns::unsigned;
 use crate::database::Database;
+use crate::jobs::rate::Budget;
+use crate::jobs::turns;
+
+/// What is looked at beyond what is taken: other relays may hold the first rows, or their owners have their share.
+const AHEAD: i64 = 64;
 
 /// The rows are locked by a transaction of their own until they are handed over: a relay that dies gives them back
 /// with its connection, and no row says that it was handed over before it was.
@@ -50,45 +56,118 @@ pub(super) async fn take(
     database: &Database,
     request: &TakeRequest<'_>,
     now: Timestamp,
-) -> Result<Option<Box<dyn HandOver>>, PortError> {
+) -> Result<Take, PortError> {
     let taken = async {
+        // Committed before rows are locked: what gets a turn here is not kept from other relays.
+        turns::give(&database.pool, request.queue, now).await?;
         let mut transaction = database.pool.begin().await?;
-        let jobs = lock(&mut transaction, request, now).await?;
-        Ok((transaction, jobs))
+        let jobs = within_rate(&mut transaction, request, now).await?;
+        if !jobs.is_empty() {
+            return Ok(Ok((transaction, jobs)));
+        }
+        let held_back = is_held_back(&mut transaction, request.queue, now).await?;
+        // What was mended of the rate stays.
+        transaction.commit().await?;
+        Ok(Err(held_back))
     };
-    let (transaction, jobs) = database.run(taken).await?;
-    if jobs.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(Box::new(Taken {
-        database: database.clone(),
-        transaction,
-        jobs,
-    })))
+    Ok(match database.run(taken).await? {
+        Ok((transaction, jobs)) => Take::Jobs(Box::new(Taken {
+            database: database.clone(),
+            transaction,
+            jobs,
+        })),
+        Err(true) => Take::HeldBack,
+        Err(false) => Take::Nothing,
+    })
 }
 
-/// Which rows are chosen of those that are ready: here shares of owners, rates and priorities have their place. The
-/// window keeps the choice in the table for as long as it can be made well.
-async fn lock(
+/// What is paid for counts once it was handed over, with the transaction.
+async fn within_rate(
     connection: &mut PgConnection,
     request: &TakeRequest<'_>,
     now: Timestamp,
 ) -> sqlx::Result<Vec<ReadyJob>> {
+    let Some(rate) = request.bounds.rate else {
+        return lock(connection, request, request.limit, now).await;
+    };
+    let mut budget = Budget::hold(connection, request.queue, rate, now).await?;
+    let limit = request.limit.min(budget.places(now));
+    let jobs = lock(connection, request, limit, now).await?;
+    if !jobs.is_empty() {
+        budget.spend(connection, jobs.len(), now).await?;
+    }
+    Ok(jobs)
+}
+
+/// Which rows are chosen of those that are ready. The window keeps the choice in the table for as long as it can be made
+/// well; the bound of one owner keeps the others' jobs near the front of the other queue, which knows no owners. Nothing here grows
+/// with what waits; see the claim.
+async fn lock(
+    connection: &mut PgConnection,
+    request: &TakeRequest<'_>,
+    limit: u32,
+    now: Timestamp,
+) -> sqlx::Result<Vec<ReadyJob>> {
     let rows = sqlx::query!(
-        r#"select id, name, payload, run_at, max_attempts, attempt
-        from jobs
-        where queue = $1 and state = 'ready' and run_at <= $2
-        order by run_at, id
-        limit least($3, greatest($4
-            - (select count(*) from (select from jobs
-                where queue = $1 and state = 'relayed' and run_at <= $2 limit $4) as waiting)
-            - (select count(*) from (select from jobs
-                where queue = $1 and state = 'running' limit $4) as running), 0))
-        for update skip locked"#,
+        r#"with there as materialized (
+            (select owner_id, priority, false as runs from jobs
+                where queue = $1 and state = 'relayed' and run_at <= $2 limit $4)
+            union all
+            (select owner_id, priority, true from jobs
+                where queue = $1 and state = 'running' limit $4)
+        ), room as materialized (
+            select case when exists (
+                select from job_queues where queue = $1 and paused_at is not null
+            ) then 0 else least($3, greatest($4 - (select count(*) from there), 0)) end as places
+        ), shares as materialized (
+            select owner_id, greatest($7, count(*) filter (where runs))
+                - count(*) filter (where not runs) as places
+            from there group by owner_id
+        ), waiting as materialized (
+            select head.id, head.owner_id, head.priority, head.turn,
+                head.priority > 0 and head.place = 1 and head.run_at <= $5
+                    and not exists (
+                        select from there where there.priority = head.priority
+                    ) as owed
+            from room
+            cross join unnest(array[0, 1, 2]::smallint[]) as level (priority)
+            cross join lateral (
+                select id, owner_id, priority, turn, run_at,
+                    row_number() over (order by turn, id) as place
+                from jobs
+                where queue = $1 and priority = level.priority and state = 'ready'
+                    and turn is not null and run_at <= $2
+                order by turn, id limit $6
+            ) as head
+            where room.places > 0
+        ), counted as materialized (
+            select *, row_number() over (
+                partition by owner_id order by owed desc, priority, turn, id
+            ) as nth
+            from waiting
+        )
+        select free.id, free.name, free.payload, free.run_at, free.max_attempts, free.attempt
+        from (
+            select counted.id from counted
+            left join shares on shares.owner_id = counted.owner_id
+            where counted.nth <= coalesce(shares.places, $7)
+                or counted.owner_id = '00000000-0000-0000-0000-000000000000'
+            order by owed desc, priority, turn, counted.id
+        ) as candidate
+        cross join lateral (
+            select id, name, payload, run_at, max_attempts, attempt from jobs
+            where jobs.id = candidate.id and state = 'ready' and turn is not null
+                and run_at <= $2
+            for update skip locked
+        ) as free
+        limit (select places from room)"#,
         request.queue,
         now.into_inner(),
-        i64::from(request.limit),
+        i64::from(limit),
         i64::from(request.window),
+        now.minus(Priority::PATIENCE).into_inner(),
+        4 * i64::from(limit) + AHEAD,
+        i64::from(request.bounds.of_one_owner),
     )
     .fetch_all(connection)
     .await?;
@@ -103,4 +182,23 @@ async fn lock(
         })
     });
     jobs.collect()
+}
+
+/// Whether jobs are ready that could not be taken. Of a paused queue none can be for long.
+async fn is_held_back(
+    connection: &mut PgConnection,
+    queue: &str,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (
+            select from jobs where queue = $1 and state = 'ready' and run_at <= $2
+        ) and not exists (
+            select from job_queues where queue = $1 and paused_at is not null
+        ) as "held_back!""#,
+        queue,
+        now.into_inner(),
+    )
+    .fetch_one(connection)
+    .await
 }

@@ -6,19 +6,24 @@
     reason = "that is how a promise is found broken"
 )]
 
+mod bounds;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
+use sluicegate_core::fair::{Bounds, Priority};
 use sluicegate_core::job::{JobState, LeasedJob, NewJob, POST_JOB, POST_QUEUE, Turn};
 use sluicegate_core::ports::{
     ClaimRequest, Delivered, Delivery, DeliveryRequest, ForeignJob, HandOver, JobQueue, JobRelay,
-    TakeRequest, Verdict,
+    Take, TakeRequest, Verdict,
 };
 
 use crate::promises::promises;
 use crate::stores::{at, id};
+
+pub use bounds::*;
 
 promises!((Arc<dyn JobRelay>, Arc<dyn JobQueue>):
     takes_what_is_ready_and_not_before,
@@ -39,6 +44,10 @@ promises!((Arc<dyn JobRelay>, Arc<dyn JobQueue>):
     suspects_lost_workers,
     resolves_what_nobody_works_on,
     recalls_what_waits,
+    bounds_what_waits_elsewhere_of_one_owner,
+    tells_what_is_held_back,
+    begins_nothing_that_waits_elsewhere_while_paused,
+    paces_what_is_begun_once_more,
 );
 
 type Both = (Arc<dyn JobRelay>, Arc<dyn JobQueue>);
@@ -52,6 +61,8 @@ async fn add(both: &Both, queue: &'static str, run_at: Timestamp) -> JobId {
         name: "suite",
         payload: serde_json::json!({ "key": "value" }),
         owner: AccountId(id()),
+        priority: Priority::Normal,
+        dedup_key: None,
         run_at,
         max_attempts: 2,
         traceparent: None,
@@ -66,8 +77,12 @@ async fn take(both: &Both, queue: &str, window: u32, now: Timestamp) -> Option<B
         queue,
         limit: 10,
         window,
+        bounds: Bounds::NONE,
     };
-    both.0.take(&request, now).await.unwrap()
+    match both.0.take(&request, now).await.unwrap() {
+        Take::Jobs(jobs) => Some(jobs),
+        Take::HeldBack | Take::Nothing => None,
+    }
 }
 
 /// The ids of what was handed over.
@@ -93,6 +108,7 @@ async fn deliver(
         worker: "suite",
         lease: LEASE,
         delivery,
+        rate: None,
     };
     both.0.lease(&request, now).await.unwrap()
 }
@@ -115,7 +131,7 @@ async fn relayed(both: &Both, queue: &'static str) -> JobId {
     job
 }
 
-/// `run_at` is a floor, and the oldest comes first.
+/// `run_at` is a floor.
 pub async fn takes_what_is_ready_and_not_before(both: &Both) {
     let queue = "takes_what_is_ready_and_not_before";
     let later = add(both, queue, at(60)).await;
@@ -348,6 +364,7 @@ pub async fn suspects_lost_workers(both: &Both) {
         worker: "table",
         limit: 1,
         lease: LEASE,
+        bounds: Bounds::NONE,
     };
     both.1.claim(&request, at(0)).await.unwrap();
     let over = at(0).plus(LEASE);

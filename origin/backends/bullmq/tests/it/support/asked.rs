@@ -1,0 +1,81 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use sluicegate_contract::ids::JobId;
+use sluicegate_contract::time::Timestamp;
+use sluicegate_core::error::PortError;
+use sluicegate_core::ports::{
+    Delivered, DeliveryRequest, ForeignJob, JobRelay, Suspect, Take, TakeRequest, Verdict,
+};
+
+/// Rows of which is counted how often somebody asked whether a queue is paused, and was told that it is.
+pub(crate) struct Asked {
+    inner: Arc<dyn JobRelay>,
+    told: AtomicUsize,
+}
+
+impl Asked {
+    pub(crate) fn new(inner: Arc<dyn JobRelay>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            told: AtomicUsize::new(0),
+        })
+    }
+
+    pub(crate) fn told(&self) -> usize {
+        self.told.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl JobRelay for Asked {
+    async fn take(&self, request: &TakeRequest<'_>, now: Timestamp) -> Result<Take, PortError> {
+        self.inner.take(request, now).await
+    }
+
+    async fn is_paused(&self, queue: &str) -> Result<bool, PortError> {
+        let paused = self.inner.is_paused(queue).await?;
+        self.told.fetch_add(usize::from(paused), Ordering::SeqCst);
+        Ok(paused)
+    }
+
+    async fn lease(
+        &self,
+        request: &DeliveryRequest<'_>,
+        now: Timestamp,
+    ) -> Result<Delivered, PortError> {
+        self.inner.lease(request, now).await
+    }
+
+    async fn adopt(&self, job: &ForeignJob, now: Timestamp) -> Result<bool, PortError> {
+        self.inner.adopt(job, now).await
+    }
+
+    async fn suspects(
+        &self,
+        queue: &str,
+        before: Timestamp,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<Suspect>, PortError> {
+        self.inner.suspects(queue, before, limit, now).await
+    }
+
+    async fn suspect_all(&self, queue: &str) -> Result<(), PortError> {
+        self.inner.suspect_all(queue).await
+    }
+
+    async fn resolve(
+        &self,
+        job: JobId,
+        verdict: Verdict,
+        now: Timestamp,
+    ) -> Result<bool, PortError> {
+        self.inner.resolve(job, verdict, now).await
+    }
+
+    async fn recall(&self, limit: u32) -> Result<u64, PortError> {
+        self.inner.recall(limit).await
+    }
+}

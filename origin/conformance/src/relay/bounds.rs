@@ -1,0 +1,163 @@
+use std::time::Duration;
+
+use sluicegate_contract::ids::{AccountId, JobId};
+use sluicegate_contract::time::Timestamp;
+use sluicegate_core::fair::{Bounds, Priority, Rate};
+use sluicegate_core::job::{JobState, NewJob};
+use sluicegate_core::ports::{Delivered, Delivery, DeliveryRequest, Take, TakeRequest};
+
+use super::{Both, LEASE, deliver, leased, relayed, state};
+use crate::stores::{at, id};
+
+async fn add_of(both: &Both, queue: &'static str, owner: AccountId) -> JobId {
+    let job = NewJob {
+        id: JobId(id()),
+        queue,
+        name: "suite",
+        payload: serde_json::json!({}),
+        owner,
+        priority: Priority::Normal,
+        dedup_key: None,
+        run_at: at(0),
+        max_attempts: 9,
+        traceparent: None,
+        created_at: at(0),
+    };
+    both.1.add(&job).await.unwrap();
+    job.id
+}
+
+async fn take(both: &Both, queue: &str, bounds: Bounds, now: Timestamp) -> Take {
+    let request = TakeRequest {
+        queue,
+        limit: 10,
+        window: 100,
+        bounds,
+    };
+    both.0.take(&request, now).await.unwrap()
+}
+
+async fn relay(both: &Both, queue: &str, bounds: Bounds, now: Timestamp) -> Vec<JobId> {
+    let Take::Jobs(taken) = take(both, queue, bounds, now).await else {
+        return Vec::new();
+    };
+    let ids = taken.jobs().iter().map(|job| job.id).collect();
+    taken.confirm(now).await.unwrap();
+    ids
+}
+
+const TWO: Bounds = Bounds {
+    of_one_owner: 2,
+    rate: None,
+};
+
+/// Of one owner only so many wait elsewhere, or as many as are in work; others are not kept back by that.
+pub async fn bounds_what_waits_elsewhere_of_one_owner(both: &Both) {
+    let queue = "bounds_what_waits_elsewhere_of_one_owner";
+    let (many, one) = (AccountId(id()), AccountId(id()));
+    for _ in 0..9 {
+        add_of(both, queue, many).await;
+    }
+    let first = relay(both, queue, TWO, at(0)).await;
+    assert_eq!(first.len(), 2);
+    assert_eq!(relay(both, queue, TWO, at(0)).await, []);
+    let single = add_of(both, queue, one).await;
+    assert_eq!(relay(both, queue, TWO, at(0)).await, [single]);
+
+    let mut begun = Vec::new();
+    for job in first {
+        begun.push(leased(both, queue, job, at(1)).await.lease);
+    }
+    let second = relay(both, queue, TWO, at(1)).await;
+    assert_eq!(second.len(), 2, "room was made");
+    leased(both, queue, *second.first().unwrap(), at(1)).await;
+    // Three are in work, so that as many may wait: one does.
+    assert_eq!(relay(both, queue, TWO, at(1)).await.len(), 2);
+    // One that waits for its next attempt keeps nothing back.
+    let lease = begun.first().unwrap();
+    both.1.retry(lease, at(99), "down", at(1)).await.unwrap();
+    assert_eq!(relay(both, queue, TWO, at(1)).await, []);
+}
+
+/// Whoever waits for room is told that there is something to wait for.
+pub async fn tells_what_is_held_back(both: &Both) {
+    let queue = "tells_what_is_held_back";
+    let owner = AccountId(id());
+    assert!(matches!(take(both, queue, TWO, at(0)).await, Take::Nothing));
+    for _ in 0..3 {
+        add_of(both, queue, owner).await;
+    }
+    assert_eq!(relay(both, queue, TWO, at(0)).await.len(), 2);
+    assert!(matches!(
+        take(both, queue, TWO, at(0)).await,
+        Take::HeldBack
+    ));
+    both.1.pause(queue, true, at(0)).await.unwrap();
+    assert!(both.0.is_paused(queue).await.unwrap());
+    assert!(matches!(take(both, queue, TWO, at(0)).await, Take::Nothing));
+    both.1.pause(queue, false, at(0)).await.unwrap();
+    assert!(!both.0.is_paused(queue).await.unwrap());
+}
+
+/// What was handed over before an operator paused the queue is held by its row; its death can be noted all the same.
+pub async fn begins_nothing_that_waits_elsewhere_while_paused(both: &Both) {
+    let queue = "begins_nothing_that_waits_elsewhere_while_paused";
+    let job = relayed(both, queue).await;
+    both.1.pause(queue, true, at(1)).await.unwrap();
+    let held = deliver(both, queue, job, Delivery::Attempt, at(2)).await;
+    assert!(matches!(held, Delivered::Held(_)), "{held:?}");
+    assert_eq!(state(both, job).await, JobState::Relayed);
+    let given_up = deliver(both, queue, job, Delivery::Burial, at(2)).await;
+    let Delivered::Leased(burial) = given_up else {
+        panic!("{given_up:?}");
+    };
+    both.1.bury(&burial.lease, "given up", at(2)).await.unwrap();
+    let held = deliver(both, queue, job, Delivery::Again, at(3)).await;
+    assert!(matches!(held, Delivered::Held(_)), "{held:?}");
+    both.1.pause(queue, false, at(4)).await.unwrap();
+    let again = deliver(both, queue, job, Delivery::Again, at(4)).await;
+    assert!(matches!(again, Delivered::Leased(_)), "{again:?}");
+}
+
+/// The relay pays for what it hands over; whatever is begun once more pays by itself, and is told when to come back.
+pub async fn paces_what_is_begun_once_more(both: &Both) {
+    let queue = "paces_what_is_begun_once_more";
+    let rate = Rate::per_minute(30);
+    let bounds = Bounds {
+        rate,
+        ..Bounds::NONE
+    };
+    let begin = async |job, now| {
+        let request = DeliveryRequest {
+            job,
+            queue,
+            worker: "suite",
+            lease: LEASE,
+            delivery: Delivery::Attempt,
+            rate,
+        };
+        both.0.lease(&request, now).await.unwrap()
+    };
+    let job = add_of(both, queue, AccountId(id())).await;
+    assert_eq!(relay(both, queue, bounds, at(0)).await, [job]);
+    let Delivered::Leased(first) = begin(job, at(0)).await else {
+        panic!("it was paid for");
+    };
+    both.1
+        .retry(&first.lease, at(1), "down", at(1))
+        .await
+        .unwrap();
+    assert_eq!(begin(job, at(1)).await, Delivered::Held(at(2)));
+    let Delivered::Leased(second) = begin(job, at(2)).await else {
+        panic!("its time has come");
+    };
+    assert_eq!(second.lease.attempt, 2);
+    // Nobody else has what it took.
+    add_of(both, queue, AccountId(id())).await;
+    assert_eq!(relay(both, queue, bounds, at(3)).await, []);
+    assert_eq!(relay(both, queue, bounds, at(4)).await.len(), 1);
+    assert!(
+        Duration::from_secs(4) < LEASE,
+        "no lease was lost meanwhile"
+    );
+}
