@@ -31,6 +31,7 @@ mod limits;
 mod load;
 mod media;
 mod moderation;
+mod paused;
 mod plain_user;
 mod pooled;
 mod raw;
