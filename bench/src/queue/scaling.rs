@@ -32,6 +32,9 @@ const PICTURES: usize = 20;
 /// Pictures made on demand at once; the origin allows 8.
 const MADE_AT_ONCE: usize = 4;
 
+/// `DATABASE_POOL` of each worker.
+const CONNECTIONS: usize = 6;
+
 /// Who works.
 #[derive(Clone, Copy)]
 struct Crew {
@@ -117,8 +120,11 @@ async fn judge(bench: &Bench, detector: &SlowDetector, crew: Crew, total: usize)
     detector.hold();
     let mut workers = Vec::new();
     for _ in 0..crew.processes {
-        let jobs = ("IMAGE_JOBS".to_owned(), crew.jobs.to_string());
-        workers.push(bench.platform.start_worker_with(vec![jobs]).await?);
+        // Enough for what each does; the embedded database has 100 connections for all of them.
+        let settings = [("IMAGE_JOBS", crew.jobs), ("DATABASE_POOL", CONNECTIONS)]
+            .map(|(name, number)| (name.to_owned(), number.to_string()));
+        let worker = bench.platform.start_worker_with(settings.to_vec());
+        workers.push(worker.await?);
     }
     detector.begin_with(crew.at_once()).await?;
     let (before, began) = (used(&workers)?, Instant::now());
