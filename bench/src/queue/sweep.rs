@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
-use sluicegate_bullmq::{Bull, BullSettings, RedisAddress, Relay, Workers};
+use sluicegate_bullmq::{Bull, BullSettings, Relay, Workers};
 use sluicegate_core::env::Env;
 use sluicegate_core::job::{LeasedJob, POST_JOB, POST_QUEUE};
 use sluicegate_core::wake::Waker;
 use sluicegate_local::system_env;
 use sluicegate_postgres::{Database, Options as Pool};
+use sluicegate_redis_address::RedisAddress;
 use sluicegate_tests::platform::Options;
 use sluicegate_worker::{Job, JobError, Outcome, QueueSettings, Registry, Runner, RunnerSettings};
 use tokio::task::JoinSet;

@@ -38,17 +38,24 @@ impl Erasure {
     /// Erases what is due; answers how many accounts. Can be repeated, and run at the same time as another. One account
     /// that cannot be erased does not keep the others: the last error is answered after all were tried.
     pub async fn run(&self) -> Result<u64, PortError> {
-        let (mut erased, mut failed) = (0, None);
+        let mut erased = 0;
+        self.run_into(&mut erased).await?;
+        Ok(erased)
+    }
+
+    /// As [`Erasure::run`], and adds to `erased` also when an account fails, or all are given up.
+    pub async fn run_into(&self, erased: &mut u64) -> Result<(), PortError> {
+        let mut ended = Ok(());
         for account in self.store.due(self.env.now(), ACCOUNTS).await? {
             match self.erase(account).await {
-                Ok(()) => erased += 1,
+                Ok(()) => *erased += 1,
                 Err(error) => {
                     tracing::warn!(%account, %error, "an account could not be erased yet");
-                    failed = Some(error);
+                    ended = Err(error);
                 }
             }
         }
-        failed.map_or(Ok(erased), Err)
+        ended
     }
 
     async fn erase(&self, account: AccountId) -> Result<(), PortError> {

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bullmq::options::QueueOptions;
+use bullmq::options::{QueueOptions, RedisConnectionOptions, TlsCerts};
 use bullmq::redis_connection::RedisConnection;
 use bullmq::{Error, Queue};
 use sluicegate_contract::time::Timestamp;
+use sluicegate_redis_address::RedisAddress;
 use tokio::sync::Notify;
 use tokio::time::{self, Instant};
 
-use crate::address::RedisAddress;
 use crate::error::BullError;
 use crate::server::{ServerFacts, inspect};
 
@@ -49,6 +49,30 @@ impl Bull {
     /// Where it is.
     pub fn address(&self) -> &RedisAddress {
         &self.address
+    }
+
+    /// What all keys begin with, before the queue's name. In a cluster all keys of a script must be on one node: a hash tag
+    /// sees to that, and Node producers and workers have to be given the same prefix.
+    pub fn prefix(&self) -> &'static str {
+        if self.address.is_cluster() {
+            "{bull}"
+        } else {
+            "bull"
+        }
+    }
+
+    pub(crate) fn connection_options(&self) -> RedisConnectionOptions {
+        let options = match self.address.urls() {
+            [url] => RedisConnectionOptions::new().url(url),
+            urls => RedisConnectionOptions::new().cluster_nodes(urls),
+        };
+        match self.address.ca() {
+            Some(ca) => options.tls_certs(TlsCerts {
+                root_cert: Some(ca.to_vec()),
+                ..TlsCerts::default()
+            }),
+            None => options,
+        }
     }
 
     /// How each server that the address names is set up.
@@ -102,11 +126,11 @@ impl Bull {
         let connection = if let Some(connection) = connection {
             connection
         } else {
-            let options = self.address.options();
+            let options = self.connection_options();
             self.within(RedisConnection::new_managed_only(&options))
                 .await?
         };
-        let options = QueueOptions::new().prefix(self.address.prefix());
+        let options = QueueOptions::new().prefix(self.prefix());
         let opened = Queue::with_connection(name, connection.clone(), options);
         let queue = self.within(opened).await?;
         let mut state = self.state();
@@ -143,5 +167,20 @@ impl Bull {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(BullError::Timeout),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_a_cluster_are_on_one_node() {
+        let prefix = |urls: &str| {
+            let address = RedisAddress::parse(urls, None).unwrap();
+            Bull::new(address, Duration::from_secs(1)).prefix()
+        };
+        assert_eq!(prefix("redis://a:1"), "bull");
+        assert_eq!(prefix("redis://a:1,redis://b:2"), "{bull}");
     }
 }

@@ -8,7 +8,6 @@
 
 #![deny(missing_docs)]
 
-mod address;
 mod bull;
 mod deliver;
 mod error;
@@ -19,7 +18,6 @@ mod server;
 mod settings;
 mod work;
 
-pub use address::{AddressError, RedisAddress};
 pub use bull::Bull;
 pub use error::BullError;
 pub use reconcile::Reconciler;

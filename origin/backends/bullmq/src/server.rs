@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use redis::{AsyncConnectionConfig, Client, TlsCertificates};
+use redis::{AsyncConnectionConfig, Client};
+use sluicegate_redis_address::RedisAddress;
 
-use crate::address::RedisAddress;
 use crate::error::BullError;
 
 /// The one policy under which nothing is dropped that was not asked for.
@@ -60,7 +60,7 @@ pub(crate) async fn inspect(
 ) -> Result<Vec<ServerFacts>, BullError> {
     let mut facts = Vec::new();
     for url in address.urls() {
-        let asked = ask(url, address.ca(), timeout);
+        let asked = ask(address.client(url)?, timeout);
         let info = tokio::time::timeout(timeout, asked)
             .await
             .map_err(|_| BullError::Timeout)??;
@@ -69,17 +69,7 @@ pub(crate) async fn inspect(
     Ok(facts)
 }
 
-async fn ask(url: &str, ca: Option<&[u8]>, timeout: Duration) -> Result<String, BullError> {
-    let client = match ca {
-        Some(ca) if url.starts_with("rediss://") => {
-            let certificates = TlsCertificates {
-                client_tls: None,
-                root_cert: Some(ca.to_vec()),
-            };
-            Client::build_with_tls(url, certificates)?
-        }
-        _ => Client::open(url)?,
-    };
+async fn ask(client: Client, timeout: Duration) -> Result<String, BullError> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(timeout))
         .set_response_timeout(Some(timeout));

@@ -89,8 +89,8 @@ impl Workers {
         self.shared.bull.queue(queue).await?;
         let settings = &self.shared.settings;
         let options = WorkerOptions::new()
-            .connection(self.shared.bull.address().options())
-            .prefix(self.shared.bull.address().prefix())
+            .connection(self.shared.bull.connection_options())
+            .prefix(self.shared.bull.prefix())
             .name(settings.worker.clone())
             .concurrency(usize::try_from(concurrency).unwrap_or(usize::MAX))
             .lock_duration(settings.lock)

@@ -3,8 +3,7 @@ use std::time::Duration;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisFuture, RedisResult, Value};
-
-use crate::address::RedisUrl;
+use sluicegate_redis_address::RedisAddress;
 
 /// One connection for all calls of a process; clones are one. A server answers in order, so calls share it without
 /// waiting for each other.
@@ -15,25 +14,25 @@ pub(crate) enum Connection {
 }
 
 impl Connection {
-    pub(crate) async fn open(address: &RedisUrl, patience: Duration) -> RedisResult<Self> {
-        if address.is_cluster() {
-            // Whoever asks is told of a failure at once; nothing is tried again for them.
-            let cluster = address
-                .cluster()
-                .retries(0)
-                .connection_timeout(patience)
-                .response_timeout(patience)
-                .build()?;
-            return Ok(Self::Cluster(cluster.get_async_connection().await?));
+    pub(crate) async fn open(address: &RedisAddress, patience: Duration) -> RedisResult<Self> {
+        if let [url] = address.urls() {
+            let config = AsyncConnectionConfig::new()
+                .set_connection_timeout(Some(patience))
+                .set_response_timeout(Some(patience));
+            let one = address
+                .client(url)?
+                .get_multiplexed_async_connection_with_config(&config)
+                .await?;
+            return Ok(Self::One(one));
         }
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(patience))
-            .set_response_timeout(Some(patience));
-        let one = address
-            .client()?
-            .get_multiplexed_async_connection_with_config(&config)
-            .await?;
-        Ok(Self::One(one))
+        // Whoever asks is told of a failure at once; nothing is tried again for them.
+        let cluster = address
+            .cluster()
+            .retries(0)
+            .connection_timeout(patience)
+            .response_timeout(patience)
+            .build()?;
+        Ok(Self::Cluster(cluster.get_async_connection().await?))
     }
 }
 

@@ -6,13 +6,11 @@
 
 #![deny(missing_docs)]
 
-mod address;
 mod cache;
 mod connection;
 mod limiter;
 mod shared;
 
-pub use address::{InvalidAddress, RedisUrl};
 pub use cache::RedisCache;
 pub use limiter::RedisLimiter;
 pub use shared::{Patience, Shared};

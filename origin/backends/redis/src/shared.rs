@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use redis::RedisResult;
 use sluicegate_core::error::PortError;
+use sluicegate_redis_address::RedisAddress;
 use tokio::time::{Instant, timeout};
 
-use crate::address::RedisUrl;
 use crate::connection::Connection;
 
 const SERVICE: &str = "Redis";
@@ -34,7 +34,7 @@ impl Default for Patience {
 /// One server or cluster, for all adapters of a process. Connects when it is first asked. After a call that failed all
 /// fail at once, until the pause is over; then one finds out whether it is back.
 pub struct Shared {
-    address: RedisUrl,
+    address: RedisAddress,
     patience: Patience,
     state: Mutex<State>,
     /// Held by whoever connects: the others wait for that connection.
@@ -50,7 +50,7 @@ struct State {
 
 impl Shared {
     /// At that address.
-    pub fn new(address: RedisUrl, patience: Patience) -> Self {
+    pub fn new(address: RedisAddress, patience: Patience) -> Self {
         Self {
             address,
             patience,

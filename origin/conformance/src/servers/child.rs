@@ -12,7 +12,7 @@ use sluicegate_embedded::{Account, to_drop_to};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-const GLANCE: Duration = Duration::from_millis(20);
+pub(super) const GLANCE: Duration = Duration::from_millis(20);
 /// How long a server may take to be ready, and to be gone.
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 

@@ -4,7 +4,9 @@ mod child;
 mod minio;
 mod pgbouncer;
 mod postgres;
+mod redis;
 
 pub use minio::Minio;
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
+pub use redis::{RedisCluster, RedisServer};

@@ -1,4 +1,4 @@
-use sluicegate_bullmq::{Bull, RedisAddress, ServerFacts};
+use sluicegate_bullmq::{Bull, ServerFacts};
 use sluicegate_redis::{Patience, Shared};
 
 use super::{Finding, State};
@@ -40,10 +40,11 @@ async fn queue(settings: &Settings) -> Vec<Finding> {
         return vec![Finding::new(WHAT, "the database", State::ok("ok"))];
     };
     let place = address.to_string();
-    match Bull::new(address.clone(), CALL).inspect().await {
+    let bull = Bull::new(address.clone(), CALL);
+    match bull.inspect().await {
         Ok(servers) => servers
             .iter()
-            .map(|server| Finding::new(WHAT, &place, judge(server, address)))
+            .map(|server| Finding::new(WHAT, &place, judge(server, &bull)))
             .collect(),
         Err(error) => {
             let found = format!("{error}; jobs wait in the database until it is back");
@@ -53,7 +54,7 @@ async fn queue(settings: &Settings) -> Vec<Finding> {
     }
 }
 
-fn judge(server: &ServerFacts, address: &RedisAddress) -> State {
+fn judge(server: &ServerFacts, bull: &Bull) -> State {
     if let Err(error) = server.check() {
         return State::Wrong(error.to_string(), "docs/operations/redis.md");
     }
@@ -63,8 +64,8 @@ fn judge(server: &ServerFacts, address: &RedisAddress) -> State {
             "set `appendonly yes`, or jobs come late after each restart of it",
         );
     }
-    let keys = if address.is_cluster() {
-        format!("; keys begin with {}", address.prefix())
+    let keys = if bull.address().is_cluster() {
+        format!("; keys begin with {}", bull.prefix())
     } else {
         String::new()
     };
@@ -73,24 +74,27 @@ fn judge(server: &ServerFacts, address: &RedisAddress) -> State {
 
 #[cfg(test)]
 mod tests {
+    use sluicegate_redis_address::RedisAddress;
+
     use super::*;
 
     #[test]
     fn what_drops_jobs_is_wrong_and_what_delays_them_is_noted() {
         let address = RedisAddress::parse("redis://a:1,redis://b:1", None).unwrap();
+        let bull = Bull::new(address, CALL);
         let server = |policy: &str, append_only| ServerFacts {
             version: "7.0.15".to_owned(),
             policy: policy.to_owned(),
             max_memory: 0,
             append_only,
         };
-        let evicts = judge(&server("allkeys-lru", true), &address);
+        let evicts = judge(&server("allkeys-lru", true), &bull);
         assert!(matches!(evicts, State::Wrong(found, _) if found.contains("allkeys-lru")));
         assert!(matches!(
-            judge(&server("noeviction", false), &address),
+            judge(&server("noeviction", false), &bull),
             State::Note(..)
         ));
-        let fit = judge(&server("noeviction", true), &address);
+        let fit = judge(&server("noeviction", true), &bull);
         assert!(matches!(fit, State::Ok(found) if found.contains("{bull}")));
     }
 }

@@ -15,13 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluicegate_bullmq::RedisAddress;
 use sluicegate_contract::proxies::{ForwardedHeader, Proxies};
 use sluicegate_core::fair::Rates;
 use sluicegate_core::limits::Limits;
 use sluicegate_core::moderation::ImageGate;
 use sluicegate_core::text::TextPolicy;
-use sluicegate_redis::RedisUrl;
+use sluicegate_redis_address::RedisAddress;
 
 pub use self::redis::PublicCaching;
 pub use detector::DetectorSettings;
@@ -61,7 +60,7 @@ pub struct Settings {
     /// The queue on Redis; `None`: jobs are in the database alone.
     pub redis: Option<RedisAddress>,
     /// What origins share on Redis, which may be another one; `None`: nothing.
-    pub shared: Option<RedisUrl>,
+    pub shared: Option<RedisAddress>,
     /// Where strangers' reads are kept for a moment.
     pub cache: PublicCaching,
     /// Most connections to the database.

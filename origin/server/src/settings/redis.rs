@@ -1,8 +1,8 @@
 //! The queue on Redis, and what origins share there.
 
-use sluicegate_bullmq::RedisAddress;
-use sluicegate_redis::RedisUrl;
+use sluicegate_redis_address::RedisAddress;
 
+use super::Secret;
 use super::reader::Reader;
 
 /// Where strangers' reads are kept for a moment.
@@ -21,7 +21,7 @@ pub enum PublicCaching {
 pub(super) struct Redis {
     pub(super) queue: Option<RedisAddress>,
     /// In a Redis of its own, or beside the queue.
-    pub(super) shared: Option<RedisUrl>,
+    pub(super) shared: Option<RedisAddress>,
 }
 
 const CA: &str = "REDIS_CA_FILE";
@@ -48,24 +48,17 @@ pub(super) fn redis(reader: &mut Reader<'_>) -> Redis {
         }
         return Redis::default();
     }
-    // Errors never hold the URL.
-    let queue_address = queue.as_ref().and_then(|url| {
-        let parsed = RedisAddress::parse(url.expose(), ca.clone());
-        parsed
-            .map_err(|error| reader.wrong(QUEUE, format!("is {error}")))
+    let mut parse = |name, url: Option<Secret>| {
+        // Errors never hold the URL.
+        RedisAddress::parse(url?.expose(), ca.clone())
+            .map_err(|error| reader.wrong(name, format!("is no address of Redis: {error}")))
             .ok()
-    });
-    let shared = match (&cache, &queue) {
-        (Some(url), _) => RedisUrl::parse(url.expose(), ca)
-            .map_err(|error| reader.wrong(CACHE, format!("is {error}")))
-            .ok(),
-        // What is wrong with it was said above.
-        (None, Some(url)) => RedisUrl::parse(url.expose(), ca).ok(),
-        (None, None) => None,
     };
+    let queue = parse(QUEUE, queue);
+    let cache = parse(CACHE, cache);
     Redis {
-        queue: queue_address,
-        shared,
+        shared: cache.or_else(|| queue.clone()),
+        queue,
     }
 }
 

@@ -23,12 +23,13 @@ impl EraseAccountsJob {
     }
 
     async fn erase(&self) -> Result<(), PortError> {
-        let accounts = self.erasure.run().await?;
+        let mut accounts = 0;
+        let ended = self.erasure.run_into(&mut accounts).await;
         self.observer.swept(ERASE_JOB, "accounts", accounts);
         if accounts > 0 {
             tracing::info!(accounts, "erased");
         }
-        Ok(())
+        ended
     }
 }
 

@@ -150,3 +150,21 @@ async fn the_job_of_each_hour_erases() {
     assert_eq!(mentions(&world, &ada).await, Vec::<String>::new());
     assert_eq!(world.observer.swept(ERASE_JOB, "accounts"), Some(1));
 }
+
+#[tokio::test]
+async fn an_account_that_fails_keeps_neither_the_others_nor_their_count() {
+    let world = World::new().await;
+    let ada = somebody(&world, "ada_lovelace").await;
+    let grace = world.account("grace_hopper").await;
+    world.leave(ada.id).await;
+    world.leave(grace).await;
+    world.clock.put_forward(GRACE);
+    // Of grace nothing lies in the store.
+    world.objects.set_keeps(true);
+    let mut erased = 0;
+    let ended = world.context.erasure.run_into(&mut erased).await;
+    assert!(ended.is_err());
+    assert_eq!(erased, 1);
+    assert!(world.accounts.account(grace).await.unwrap().is_none());
+    assert!(world.accounts.account(ada.id).await.unwrap().is_some());
+}

@@ -67,7 +67,7 @@ async fn a_redis_that_was_killed_is_used_again_when_it_is_back() {
     let before = world.add_many(10).await;
     world.until_all_done(&before).await;
 
-    redis.kill();
+    redis.kill().await;
     let meanwhile = world.add_many(20).await;
     // Long enough for every loop to have met it.
     let looked = Instant::now();
@@ -97,7 +97,7 @@ async fn a_redis_that_was_killed_is_used_again_when_it_is_back() {
 #[tokio::test]
 async fn what_begins_without_a_redis_begins_to_work_when_there_is_one() {
     let mut redis = redis_or_skip!();
-    redis.kill();
+    redis.kill().await;
     let world = World::new().await;
     let id = world.add().await;
     let job = TestJob::done();

@@ -79,7 +79,7 @@ async fn a_redis_that_is_gone_or_was_emptied_is_no_cache_and_then_one_again() {
         panic!("nobody put it");
     };
     cache.put(&item, &before, b"a post").await.unwrap();
-    redis.kill();
+    redis.kill().await;
     assert!(cache.get(&item).await.unwrap_err().is_unavailable());
     assert!(cache.forget(Change::Post(id)).await.is_err());
     redis.start_again().await;

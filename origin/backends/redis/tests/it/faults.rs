@@ -18,7 +18,7 @@ async fn one_that_was_killed_is_an_outage_until_it_is_back() {
     let mut redis = redis_or_skip!();
     let limiter = RedisLimiter::new(shared(&redis.url(), None, PATIENT));
     assert_eq!(limiter.admit("ada", &RATE()).await.unwrap().left, 999);
-    redis.kill();
+    redis.kill().await;
     let down = limiter.admit("ada", &RATE()).await.unwrap_err();
     assert!(down.is_unavailable(), "{down}");
     redis.start_again().await;

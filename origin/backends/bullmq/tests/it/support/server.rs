@@ -1,110 +1,57 @@
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bullmq::options::{QueueOptions, RedisConnectionOptions};
 use bullmq::{JobOptions, Queue};
-use sluicegate_bullmq::{Bull, RedisAddress};
+use sluicegate_bullmq::Bull;
 use sluicegate_conformance::notes::RanOn;
+use sluicegate_conformance::servers::RedisServer;
 use sluicegate_core::job::POST_JOB;
-use tempfile::TempDir;
+use sluicegate_redis_address::RedisAddress;
 
-use super::{test_name, until};
+use super::test_name;
 
-/// A server of one test, in a folder of its own; ends with this value.
+pub(crate) fn bull(url: &str, ca: Option<&[u8]>) -> Arc<Bull> {
+    let address = RedisAddress::parse(url, ca.map(<[u8]>::to_vec)).unwrap();
+    Arc::new(Bull::new(address, Duration::from_secs(5)))
+}
+
+/// A server of one test, as BullMQ wants it.
 pub(crate) struct Redis {
-    program: PathBuf,
-    arguments: Vec<String>,
-    folder: TempDir,
-    port: u16,
-    child: Option<Child>,
+    server: RedisServer,
     ran: Option<RanOn>,
 }
 
 impl Redis {
-    /// `None` if there is no `redis-server`. `arguments` go before the usual ones.
+    /// `None`, and noted, if there is no `redis-server`. `arguments` go after the usual ones.
     pub(crate) async fn start(arguments: &[&str]) -> Option<Self> {
-        let program = program()?;
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let mut redis = Self {
-            program,
-            arguments: arguments.iter().map(|&text| text.to_owned()).collect(),
-            folder: tempfile::tempdir().unwrap(),
-            port,
-            child: None,
-            ran: None,
-        };
-        redis.start_again().await;
-        let facts = redis.bull().inspect().await.unwrap();
-        let version = &facts.first().unwrap().version;
-        let theme = test_name();
-        let theme = theme.split("::").next().unwrap_or_default();
-        redis.ran = Some(RanOn::begins(
-            &format!("Redis {version}"),
-            &format!("the queue: {theme}"),
-        ));
-        Some(redis)
+        let test = test_name();
+        let server = RedisServer::start(arguments, &test).await?;
+        let theme = test.split("::").next().unwrap_or_default();
+        let ran = RanOn::begins(&server.version(), &format!("the queue: {theme}"));
+        let ran = Some(ran);
+        Some(Self { server, ran })
     }
 
     /// On the same port, with what it had written.
     pub(crate) async fn start_again(&mut self) {
-        let folder = self.folder.path();
-        let mut command = Command::new(&self.program);
-        command
-            .args([
-                "--port",
-                &self.port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--dir",
-            ])
-            .arg(folder)
-            .args([
-                "--save",
-                "",
-                "--appendonly",
-                "yes",
-                "--appendfsync",
-                "always",
-            ])
-            .args([
-                "--maxmemory",
-                "256mb",
-                "--maxmemory-policy",
-                "noeviction",
-                "--logfile",
-            ])
-            .arg(folder.join("log"))
-            .args(&self.arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        self.child = Some(command.spawn().expect("redis-server starts"));
-        until("Redis answers", async || self.ask(&["PING"]).await.is_ok()).await;
+        self.server.start_again().await;
     }
 
-    pub(crate) fn kill(&mut self) {
-        let mut child = self.child.take().expect("it runs");
-        child.kill().expect("it is killed");
-        child.wait().expect("it has ended");
+    pub(crate) async fn kill(&mut self) {
+        self.server.kill().await;
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
+        self.server.url()
     }
 
     pub(crate) fn port(&self) -> u16 {
-        self.port
+        self.server.port()
     }
 
     pub(crate) fn bull(&self) -> Arc<Bull> {
-        let address = RedisAddress::parse(&self.url(), None).unwrap();
-        Arc::new(Bull::new(address, Duration::from_secs(5)))
+        bull(&self.url(), None)
     }
 
     /// A queue as any other user of BullMQ has it.
@@ -138,23 +85,10 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        if self.child.is_some() {
-            self.kill();
-        }
         if let Some(ran) = self.ran.take()
             && !std::thread::panicking()
         {
             ran.passed();
         }
     }
-}
-
-pub(crate) fn program() -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os("SLUICEGATE_REDIS_SERVER") {
-        return Some(named.into());
-    }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join("redis-server"))
-        .find(|file| file.is_file())
 }

@@ -1,0 +1,114 @@
+#![expect(clippy::expect_used, reason = "a test's helper fails by panicking")]
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+
+use tokio::time::{Instant, sleep};
+
+use super::super::child::{GLANCE, PATIENCE};
+use super::{RedisServer, finish, said};
+
+const NODES: usize = 3;
+/// A node is spoken to by the others on a port that is so much higher.
+const BUS: u16 = 10_000;
+
+/// Redis Cluster of three nodes on loopback. They end with this value.
+pub struct RedisCluster {
+    nodes: Vec<RedisServer>,
+}
+
+impl RedisCluster {
+    /// Starts one, and waits until all nodes know of each other. `None`, and a note under the name of the test, where
+    /// there is no program.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn start(test: &str) -> Option<Self> {
+        let mut nodes = Vec::new();
+        for _ in 0..NODES {
+            let mut arguments = vec!["--cluster-enabled", "yes"];
+            arguments.extend(["--cluster-config-file", "nodes.conf"]);
+            arguments.extend(["--cluster-node-timeout", "2000"]);
+            let mut node = RedisServer::new(&arguments, test)?;
+            node.port = port_of_node();
+            node.start_again().await;
+            nodes.push(node);
+        }
+        let cluster = Self { nodes };
+        cluster.join();
+        for port in cluster.ports() {
+            let deadline = Instant::now() + PATIENCE;
+            let ready = async || {
+                let info = said(port, "CLUSTER INFO").await;
+                info.is_some_and(|info| info.contains("cluster_state:ok"))
+            };
+            while !ready().await {
+                assert!(Instant::now() < deadline, "the cluster is not ready");
+                sleep(GLANCE).await;
+            }
+        }
+        Some(cluster)
+    }
+
+    fn join(&self) {
+        let places: Vec<String> = self
+            .ports()
+            .map(|port| format!("127.0.0.1:{port}"))
+            .collect();
+        let mut arguments = vec!["--cluster", "create"];
+        arguments.extend(places.iter().map(String::as_str));
+        arguments.extend(["--cluster-replicas", "0", "--cluster-yes"]);
+        let node = self.nodes.first().expect("nodes");
+        let beside = node.program.with_file_name("redis-cli");
+        let cli = if beside.is_file() {
+            beside.as_path()
+        } else {
+            Path::new("redis-cli")
+        };
+        finish(&node.place, cli, &arguments).expect("a cluster");
+    }
+
+    /// Where its nodes listen on loopback.
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        self.nodes.iter().map(RedisServer::port)
+    }
+
+    /// For `REDIS_URL`: all nodes.
+    pub fn urls(&self) -> String {
+        let urls: Vec<String> = self
+            .ports()
+            .map(|port| format!("redis://127.0.0.1:{port}"))
+            .collect();
+        urls.join(",")
+    }
+
+    /// Ends a node as `kill -9` does; from 0.
+    ///
+    /// # Panics
+    /// If there is no such node, or it does not end.
+    pub async fn kill(&mut self, node: usize) {
+        let node = self.nodes.get_mut(node).expect("a node");
+        node.kill().await;
+    }
+
+    /// Starts that node again, with what it had written.
+    ///
+    /// # Panics
+    /// If there is no such node, or it does not start.
+    pub async fn start_again(&mut self, node: usize) {
+        let node = self.nodes.get_mut(node).expect("a node");
+        node.start_again().await;
+    }
+}
+
+fn port_of_node() -> u16 {
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = listener.local_addr().expect("its address").port();
+        if let Some(bus) = port.checked_add(BUS)
+            && TcpListener::bind((Ipv4Addr::LOCALHOST, bus)).is_ok()
+        {
+            return port;
+        }
+    }
+}
