@@ -13,7 +13,7 @@ use crate::{chromium, components, postgres};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Get also the servers that take longer, and fail if one of them cannot be had
+    /// Get also the servers that take longer, and fail if one cannot be had or a test on one is skipped
     #[arg(long)]
     services: bool,
     /// Passed on to `cargo test`, such as `-p sluicegate-worker -- pictures`
@@ -57,7 +57,7 @@ pub(crate) fn main(stop: &Stop, options: &Options) -> Result<ExitCode> {
         }
     }
     let skipped = fs::read_to_string(&skips)?;
-    Ok(close(tally, green, &skipped))
+    Ok(close(tally, green, &skipped, options.services))
 }
 
 fn run(stop: &Stop, command: &mut Command) -> Result<(Tally, bool)> {
@@ -71,14 +71,34 @@ fn run(stop: &Stop, command: &mut Command) -> Result<(Tally, bool)> {
     Ok((tally, status.success()))
 }
 
+/// Whose lack is none of a server: of a browser, of a library that shifts clocks, or of what this user may do here.
+const NOT_ON_SERVERS: [&str; 5] = [
+    "browser",
+    "clocks",
+    "full_disk",
+    "load",
+    "the platform as a plain user",
+];
+
 /// A test that cannot run for lack of something on this machine passes, and adds a line `name: reason` to the
-/// file that `SLUICEGATE_SKIPPED` names. Such tests are counted as skipped here.
-fn close(mut tally: Tally, green: bool, skipped: &str) -> ExitCode {
+/// file that `SLUICEGATE_SKIPPED` names. Such tests are counted as skipped here; as failed if servers were asked for
+/// and it is one of those that run on them.
+fn count_skipped(tally: &mut Tally, skipped: &str, services: bool) {
     for line in skipped.lines().filter(|line| !line.trim().is_empty()) {
-        println!("skipped: {line}");
         tally.passed = tally.passed.saturating_sub(1);
-        tally.skipped += 1;
+        let name = line.split_once(": ").map_or(line, |(name, _)| name);
+        if services && !NOT_ON_SERVERS.contains(&name) {
+            println!("failed: skipped, though servers were asked for: {line}");
+            tally.failed += 1;
+        } else {
+            println!("skipped: {line}");
+            tally.skipped += 1;
+        }
     }
+}
+
+fn close(mut tally: Tally, green: bool, skipped: &str, services: bool) -> ExitCode {
+    count_skipped(&mut tally, skipped, services);
     if !green && tally.failed == 0 {
         // It did not build, or a test program died before its closing line.
         tally.failed = 1;
@@ -88,5 +108,25 @@ fn close(mut tally: Tally, green: bool, skipped: &str) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_for_servers_wants_no_silence() {
+        let skipped = "browser: no chromium\nposts: SLUICEGATE_PGBOUNCER names no PgBouncer\n\n";
+        let count = |services| {
+            let mut tally = Tally {
+                passed: 5,
+                ..Tally::default()
+            };
+            count_skipped(&mut tally, skipped, services);
+            (tally.passed, tally.failed, tally.skipped)
+        };
+        assert_eq!(count(false), (3, 0, 2));
+        assert_eq!(count(true), (3, 1, 1));
     }
 }

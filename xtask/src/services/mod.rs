@@ -1,15 +1,26 @@
-//! Real servers that tests run on where they can be had: got once, kept below the target folder, and named to the
-//! tests by a variable each. A test whose server is missing says so by its name, and counts as skipped.
+//! Real servers that tests run on where they can be had, and programs that read what deploys ours: got once, kept
+//! below the target folder, and named to the tests by a variable each. A test whose server is missing says so by its
+//! name, and counts as skipped.
 //!
-//! A further one is a line in [`SERVICES`] and a file that gets it. Postgres and a browser are not here: without the
-//! former nothing runs, and the latter is a matter of one test.
+//! A further one is an entry of [`list::SERVICES`] and a file that gets it. Postgres and a browser are not here:
+//! without the former nothing runs, and the latter is a matter of one test.
 
 mod aws;
+mod compose;
+mod go;
+mod haproxy;
+mod kubeconform;
+mod kustomize;
+mod list;
 mod minio;
 mod node;
 mod pgbouncer;
+mod podman;
+mod promtool;
 mod redis;
 mod report;
+mod schemas;
+mod system;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +31,7 @@ use crate::cargo::target;
 use crate::process::Stop;
 use crate::ui::{note, step};
 
+use list::SERVICES;
 pub(crate) use report::Report;
 
 /// A server, and how it is had.
@@ -30,50 +42,18 @@ struct Service {
     variable: &'static str,
     /// How long it takes to get, once.
     takes: &'static str,
-    /// Part of every `cargo xtask test`; the others come with `--services` alone.
-    quick: bool,
+    when: When,
     /// Gets it into a folder of its own, and answers what the variable is to name. What is there already is used.
     get: fn(&Stop, &Path) -> Result<PathBuf>,
 }
 
-const SERVICES: [Service; 5] = [
-    Service {
-        name: "PgBouncer",
-        variable: "SLUICEGATE_PGBOUNCER",
-        takes: "a minute",
-        quick: true,
-        get: pgbouncer::get,
-    },
-    Service {
-        name: "MinIO",
-        variable: "SLUICEGATE_MINIO",
-        takes: "five minutes",
-        quick: false,
-        get: minio::get,
-    },
-    // No server, but what a drill on servers needs.
-    Service {
-        name: "AWS-CLI",
-        variable: "SLUICEGATE_AWS",
-        takes: "half a minute",
-        quick: true,
-        get: aws::get,
-    },
-    Service {
-        name: "Redis",
-        variable: "SLUICEGATE_REDIS_SERVER",
-        takes: "ten seconds",
-        quick: true,
-        get: redis::get,
-    },
-    Service {
-        name: "Node",
-        variable: "SLUICEGATE_NODE",
-        takes: "a moment",
-        quick: true,
-        get: node::get,
-    },
-];
+/// For which runs a server is got.
+enum When {
+    /// For every `cargo xtask test`: it takes a minute at most.
+    Always,
+    /// With `--services` alone; else what is there already is used, which this finds.
+    Asked(fn(&Path) -> Option<PathBuf>),
+}
 
 /// What was had, and what was not.
 pub(crate) struct Services {
@@ -84,7 +64,12 @@ pub(crate) struct Services {
 impl Services {
     /// Gets what is quick, or with `all` everything. What cannot be had is told here and by [`Services::missing`].
     pub(crate) fn prepare(stop: &Stop, all: bool) -> Result<Self> {
-        Self::get(stop, "the tests", |service| service.quick || all)
+        let is_wanted = |service: &Service| all || matches!(service.when, When::Always);
+        let mut services = Self::get(stop, "the tests", is_wanted)?;
+        let others = SERVICES.iter().filter(|&service| !is_wanted(service));
+        let there = others.filter_map(|service| Some((service.variable, service.there()?)));
+        services.have.extend(there);
+        Ok(services)
     }
 
     /// Gets these, for figures.
@@ -128,13 +113,28 @@ impl Services {
 }
 
 impl Service {
+    /// Where it keeps what it got.
+    fn folder(&self) -> PathBuf {
+        target().join("services").join(self.name.to_lowercase())
+    }
+
+    /// What is there without getting it. Who has set the variable is believed, and tests are told that anyhow.
+    fn there(&self) -> Option<PathBuf> {
+        match self.when {
+            When::Asked(there) if std::env::var_os(self.variable).is_none() => {
+                there(&self.folder())
+            }
+            When::Asked(_) | When::Always => None,
+        }
+    }
+
     fn find(&self, stop: &Stop) -> Result<PathBuf> {
         if let Some(given) = std::env::var_os(self.variable).map(PathBuf::from) {
             let place = given.display();
             ensure!(given.exists(), "{}: there is no {place}", self.variable);
             return Ok(given);
         }
-        let folder = target().join("services").join(self.name.to_lowercase());
+        let folder = self.folder();
         let what = format!("Looking for {} ({}, once)", self.name, self.takes);
         step(&what, || (self.get)(stop, &folder))
     }

@@ -9,37 +9,64 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process::{Stop, output, run};
 use crate::toolchain::{can_install, install, on_path};
+use crate::ui::note;
 
 /// Where the source comes from where `apt` names no mirror of Debian.
 const MIRROR: &str = "http://deb.debian.org/debian";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const SUITE: &str = "trixie";
-/// The first that keeps the prepared statements of its clients apart.
+/// The first that keeps the prepared statements of its clients apart: an older one is of no use.
 const OLDEST: (u32, u32) = (1, 21);
+/// What the tests are to run on; an older one is taken where none can be built.
+const WANTED: (u32, u32) = (1, 24);
 
 pub(super) fn get(stop: &Stop, folder: &Path) -> Result<PathBuf> {
     let program = folder.join("pgbouncer");
-    if fits(&program) {
+    if is_from(&program, WANTED) {
         return Ok(program);
     }
-    if let Some(installed) = on_path("pgbouncer").filter(|installed| fits(installed)) {
-        return Ok(installed);
+    let installed = on_path("pgbouncer").filter(|installed| is_from(installed, OLDEST));
+    if let Some(new) = installed
+        .as_ref()
+        .filter(|installed| is_from(installed, WANTED))
+    {
+        return Ok(new.clone());
     }
+    let built = build_where_possible(stop, folder, &program);
+    match (built, installed) {
+        (Ok(()), _) => Ok(program),
+        (Err(error), Some(older)) => {
+            stop.check()?;
+            note(&format!(
+                "an older one than {}.{} is used: {error:#}",
+                WANTED.0, WANTED.1
+            ));
+            Ok(older)
+        }
+        (Err(error), None) => Err(error),
+    }
+}
+
+fn build_where_possible(stop: &Stop, folder: &Path, program: &Path) -> Result<()> {
     ensure!(
         can_install() && Path::new(KEYRING).exists(),
         "there is none from {}.{} on the path, and only root on Debian can build one",
-        OLDEST.0,
-        OLDEST.1
+        WANTED.0,
+        WANTED.1
     );
     build(stop, folder)?;
-    ensure!(fits(&program), "{} does not run", program.display());
-    Ok(program)
+    ensure!(
+        is_from(program, WANTED),
+        "{} does not run",
+        program.display()
+    );
+    Ok(())
 }
 
-/// Whether it is one that can be used: `PgBouncer 1.24.1`.
-fn fits(program: &Path) -> bool {
+/// Whether it runs and is not older: `PgBouncer 1.24.1`.
+fn is_from(program: &Path, oldest: (u32, u32)) -> bool {
     let said = output(Command::new(program).arg("--version")).unwrap_or_default();
-    version(&said).is_some_and(|version| version >= OLDEST)
+    version(&said).is_some_and(|version| version >= oldest)
 }
 
 fn version(said: &str) -> Option<(u32, u32)> {
@@ -144,6 +171,8 @@ mod tests {
     fn old_ones_do_not_fit() {
         assert_eq!(version("PgBouncer 1.24.1\nlibevent 2.1"), Some((1, 24)));
         assert!(version("PgBouncer 1.18.0") < Some(OLDEST));
+        assert!(version("PgBouncer 1.21.0") < Some(WANTED));
+        assert!(version("PgBouncer 1.25.0") >= Some(WANTED));
         assert_eq!(version("something else"), None);
     }
 
