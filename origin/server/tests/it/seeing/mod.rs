@@ -23,9 +23,13 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 /// As an edge sends it.
 const PARENT: &str = "00f067aa0ba902b7";
 
+fn repository(file: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    std::fs::read_to_string(root.join(file)).expect("is there")
+}
+
 fn operations(file: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations");
-    std::fs::read_to_string(folder.join(file)).expect("is there")
+    repository(&format!("docs/operations/{file}"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -185,7 +189,7 @@ fn the_doctor_finds_it_well(data: &Path, settings: &[(&str, &str)]) {
     }
 }
 
-/// Names and labels of everything that the dashboard and the alerts ask of an origin.
+/// Names and labels of everything that the dashboard, the alerts and KEDA ask of an origin.
 fn every_query_asks_for_what_is_there(seen: &Exposition) {
     let dashboard: Value =
         serde_json::from_str(&operations("grafana-dashboard.json")).expect("is JSON");
@@ -193,6 +197,13 @@ fn every_query_asks_for_what_is_there(seen: &Exposition) {
     let alerts = operations("alerts.yaml");
     queries.extend(promql::expressions(&alerts));
     assert!(queries.len() > 30, "{} queries", queries.len());
+    let scaled = repository("deploy/k8s/overlays/keda/scaledobjects.yaml");
+    let asked = scaled
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("query: "));
+    let asked: Vec<_> = asked.map(str::to_owned).collect();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    queries.extend(asked);
     // The black-box tests ask edges, too.
     let seen = [("sluicegate-origin", Some(seen)), ("sluicegate-edge", None)];
     let mut wrong = BTreeMap::new();
