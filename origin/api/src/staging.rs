@@ -1,9 +1,10 @@
 //! The staging budget: tickets are refused before clients' files fill the store.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sluicegate_contract::problem::ProblemType;
-use sluicegate_core::ports::UploadStore;
+use sluicegate_core::error::PortError;
 use sluicegate_core::upload::{NewUpload, Staged};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -23,12 +24,16 @@ const PROMISED_PART: u64 = 2;
 pub(crate) struct Staging {
     budget: u64,
     known: Mutex<Known>,
+    /// How many sums were asked for and came, or failed.
+    asked: AtomicU64,
 }
 
 #[derive(Default)]
 struct Known {
     staged: Staged,
     at: Option<Instant>,
+    /// The number of the last question, if nothing came of it.
+    failed: Option<u64>,
 }
 
 /// Room that was taken for a ticket.
@@ -44,18 +49,27 @@ impl Staging {
         Self {
             budget,
             known: Mutex::default(),
+            asked: AtomicU64::new(0),
         }
     }
 
-    /// Takes room for the file, if it still fits. Whoever comes while the sum is asked for waits for that one answer.
-    pub(crate) async fn admit(
-        &self,
-        uploads: &dyn UploadStore,
-        new: &NewUpload,
-    ) -> Result<Room, ApiError> {
+    /// Takes room for the file, if it still fits. Whoever comes while the sum is asked for (`question`) waits for that one
+    /// answer, also if it is that there is none: each asking anew, one after the other, would wait for all before them.
+    pub(crate) async fn admit<Q, A>(&self, question: Q, new: &NewUpload) -> Result<Room, ApiError>
+    where
+        Q: FnOnce() -> A,
+        A: Future<Output = Result<Staged, PortError>>,
+    {
+        let before = self.asked.load(Ordering::SeqCst);
         let mut known = self.known.lock().await;
+        if known.failed.is_some_and(|number| number > before) {
+            return Err(PortError::unavailable("database", "nobody could be told the sum").into());
+        }
         if known.at.is_none_or(|at| at.elapsed() >= FRESH) {
-            known.staged = uploads.staged(new.created_at).await?;
+            let sum = question().await;
+            let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+            known.failed = sum.is_err().then_some(number);
+            known.staged = sum?;
             known.at = Some(Instant::now());
         }
         let taken = Staged {
@@ -88,5 +102,63 @@ impl Staging {
                 promised: staged.promised.saturating_sub(room.taken.promised),
             };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sluicegate_contract::ids::{AccountId, UploadId};
+    use sluicegate_contract::time::Timestamp;
+    use sluicegate_contract::uploads::Purpose;
+    use tokio::task::JoinSet;
+    use tokio::time::sleep;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const HANGS: Duration = Duration::from_secs(10);
+
+    fn new() -> NewUpload {
+        let now = Timestamp::from_unix_ms(0).expect("in range");
+        NewUpload {
+            id: UploadId(Uuid::nil()),
+            owner: AccountId(Uuid::nil()),
+            purpose: Purpose::Avatar,
+            length: 10,
+            sha256: None,
+            head_sha256: None,
+            key: None,
+            created_at: now,
+            expires_at: now,
+            put_until: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_failure_answers_all_who_wait() {
+        let staging = Arc::new(Staging::new(1_000));
+        let questions = Arc::new(AtomicU64::new(0));
+        let began = Instant::now();
+        let mut waiters = JoinSet::new();
+        for _ in 0..20 {
+            let (staging, questions) = (Arc::clone(&staging), Arc::clone(&questions));
+            waiters.spawn(async move {
+                let hangs = || async {
+                    questions.fetch_add(1, Ordering::SeqCst);
+                    sleep(HANGS).await;
+                    Err(PortError::unavailable("database", "hangs"))
+                };
+                staging.admit(hangs, &new()).await.is_err()
+            });
+        }
+        assert!(waiters.join_all().await.into_iter().all(|refused| refused));
+        assert_eq!(questions.load(Ordering::SeqCst), 1);
+        assert_eq!(began.elapsed(), HANGS);
+        // Who comes later asks.
+        let new = new();
+        let room = staging.admit(|| async { Ok(Staged::default()) }, &new);
+        assert!(room.await.is_ok());
     }
 }

@@ -63,7 +63,8 @@ pub(crate) async fn give(
             Sender::Edge(_) => None,
         },
     };
-    let room = match app.staging.admit(&*app.uploads, &new).await {
+    let staged = || app.uploads.staged(new.created_at);
+    let room = match app.staging.admit(staged, &new).await {
         Ok(room) => room,
         // A repeat takes no room that the first request did not take.
         Err(full) => {
