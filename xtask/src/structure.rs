@@ -88,7 +88,43 @@ fn check_map(map: &str, members: &[String]) -> Vec<String> {
 }
 
 fn calls_conformance(file: &Path) -> bool {
-    fs::read_to_string(file).is_ok_and(|text| text.contains("sluicegate_conformance::"))
+    fs::read_to_string(file).is_ok_and(|text| calls_suite(&text))
+}
+
+/// Whether a test has a suite run: it calls a function `run` or `all` (or a macro of such a name) that comes from
+/// origin/conformance. To use one of its helpers proves nothing.
+fn calls_suite(text: &str) -> bool {
+    const SUITES: [&str; 2] = ["run", "all"];
+    const CRATE: &str = "sluicegate_conformance::";
+    let imports: Vec<&str> = text
+        .split("use ")
+        .filter_map(|rest| rest.strip_prefix(CRATE))
+        .filter_map(|rest| rest.split(';').next())
+        .collect();
+    let is_imported = |name: &str| {
+        imports.iter().any(|import| {
+            let mut words = import.split(|c: char| !c.is_alphanumeric() && c != '_');
+            words.any(|word| word == name)
+        })
+    };
+    let is_suite = |before: &str, name: &str| {
+        if let Some(path) = before.strip_suffix("::") {
+            // By its module, which is imported, or named in full.
+            let mut words = path.rsplit(|c: char| !c.is_alphanumeric() && c != '_');
+            let module = words.next().unwrap_or_default();
+            path.ends_with(&format!("{CRATE}{module}")) || is_imported(module)
+        } else {
+            let begins = before.ends_with(|c: char| c.is_whitespace() || c == '(');
+            begins && !before.ends_with("fn ") && is_imported(name)
+        }
+    };
+    SUITES.iter().any(|name| {
+        text.match_indices(name).any(|(at, _)| {
+            let (before, rest) = text.split_at(at);
+            let called = rest.strip_prefix(name).unwrap_or_default();
+            (called.starts_with('(') || called.starts_with("!(")) && is_suite(before, name)
+        })
+    })
 }
 
 /// All Rust files below a folder, sorted; build output and hidden folders left out.
@@ -137,5 +173,25 @@ mod tests {
     fn members_must_be_in_the_map() {
         let members = ["contract".to_owned(), "origin/core".to_owned()];
         assert_eq!(check_map("| `origin/core/` | rules |", &members).len(), 1);
+    }
+
+    #[test]
+    fn only_a_suite_that_runs_is_one() {
+        for text in [
+            "use sluicegate_conformance::{accounts, jobs};\nfn f() { jobs::run(&jobs).await }",
+            "use sluicegate_conformance::cache::{Caches, run};\nfn f() {\n    run(&caches).await }",
+            "use sluicegate_conformance::purge::all;\nfn f() { all(make).await }",
+            "sluicegate_conformance::cache::run(&x).await",
+        ] {
+            assert!(calls_suite(text), "{text}");
+        }
+        for text in [
+            "use sluicegate_conformance::notes::skip;\nfn f() { skip(name, why); run(&x) }",
+            "use sluicegate_conformance::notes::RanOn;\nfn run() { origin::run(&x) }",
+            "use sluicegate_conformance::jobs;\nfn run() { jobs::helper(); x.enable_all() }",
+            "jobs::run(&jobs)",
+        ] {
+            assert!(!calls_suite(text), "{text}");
+        }
     }
 }
