@@ -39,10 +39,6 @@ pub fn router(state: ApiState) -> Router {
         .method_not_allowed_fallback(endpoints::no_method)
         .layer(DefaultBodyLimit::max(app.config.limits.json_body))
         .layer(from_fn(http::contract::check))
-        .layer(from_fn_with_state(
-            Arc::clone(&app),
-            http::kept::forget_changed,
-        ))
         .layer(from_fn_with_state(Arc::clone(&app), http::writes::note))
         .layer(from_fn_with_state(Arc::clone(&app), http::limits::check))
         .layer(CatchPanicLayer::custom(http::panics::answer))

@@ -28,6 +28,7 @@ use crate::auth::passwords::Passwords;
 use crate::auth::tokens::Tokens;
 use crate::endpoints::openapi;
 use crate::gate::Gate;
+use crate::http::readings::Readings;
 use crate::staging::Staging;
 use crate::views::Eyes;
 use crate::waiters::Waiters;
@@ -242,6 +243,8 @@ pub(crate) struct App {
     pub(crate) waiters: Arc<Waiters>,
     /// The API's own description, as it is served.
     pub(crate) openapi: Bytes,
+    /// What strangers are reading from the database.
+    pub(crate) readings: Readings,
     /// Requests for pictures in the making: no number of long polls may keep them out.
     pub(crate) picture_waiters: Semaphore,
 }
@@ -268,6 +271,7 @@ impl App {
             staging: Staging::new(config.staging_budget),
             waiters: Arc::new(Waiters::new(config.waiters, config.waiters_by_account)),
             openapi: openapi::text().into(),
+            readings: Readings::default(),
             picture_waiters: Semaphore::new(config.waiters),
             state,
         }

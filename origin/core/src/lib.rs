@@ -19,6 +19,7 @@ pub mod job;
 pub mod limits;
 pub mod moderation;
 pub mod observe;
+pub mod outage;
 pub mod periodic;
 pub mod pictures;
 pub mod ports;

@@ -12,8 +12,9 @@ use sluicegate_contract::uploads::UploadState;
 use crate::env::Env;
 use crate::error::PortError;
 use crate::ports::{
-    MadePicture, MakePictureError, ObjectStore, PictureMaker, PutOptions, UploadStore,
+    MadePicture, MakePictureError, ObjectStore, PictureMaker, PublicCache, PutOptions, UploadStore,
 };
+use crate::public::Change;
 use crate::upload::{Derivative, Maker, MakingClaim, Upload, media_object, staged_object};
 use crate::wake::{Wake, Waker};
 
@@ -33,6 +34,8 @@ pub struct Pictures {
     pub objects: Arc<dyn ObjectStore>,
     /// Who makes it.
     pub maker: Arc<dyn PictureMaker>,
+    /// What strangers read: it is told of pictures that are made or refused.
+    pub cache: Arc<dyn PublicCache>,
     /// Who is told.
     pub waker: Waker,
 }
@@ -90,6 +93,10 @@ impl Pictures {
             if let Err(error) = self.uploads.release_making(&maker, self.env.now()).await {
                 tracing::warn!(upload.id = %id, %error, "could not release a picture");
             }
+        }
+        // What failed may have been committed.
+        if let Err(error) = self.cache.forget(Change::Account(upload.owner)).await {
+            tracing::debug!(upload.id = %id, %error, "the cache was not told of a picture");
         }
         self.waker.wake(Wake::Upload(id));
         made

@@ -3,10 +3,14 @@
 //! What is kept hangs on topics, and each topic has a version. It is read with the versions of before it was read from the
 //! database, and shown only while those still are the versions: whoever changes something gives its topics new ones, and what
 //! was read before is not found any more, also where it arrives later. So a removal is seen at once, whoever was reading then.
+//!
+//! What is one account's hangs on that account, too. Whose it is shows only when it is read, so accounts share [`SHARES`]
+//! topics, of which all versions are known before: who changes their account again and again empties one share, and no more.
+//! Lists show many accounts, and hang on all.
 
 use std::time::Duration;
 
-use sluicegate_contract::ids::PostId;
+use sluicegate_contract::ids::{AccountId, PostId};
 
 /// How long something is shown after it was read, at most. That is how late a change is seen in the worst case: where whoever
 /// made it could not say so, because it died after the commit, or did not reach the cache.
@@ -15,11 +19,16 @@ pub const KEPT_FOR: Duration = Duration::from_secs(2);
 /// The longest that is kept, in bytes.
 pub const KEPT_BYTES: usize = 256 * 1024;
 
-/// Something that everybody may read, by a name of ours; and what it hangs on beside everything: one topic of its own.
+/// How many topics all accounts together have.
+pub const SHARES: u8 = 32;
+
+/// Something that everybody may read, by a name of ours; and what it hangs on beside everything: a topic of its own, and the
+/// account that it is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     name: String,
     topic: String,
+    is_owned: bool,
 }
 
 /// What changed.
@@ -29,7 +38,9 @@ pub enum Change {
     NewPost,
     /// A post is not as it was, or not there any more: the post, and lists.
     Post(PostId),
-    /// An account or a picture: they are shown wherever their posts are, so all of it.
+    /// An account, or a picture of it: whatever is of it, and lists.
+    Account(AccountId),
+    /// All of it.
     Everything,
 }
 
@@ -43,6 +54,7 @@ impl Item {
         Self {
             name: format!("{view}:post:{id}"),
             topic: post(id),
+            is_owned: true,
         }
     }
 
@@ -51,6 +63,7 @@ impl Item {
         Self {
             name: format!("{view}:posts:{}:{limit}", author.unwrap_or_default()),
             topic: LISTS.to_owned(),
+            is_owned: false,
         }
     }
 
@@ -59,6 +72,7 @@ impl Item {
         Self {
             name: format!("{view}:profile:{handle}"),
             topic: ALL.to_owned(),
+            is_owned: true,
         }
     }
 
@@ -67,10 +81,27 @@ impl Item {
         &self.name
     }
 
-    /// What it hangs on.
+    /// What it hangs on, whoever it is of.
     pub fn topics(&self) -> [&str; 2] {
         [ALL, &self.topic]
     }
+
+    /// Whether it also hangs on the account that it is of.
+    pub fn is_owned(&self) -> bool {
+        self.is_owned
+    }
+}
+
+/// Which of the shares is this account's: below [`SHARES`].
+pub fn share(account: AccountId) -> u8 {
+    // The end of an id is random.
+    let share = account.0.as_u128() % u128::from(SHARES);
+    u8::try_from(share).unwrap_or_default()
+}
+
+/// The topic of all accounts of a share.
+pub fn accounts(share: u8) -> String {
+    format!("accounts:{share}")
 }
 
 impl Change {
@@ -79,6 +110,7 @@ impl Change {
         match self {
             Self::NewPost => vec![LISTS.to_owned()],
             Self::Post(id) => vec![LISTS.to_owned(), post(id)],
+            Self::Account(id) => vec![LISTS.to_owned(), accounts(share(id))],
             Self::Everything => vec![ALL.to_owned()],
         }
     }

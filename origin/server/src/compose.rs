@@ -13,8 +13,8 @@ use sluicegate_core::erasure::Erasure;
 use sluicegate_core::job::{IMAGE_QUEUE, MAINTENANCE_QUEUE, POST_QUEUE, PURGE_QUEUE};
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{
-    Detector, NoCache, ObjectStore, OneDatabase, PictureMaker, PublicCache, PublicReads, PurgeHook,
-    RequestLimiter, SharedOrOwn, TextModel,
+    AnnouncedCache, Detector, NoCache, ObjectStore, OneDatabase, PictureMaker, PublicCache,
+    PublicReads, PurgeHook, RequestLimiter, SharedOrOwn, TextModel,
 };
 use sluicegate_core::sweep::{Sweep, SweepRules};
 use sluicegate_core::text::TextPolicy;
@@ -103,8 +103,10 @@ pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Resu
     let objects = Arc::new(S3ObjectStore::new(&places.objects));
     let objects: Arc<dyn ObjectStore> = Arc::new(MeasuredObjects::new(objects, metrics.clone()));
     let maker = MeasuredMaker::new(picture_maker(settings, program), metrics.clone());
+    let cache = cache(settings, shared.as_ref(), &env);
     let pictures = Pictures {
         env: env.clone(),
+        cache: Arc::clone(&cache),
         uploads: database.uploads(),
         objects: Arc::clone(&objects),
         maker: Arc::new(maker),
@@ -121,7 +123,7 @@ pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Resu
         policy: policy(moderation)?,
         purge: purge_hook(settings.purge.as_ref())?,
         reads: reads(replicas, &database),
-        cache: cache(settings, shared.as_ref(), &env),
+        cache,
         limiter: limiter(shared.as_ref(), &env),
         bull: bull(settings),
         env,
@@ -185,22 +187,25 @@ fn limiter(shared: Option<&Arc<Shared>>, env: &Env) -> Arc<dyn RequestLimiter> {
         None => own,
         Some(redis) => {
             let limiter = RedisLimiter::new(Arc::clone(redis));
-            Arc::new(SharedOrOwn::new(Arc::new(limiter), own))
+            Arc::new(SharedOrOwn::new(Arc::new(limiter), own, env.clone()))
         }
     }
 }
 
 /// On the Redis that origins share. In memory only where that is said: a process hears of no other one's changes.
 fn cache(settings: &Settings, shared: Option<&Arc<Shared>>, env: &Env) -> Arc<dyn PublicCache> {
+    let settles = if settings.database_read.is_empty() {
+        Duration::ZERO
+    } else {
+        settings.database_read_lag + REPLICA_SETTLES
+    };
     match (settings.cache, shared) {
-        (PublicCaching::Process, _) => Arc::new(LocalCache::new(env.clone(), CACHED_BYTES)),
+        (PublicCaching::Process, _) => {
+            Arc::new(LocalCache::new(env.clone(), CACHED_BYTES, settles))
+        }
         (PublicCaching::Shared, Some(redis)) => {
-            let settles = if settings.database_read.is_empty() {
-                Duration::ZERO
-            } else {
-                settings.database_read_lag + REPLICA_SETTLES
-            };
-            Arc::new(RedisCache::new(Arc::clone(redis), env.clone(), settles))
+            let cache = RedisCache::new(Arc::clone(redis), env.clone(), settles);
+            Arc::new(AnnouncedCache::new(Arc::new(cache), env.clone()))
         }
         (PublicCaching::Shared, None) | (PublicCaching::Off, _) => Arc::new(NoCache),
     }
@@ -356,6 +361,7 @@ pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
         posts: ports.database.posts(),
         objects: Arc::clone(&ports.objects),
         pictures: ports.pictures.clone(),
+        gate: settings.moderation.image_gate,
         detector: Arc::clone(&ports.detector),
         purge: Arc::clone(&ports.purge),
         text_model: Arc::clone(&ports.text_model),

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use sluicegate_core::env::Env;
 use sluicegate_core::erasure::Erasure;
+use sluicegate_core::moderation::ImageGate;
 use sluicegate_core::observe::Observer;
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{
@@ -27,6 +28,8 @@ pub struct WorkerContext {
     pub objects: Arc<dyn ObjectStore>,
     /// How pictures are made.
     pub pictures: Pictures,
+    /// Who sees pictures that nobody has judged.
+    pub gate: ImageGate,
     /// Who judges pictures.
     pub detector: Arc<dyn Detector>,
     /// Who is told of pictures that were removed.
@@ -52,7 +55,7 @@ impl WorkerContext {
     /// two seconds.
     pub(crate) async fn forget(&self, change: Change) {
         if let Err(error) = self.cache.forget(change).await {
-            tracing::warn!(%error, "the cache was not told of a verdict: strangers may see it two seconds late");
+            tracing::debug!(%error, "the cache was not told of a verdict");
         }
     }
 }

@@ -8,16 +8,19 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, header};
 use serde::Serialize;
+use sluicegate_contract::ids::AccountId;
+use sluicegate_core::error::PortError;
 use sluicegate_core::moderation::ImageGate;
 use sluicegate_core::ports::Found;
 use sluicegate_core::public::{Change, Item};
+use tracing::Instrument;
 
+use super::readings::Reading;
 use crate::error::ApiError;
 use crate::state::App;
 
@@ -40,15 +43,16 @@ pub(crate) fn view(app: &App) -> &'static str {
     }
 }
 
-/// The answer that is kept, or the one that is read now.
+/// The answer that is kept, or the one that is read now: with the account that it is of, if it is of one. Of those who miss
+/// it at once one reads it for all.
 pub(crate) async fn kept<T: Serialize>(
     app: &App,
     Stranger(stranger): Stranger,
     item: Option<Item>,
-    read: impl Future<Output = Result<T, ApiError>>,
+    read: impl Future<Output = Result<(T, Option<AccountId>), ApiError>>,
 ) -> Result<Response, ApiError> {
     let Some(item) = item.filter(|_| stranger) else {
-        return Ok(Json(read.await?).into_response());
+        return Ok(Json(read.await?.0).into_response());
     };
     let versions = match app.cache.get(&item).await {
         Ok(Found::Kept(content)) => {
@@ -61,16 +65,31 @@ pub(crate) async fn kept<T: Serialize>(
             None
         }
     };
-    let made = read.await?;
     let Some(versions) = versions else {
-        return Ok(Json(made).into_response());
+        return Ok(Json(read.await?.0).into_response());
     };
+    // Whoever asks under other versions asks after a change, and is not shown what was read before it.
+    let name = format!("{} {}", item.name(), versions.0);
+    let reading = match app.readings.join(name) {
+        Reading::Own(reading) => Some(reading),
+        Reading::Anothers(reading) => {
+            if let Some(content) = reading.end().await {
+                app.observer.kept(true);
+                return Ok(json(content.to_vec()));
+            }
+            None
+        }
+    };
+    let (made, owner) = read.await?;
     app.observer.kept(false);
     let Ok(content) = serde_json::to_vec(&made) else {
         return Ok(Json(made).into_response());
     };
-    if let Err(error) = app.cache.put(&item, &versions, &content).await {
+    if let Err(error) = app.cache.put(&item, &versions, owner, &content).await {
         tracing::debug!(%error, "the cache cannot be used");
+    }
+    if let Some(reading) = reading {
+        reading.finish(&content);
     }
     Ok(json(content))
 }
@@ -80,41 +99,28 @@ fn json(content: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, json)], Body::from(content)).into_response()
 }
 
-/// Forgets what a request may have changed, whatever is answered: who failed may have committed.
-pub(crate) async fn forget_changed(
-    State(app): State<Arc<App>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let change = change(&request);
-    let response = next.run(request).await;
-    if let Some(change) = change
-        && !response.status().is_client_error()
-    {
-        forget(&app, change).await;
-    }
-    response
-}
-
-/// Tells the cache. If it does not hear, strangers see what was for up to two seconds.
-pub(crate) async fn forget(app: &App, change: Change) {
-    if let Err(error) = app.cache.forget(change).await {
-        tracing::warn!(%error, "the cache was not told of a change: strangers may see it two seconds late");
-    }
-}
-
-/// By its route. What a log-in restores, and what judges an upload, tell it themselves.
-fn change(request: &Request) -> Option<Change> {
-    if request.method().is_safe() {
-        return None;
-    }
-    let route = request.extensions().get::<MatchedPath>()?.as_str();
-    if route == "/v1/posts" {
-        return Some(Change::NewPost);
-    }
-    if route == "/v1/posts/{id}" {
-        let id = request.uri().path().rsplit('/').next()?;
-        return id.parse().ok().map(Change::Post);
-    }
-    route.starts_with("/v1/me").then_some(Change::Everything)
+/// Makes a change that strangers see, and has them see it: in a task of its own, since whoever asked for it may go away
+/// between its commit and its answer. Whatever comes of it, it is forgotten what was: what failed may have been committed, and
+/// what is not there may have been removed by an earlier try that could not say so. Takes no longer than the two ports do.
+pub(crate) async fn changed<T, E>(
+    app: &App,
+    change: Change,
+    making: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<PortError> + Send + 'static,
+{
+    let cache = Arc::clone(&app.cache);
+    let task = async move {
+        let made = making.await;
+        // If it does not hear, strangers see what was for up to two seconds.
+        if let Err(error) = cache.forget(change).await {
+            tracing::debug!(%error, "the cache was not told of a change");
+        }
+        made
+    };
+    let task = tokio::spawn(task.in_current_span());
+    task.await
+        .unwrap_or_else(|error| Err(PortError::failed("a change", error).into()))
 }

@@ -9,6 +9,7 @@ pub(crate) mod kept;
 pub(crate) mod limits;
 pub(crate) mod panics;
 pub(crate) mod rate_limit;
+pub(crate) mod readings;
 pub(crate) mod time_limit;
 pub(crate) mod trace;
 pub(crate) mod writes;

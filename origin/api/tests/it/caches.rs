@@ -1,12 +1,13 @@
 //! What strangers read is kept for a moment, and forgotten when it changes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
 use serde_json::{Value, json};
 use sluicegate_api::router;
-use sluicegate_contract::ids::PostId;
+use sluicegate_contract::ids::{AccountId, PostId};
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{Found, PublicCache, Versions};
 use sluicegate_core::public::{Change, Item, KEPT_FOR};
@@ -22,7 +23,7 @@ fn origin(world: &World, cache: Arc<dyn PublicCache>) -> Router {
 }
 
 fn cached(world: &World) -> Router {
-    let cache = LocalCache::new(world.state.env.clone(), 1024 * 1024);
+    let cache = LocalCache::new(world.state.env.clone(), 1024 * 1024, Duration::ZERO);
     origin(world, Arc::new(cache))
 }
 
@@ -105,6 +106,8 @@ async fn each_change_is_seen_at_once() {
     let ada = world.sign_up("ada").await;
     let (_, path) = write(&origin, &ada, "Hello").await;
     let avatar = world.upload(&ada, "avatar").await;
+    let encoded = path.replacen("/v1/posts/0", "/v1/posts/%30", 1);
+    assert_ne!(encoded, path);
     let password = json!({ "password": "correct horse" });
     let back = json!({ "handle": "ada", "password": "correct horse", "restore": true });
     let changes = [
@@ -139,7 +142,8 @@ async fn each_change_is_seen_at_once() {
             "/v1/posts",
         ),
         ("DELETE", "/v1/me/avatar", Value::Null, "/v1/profiles/ada"),
-        ("DELETE", path.as_str(), Value::Null, path.as_str()),
+        // However the id is spelt.
+        ("DELETE", &encoded, Value::Null, path.as_str()),
         ("DELETE", "/v1/me", password, "/v1/profiles/ada"),
         ("POST", "/v1/sessions", back, "/v1/profiles/ada"),
     ];
@@ -168,7 +172,13 @@ impl PublicCache for Broken {
         Err(PortError::unavailable("cache", "nobody there"))
     }
 
-    async fn put(&self, _: &Item, _: &Versions, _: &[u8]) -> Result<(), PortError> {
+    async fn put(
+        &self,
+        _: &Item,
+        _: &Versions,
+        _: Option<AccountId>,
+        _: &[u8],
+    ) -> Result<(), PortError> {
         Err(PortError::unavailable("cache", "nobody there"))
     }
 

@@ -11,6 +11,7 @@
 mod accounts;
 mod addresses;
 mod attempts;
+mod cached_at_once;
 mod caches;
 mod contract;
 mod deletion;

@@ -2,10 +2,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use redis::{FromRedisValue, Value};
+use sluicegate_contract::ids::AccountId;
 use sluicegate_core::env::Env;
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{Found, PublicCache, Versions};
-use sluicegate_core::public::{Change, Item, KEPT_BYTES, KEPT_FOR};
+use sluicegate_core::public::{Change, Item, KEPT_BYTES, KEPT_FOR, SHARES, accounts, share};
 
 use crate::shared::Shared;
 
@@ -14,10 +16,8 @@ const PREFIX: &str = "{sluicegate:public}";
 /// How long a version holds at most: nothing has to remember it for longer than what was read under it.
 const VERSION_LIFE: Duration = Duration::from_hours(1);
 
-/// Both versions, and for how long each holds yet.
-type Aged = ((Option<String>, Option<String>), i64, i64);
-/// Both versions, and what is kept under some.
-type Kept = (Option<String>, Option<String>, Option<Vec<u8>>);
+/// The versions of an item's topics, in the order of [`topics`]: nothing where there is none.
+type Words = Vec<Option<String>>;
 
 /// Keeps what everybody may read for all processes that are told of the same Redis, which may drop any of it.
 ///
@@ -40,36 +40,101 @@ impl RedisCache {
         }
     }
 
-    /// The versions of both topics by now, made where there is none; nothing while they are too young.
-    async fn versions(&self, [all, own]: &[String; 2]) -> Result<Option<Versions>, PortError> {
-        let (one, other) = (self.version(), self.version());
+    /// The versions by now, made where there is none; nothing while one that it surely hangs on is too young.
+    async fn versions(
+        &self,
+        topics: &[String],
+        known: &Words,
+    ) -> Result<Option<Versions>, PortError> {
         let life = millis(VERSION_LIFE);
         let mut calls = redis::pipe();
-        for (topic, version) in [(all, one), (own, other)] {
-            let set = calls.cmd("SET").arg(topic).arg(version);
-            set.arg("NX").arg("PX").arg(life).ignore();
+        for (topic, word) in topics.iter().zip(known) {
+            if word.is_none() {
+                let set = calls.cmd("SET").arg(topic).arg(self.word());
+                set.arg("NX").arg("PX").arg(life).ignore();
+            }
         }
-        calls.cmd("MGET").arg(all).arg(own);
-        calls.cmd("PTTL").arg(all).cmd("PTTL").arg(own);
-        let told: Aged = self
+        calls.cmd("MGET").arg(topics);
+        // How old they are is of interest only where something has to settle.
+        let aged = if self.settles.is_zero() { &[] } else { topics };
+        for topic in aged {
+            calls.cmd("PTTL").arg(topic);
+        }
+        let mut told: Vec<Value> = self
             .redis
             .call(|mut connection| async move { calls.query_async(&mut connection).await })
             .await?;
-        let ((all, own), left_of_all, left_of_own) = told;
-        let youngest = life.saturating_sub(left_of_all.max(left_of_own));
-        if youngest < millis(self.settles) {
+        if told.is_empty() {
             return Ok(None);
         }
-        Ok(all.zip(own).map(|(all, own)| versions(&all, &own)))
+        let left = told.split_off(1);
+        let words = told.into_iter().next().map(Words::from_redis_value);
+        let mut words = words.and_then(Result::ok).unwrap_or_default();
+        for (word, left) in words.iter_mut().zip(left) {
+            let left = i64::from_redis_value(left).unwrap_or(life);
+            if life - left < millis(self.settles) {
+                *word = None;
+            }
+        }
+        Ok(Versions::from_words(&words))
     }
 
-    fn version(&self) -> String {
-        u128::from_be_bytes(self.env.random()).to_string()
+    /// A version: another one each time.
+    fn word(&self) -> String {
+        format!("{:016x}", u64::from_be_bytes(self.env.random()))
     }
 }
 
-fn versions(all: &str, own: &str) -> Versions {
-    Versions(format!("{all} {own}\n"))
+/// In the text of versions where a topic has none.
+const NONE: &str = "-";
+
+/// Versions as one text. Content begins with a line of those that it hangs on.
+trait Text: Sized {
+    fn from_words(words: &Words) -> Option<Self>;
+    fn line(&self, share: Option<u8>) -> Option<String>;
+}
+
+impl Text for Versions {
+    /// `None` without one of the first two, on which all hangs.
+    fn from_words(words: &Words) -> Option<Self> {
+        let [Some(_), Some(_), ..] = words.as_slice() else {
+            return None;
+        };
+        let words: Vec<&str> = words
+            .iter()
+            .map(|word| word.as_deref().unwrap_or(NONE))
+            .collect();
+        Some(Self(words.join(" ")))
+    }
+
+    /// Of something that is of an account of this share.
+    fn line(&self, share: Option<u8>) -> Option<String> {
+        let mut words = self.0.split(' ');
+        let (all, own) = (words.next()?, words.next()?);
+        let Some(share) = share else {
+            return Some(format!("{all} {own}\n"));
+        };
+        let word = words.nth(usize::from(share)).filter(|word| *word != NONE)?;
+        Some(format!("{all} {own} {share} {word}\n"))
+    }
+}
+
+/// Which share such a line is of.
+fn share_of(line: &[u8]) -> Option<u8> {
+    std::str::from_utf8(line)
+        .ok()?
+        .split(' ')
+        .nth(2)?
+        .parse()
+        .ok()
+}
+
+/// Both that it surely hangs on, and those of all accounts where it is of one.
+fn topics(item: &Item) -> Vec<String> {
+    let shares = if item.is_owned() { SHARES } else { 0 };
+    let surely = item.topics().map(topic);
+    let accounts = (0..shares).map(|share| topic(&accounts(share)));
+    surely.into_iter().chain(accounts).collect()
 }
 
 fn topic(name: &str) -> String {
@@ -87,27 +152,51 @@ fn millis(duration: Duration) -> i64 {
 #[async_trait]
 impl PublicCache for RedisCache {
     async fn get(&self, item: &Item) -> Result<Found, PortError> {
-        let topics = item.topics().map(topic);
+        let topics = topics(item);
         let mut call = redis::cmd("MGET");
-        call.arg(&topics).arg(content(item));
-        let (all, own, kept): Kept = self
+        call.arg(content(item)).arg(&topics);
+        let (kept, words): (Option<Vec<u8>>, Words) = self
             .redis
-            .call(|mut connection| async move { call.query_async(&mut connection).await })
+            .call(|mut connection| async move {
+                let mut told: Vec<Value> = call.query_async(&mut connection).await?;
+                let words = told.split_off(told.len().min(1)).into_iter();
+                let words = words.map(Option::<String>::from_redis_value);
+                let kept = told.into_iter().next().unwrap_or(Value::Nil);
+                let kept = Option::<Vec<u8>>::from_redis_value(kept)?;
+                Ok((kept, words.collect::<Result<Words, _>>()?))
+            })
             .await?;
-        if let (Some(all), Some(own), Some(kept)) = (all, own, kept) {
-            let now = versions(&all, &own).0;
-            if let Some(content) = kept.strip_prefix(now.as_bytes()) {
+        if let (Some(now), Some(kept)) = (Versions::from_words(&words), kept) {
+            let line = kept.split(|&byte| byte == b'\n').next().unwrap_or_default();
+            let share = item.is_owned().then(|| share_of(line));
+            // What is owned, and does not say by whom, is none of ours.
+            let line = match share {
+                Some(None) => None,
+                Some(share) => now.line(share),
+                None => now.line(None),
+            };
+            if let Some(content) = line.and_then(|line| kept.strip_prefix(line.as_bytes())) {
                 return Ok(Found::Kept(content.to_vec()));
             }
         }
-        Ok(Found::Missing(self.versions(&topics).await?))
+        Ok(Found::Missing(self.versions(&topics, &words).await?))
     }
 
-    async fn put(&self, item: &Item, read_under: &Versions, bytes: &[u8]) -> Result<(), PortError> {
-        if bytes.len() > KEPT_BYTES {
+    async fn put(
+        &self,
+        item: &Item,
+        read_under: &Versions,
+        owner: Option<AccountId>,
+        bytes: &[u8],
+    ) -> Result<(), PortError> {
+        let share = owner.filter(|_| item.is_owned()).map(share);
+        if bytes.len() > KEPT_BYTES || (item.is_owned() && share.is_none()) {
             return Ok(());
         }
-        let value = [read_under.0.as_bytes(), bytes].concat();
+        let Some(line) = read_under.line(share) else {
+            return Ok(());
+        };
+        let value = [line.as_bytes(), bytes].concat();
         let mut call = redis::cmd("SET");
         call.arg(content(item)).arg(value);
         call.arg("PX").arg(millis(KEPT_FOR));

@@ -1,9 +1,15 @@
-use async_trait::async_trait;
+use std::sync::Arc;
 
+use async_trait::async_trait;
+use sluicegate_contract::ids::AccountId;
+
+use crate::env::Env;
 use crate::error::PortError;
+use crate::outage::Outage;
 use crate::public::{Change, Item};
 
-/// The versions that something was read under. Only a cache makes and reads one.
+/// The versions that something was read under. Only a cache makes and reads one. Whoever is given equal ones for an item may
+/// be shown the same reading of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versions(pub String);
 
@@ -23,12 +29,13 @@ pub trait PublicCache: Send + Sync {
     /// What is kept; else the versions to read it under.
     async fn get(&self, item: &Item) -> Result<Found, PortError>;
 
-    /// Keeps what was read after [`get`](Self::get) gave these versions. If something that it hangs on changed since, nobody
-    /// is ever shown it.
+    /// Keeps what was read after [`get`](Self::get) gave these versions, of the account that it is of. If something that it
+    /// hangs on changed since, nobody is ever shown it. What [is owned](Item::is_owned) is not kept without its owner.
     async fn put(
         &self,
         item: &Item,
         read_under: &Versions,
+        owner: Option<AccountId>,
         content: &[u8],
     ) -> Result<(), PortError>;
 
@@ -46,11 +53,65 @@ impl PublicCache for NoCache {
         Ok(Found::Missing(None))
     }
 
-    async fn put(&self, _: &Item, _: &Versions, _: &[u8]) -> Result<(), PortError> {
+    async fn put(
+        &self,
+        _: &Item,
+        _: &Versions,
+        _: Option<AccountId>,
+        _: &[u8],
+    ) -> Result<(), PortError> {
         Ok(())
     }
 
     async fn forget(&self, _: Change) -> Result<(), PortError> {
         Ok(())
+    }
+}
+
+/// A cache whose outage is told of once. While it is told of no change, strangers see changes up to
+/// [`KEPT_FOR`](crate::public::KEPT_FOR) late, if others reach it.
+pub struct AnnouncedCache {
+    cache: Arc<dyn PublicCache>,
+    outage: Outage,
+}
+
+impl AnnouncedCache {
+    /// Of this one.
+    pub fn new(cache: Arc<dyn PublicCache>, env: Env) -> Self {
+        Self {
+            cache,
+            outage: Outage::new(env),
+        }
+    }
+}
+
+#[async_trait]
+impl PublicCache for AnnouncedCache {
+    async fn get(&self, item: &Item) -> Result<Found, PortError> {
+        self.cache.get(item).await
+    }
+
+    async fn put(
+        &self,
+        item: &Item,
+        read_under: &Versions,
+        owner: Option<AccountId>,
+        content: &[u8],
+    ) -> Result<(), PortError> {
+        self.cache.put(item, read_under, owner, content).await
+    }
+
+    async fn forget(&self, change: Change) -> Result<(), PortError> {
+        let told = self.cache.forget(change).await;
+        match &told {
+            Ok(()) if self.outage.went_well() => {
+                tracing::info!("the cache is told of changes again");
+            }
+            Err(error) if self.outage.failed() => {
+                tracing::warn!(%error, "the cache was not told of a change: strangers may see changes two seconds late");
+            }
+            _ => {}
+        }
+        told
     }
 }

@@ -1,9 +1,10 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 
+use crate::env::Env;
 use crate::error::PortError;
+use crate::outage::Outage;
 use crate::rate::{Rate, Standing};
 
 /// Counts requests, and says who asks too fast.
@@ -22,16 +23,16 @@ pub trait RequestLimiter: Send + Sync {
 pub struct SharedOrOwn {
     shared: Arc<dyn RequestLimiter>,
     own: Arc<dyn RequestLimiter>,
-    alone: AtomicBool,
+    outage: Outage,
 }
 
 impl SharedOrOwn {
     /// Of these two.
-    pub fn new(shared: Arc<dyn RequestLimiter>, own: Arc<dyn RequestLimiter>) -> Self {
+    pub fn new(shared: Arc<dyn RequestLimiter>, own: Arc<dyn RequestLimiter>, env: Env) -> Self {
         Self {
             shared,
             own,
-            alone: AtomicBool::new(false),
+            outage: Outage::new(env),
         }
     }
 }
@@ -41,13 +42,13 @@ impl RequestLimiter for SharedOrOwn {
     async fn admit(&self, key: &str, rate: &Rate) -> Result<Standing, PortError> {
         match self.shared.admit(key, rate).await {
             Ok(standing) => {
-                if self.alone.swap(false, Ordering::Relaxed) {
+                if self.outage.went_well() {
                     tracing::info!("requests are counted for all processes together again");
                 }
                 Ok(standing)
             }
             Err(error) => {
-                if !self.alone.swap(true, Ordering::Relaxed) {
+                if self.outage.failed() {
                     tracing::warn!(%error, "requests are counted for each process by itself now");
                 }
                 self.own.admit(key, rate).await

@@ -33,7 +33,7 @@ mod uploads;
 pub use accounts::{AccountStore, CreateAccountError, Credentials, SetPictureError};
 pub use answers::AnswerStore;
 pub use audit::{AuditStore, AuditedUpload};
-pub use cache::{Found, NoCache, PublicCache, Versions};
+pub use cache::{AnnouncedCache, Found, NoCache, PublicCache, Versions};
 pub use detector::Detector;
 pub use erasure::ErasureStore;
 pub use hands::{Ended, Hands};

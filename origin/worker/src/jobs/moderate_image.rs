@@ -96,7 +96,10 @@ impl ModerateImageJob {
                     .uploads
                     .apply_verdict(upload.id, &verdict, settle, now)
                     .await?;
-                self.context.forget(Change::Everything).await;
+                if !self.context.gate.lets_through(Moderation::Unreviewed) {
+                    // Only now do strangers see it.
+                    self.context.forget(Change::Account(upload.owner)).await;
+                }
                 self.context.observer.verdict(&record);
                 self.context.waker.wake(Wake::Upload(upload.id));
                 Ok(Outcome::Settled)
@@ -115,7 +118,7 @@ impl ModerateImageJob {
             .uploads
             .apply_verdict(upload.id, &verdict, None, now)
             .await?;
-        self.context.forget(Change::Everything).await;
+        self.context.forget(Change::Account(upload.owner)).await;
         self.context.observer.verdict(&record);
         self.context.waker.wake(Wake::Upload(upload.id));
         let upload = self.context.uploads.upload(upload.id).await?;

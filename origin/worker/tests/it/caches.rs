@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use sluicegate_contract::ids::AccountId;
 use sluicegate_core::error::PortError;
 use sluicegate_core::job::JobState;
+use sluicegate_core::moderation::ImageGate;
 use sluicegate_core::ports::{Found, PublicCache, Versions};
 use sluicegate_core::public::{Change, Item};
 
@@ -24,7 +26,13 @@ impl PublicCache for Told {
         Ok(Found::Missing(None))
     }
 
-    async fn put(&self, _: &Item, _: &Versions, _: &[u8]) -> Result<(), PortError> {
+    async fn put(
+        &self,
+        _: &Item,
+        _: &Versions,
+        _: Option<AccountId>,
+        _: &[u8],
+    ) -> Result<(), PortError> {
         Ok(())
     }
 
@@ -38,25 +46,41 @@ impl PublicCache for Told {
 }
 
 #[tokio::test]
-async fn a_verdict_is_told_to_the_cache_and_stands_without_it() {
-    for is_down in [false, true] {
+async fn what_strangers_see_anew_is_told_to_the_cache_and_stands_without_it() {
+    for (gate, is_down) in [
+        (ImageGate::Open, false),
+        (ImageGate::Open, true),
+        (ImageGate::Strict, false),
+    ] {
         let mut world = World::new().await;
         let told = Arc::new(Told {
             is_down,
             ..Told::default()
         });
         world.context.cache = told.clone();
+        world.context.pictures.cache = told.clone();
+        world.context.gate = gate;
         let author = world.account("ada").await;
         let (post, of_post) = world.post(author, "a post").await;
         let running = world.work();
         world.until_job(of_post, JobState::Done).await;
         running.stop().await;
+        let changes = || std::mem::take(&mut *told.changes.lock().unwrap());
+        assert_eq!(changes(), [Change::Post(post)]);
+
+        // A picture is shown wherever its owner is: with its size once it is made, and behind a gate once it has passed.
         let (_, of_picture) = world.upload(author, "a picture").await;
         let running = world.work();
         world.until_job(of_picture, JobState::Done).await;
         running.stop().await;
-        // A picture is shown with its post, and wherever its owner is.
-        let told = told.changes.lock().unwrap().clone();
-        assert_eq!(told, [Change::Post(post), Change::Everything]);
+        let times = if gate == ImageGate::Open { 1 } else { 2 };
+        assert_eq!(changes(), vec![Change::Account(author); times]);
+
+        // Refused, it is shown nowhere any more.
+        let (_, of_broken) = world.upload(author, "broken").await;
+        let running = world.work();
+        world.until_job(of_broken, JobState::Done).await;
+        running.stop().await;
+        assert_eq!(changes(), [Change::Account(author)]);
     }
 }

@@ -4,10 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use sluicegate_contract::accounts::Account;
 use sluicegate_core::account::PictureSlot;
+use sluicegate_core::public::Change;
 
 use crate::auth::caller::Caller;
 use crate::auth::tokens::refused;
 use crate::error::ApiError;
+use crate::http::kept;
 use crate::state::App;
 
 /// `DELETE /v1/me/avatar`
@@ -45,10 +47,9 @@ pub(crate) async fn profile_header(
 }
 
 async fn clear(app: &App, caller: &Caller, slot: PictureSlot) -> Result<Json<Account>, ApiError> {
-    let account = app
-        .accounts
-        .clear_picture(caller.account, slot)
-        .await?
-        .ok_or_else(refused)?;
+    let (accounts, id) = (Arc::clone(&app.accounts), caller.account);
+    let clearing = async move { accounts.clear_picture(id, slot).await };
+    let account = kept::changed(app, Change::Account(id), clearing).await?;
+    let account = account.ok_or_else(refused)?;
     Ok(Json(app.eyes(caller).await?.account(account)))
 }

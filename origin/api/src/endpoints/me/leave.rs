@@ -8,14 +8,15 @@ use sluicegate_contract::ids::JobId;
 use sluicegate_contract::limits;
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_core::job::{NewJob, PURGE_QUEUE};
+use sluicegate_core::public::Change;
 use sluicegate_core::wake::Wake;
 
 use crate::attempts;
 use crate::auth::caller::Caller;
 use crate::auth::tokens::refused;
 use crate::error::ApiError;
-use crate::http::extract;
 use crate::http::trace::Trace;
+use crate::http::{extract, kept};
 use crate::state::App;
 
 /// `DELETE /v1/me`
@@ -52,11 +53,11 @@ pub(crate) async fn handler(
     let now = app.env.now();
     let id = JobId(app.env.new_id());
     let job = NewJob::purge_account(id, caller.account, traceparent, now);
-    let delete_after = app
-        .accounts
-        .leave(caller.account, now, now.plus(limits::DELETION_GRACE), &job)
-        .await?
-        .ok_or_else(refused)?;
+    let (accounts, leaver) = (Arc::clone(&app.accounts), caller.account);
+    let delete_after = now.plus(limits::DELETION_GRACE);
+    let leaving = async move { accounts.leave(leaver, now, delete_after, &job).await };
+    let delete_after = kept::changed(&app, Change::Account(leaver), leaving).await?;
+    let delete_after = delete_after.ok_or_else(refused)?;
     app.waker.wake(Wake::Jobs(PURGE_QUEUE));
     tracing::info!(account = %caller.account, %delete_after, "an account was deleted by its owner");
     Ok((StatusCode::ACCEPTED, Json(Leaving { delete_after })))

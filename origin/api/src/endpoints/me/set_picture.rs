@@ -6,10 +6,11 @@ use sluicegate_contract::accounts::{Account, SetPicture};
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_core::account::PictureSlot;
 use sluicegate_core::ports::SetPictureError;
+use sluicegate_core::public::Change;
 
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
-use crate::http::extract;
+use crate::http::{extract, kept};
 use crate::state::App;
 
 /// `PUT /v1/me/avatar`
@@ -58,7 +59,9 @@ async fn set(
     slot: PictureSlot,
     request: &SetPicture,
 ) -> Result<Json<Account>, ApiError> {
-    match app.accounts.set_picture(caller.account, slot, request.upload_id).await {
+    let (accounts, id, upload) = (Arc::clone(&app.accounts), caller.account, request.upload_id);
+    let setting = async move { accounts.set_picture(id, slot, upload).await };
+    match kept::changed(app, Change::Account(id), setting).await {
         Ok(account) => Ok(Json(app.eyes(caller).await?.account(account))),
         Err(SetPictureError::Unsuitable) => Err(ApiError::new(ProblemType::UnsuitableUpload)
             .detail(format!(

@@ -11,14 +11,15 @@ use sluicegate_core::error::PortError;
 use sluicegate_core::job::{NewJob, POST_QUEUE, ProcessPost};
 use sluicegate_core::ports::{CreatePostError, Once};
 use sluicegate_core::post::{NewPost, Post, fingerprint, parse_body};
+use sluicegate_core::public::Change;
 use sluicegate_core::text::stage_one;
 use sluicegate_core::wake::Wake;
 
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
-use crate::http::extract;
 use crate::http::idempotency::{IdempotencyKey, repeated, response};
 use crate::http::trace::Trace;
+use crate::http::{extract, kept};
 use crate::state::App;
 
 /// Under which a repeat is looked for.
@@ -75,23 +76,24 @@ pub(crate) async fn handler(
         user_id: caller.account,
     };
     let job = NewJob::process_post(JobId(app.env.new_id()), &payload, traceparent, now);
-    let answer = |post: Post| StoredAnswer {
-        status: 201,
-        location: Some(format!("/v1/posts/{id}")),
-        // A post is texts and numbers: writing it cannot fail.
-        body: serde_json::to_string(&eyes.post(post)).unwrap_or_default(),
+    let posts = Arc::clone(&app.posts);
+    let creation = async move {
+        let answer = |post: Post| StoredAnswer {
+            status: 201,
+            location: Some(format!("/v1/posts/{id}")),
+            // A post is texts and numbers: writing it cannot fail.
+            body: serde_json::to_string(&eyes.post(post)).unwrap_or_default(),
+        };
+        let Some(name) = &name else {
+            return posts.create(&post, &job).await.map(answer);
+        };
+        let once = Once {
+            name,
+            answer: &answer,
+        };
+        posts.create_once(&post, &job, &once).await
     };
-    let created = match &name {
-        None => app.posts.create(&post, &job).await.map(answer),
-        Some(name) => {
-            let once = Once {
-                name,
-                answer: &answer,
-            };
-            app.posts.create_once(&post, &job, &once).await
-        }
-    };
-    match created {
+    match kept::changed(&app, Change::NewPost, creation).await {
         Ok(answer) => {
             app.waker.wake(Wake::Jobs(POST_QUEUE));
             Ok(response(answer))

@@ -3,10 +3,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use http::StatusCode;
 use sluicegate_contract::ids::PostId;
+use sluicegate_core::public::Change;
 
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::http::extract::Name;
+use crate::http::kept;
 use crate::state::App;
 
 /// `DELETE /v1/posts/{id}`
@@ -25,7 +27,9 @@ pub(crate) async fn handler(
     caller: Caller,
     Name(id): Name<PostId>,
 ) -> Result<StatusCode, ApiError> {
-    if app.posts.delete(id, caller.account, app.env.now()).await? {
+    let (posts, author, now) = (Arc::clone(&app.posts), caller.account, app.env.now());
+    let deletion = async move { posts.delete(id, author, now).await };
+    if kept::changed(&app, Change::Post(id), deletion).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(ApiError::not_found())

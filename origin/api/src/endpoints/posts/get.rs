@@ -34,7 +34,9 @@ pub(crate) async fn handler(
     let item = Item::post(view(&app), id);
     let read = async {
         let post = app.reads.post(reader, id).await?;
-        Ok(eyes.post(post.ok_or_else(ApiError::not_found)?))
+        let post = post.ok_or_else(ApiError::not_found)?;
+        let owner = post.author.id;
+        Ok((eyes.post(post), Some(owner)))
     };
     kept(&app, stranger, Some(item), read).await
 }

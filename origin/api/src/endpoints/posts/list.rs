@@ -41,7 +41,7 @@ pub(crate) async fn handler(
     let read = async {
         let reads = &app.reads;
         let posts = reads.posts(reader, None, request.cursor, request.to_read());
-        Ok(request.page(posts.await?, &eyes))
+        Ok((request.page(posts.await?, &eyes), None))
     };
     kept(&app, stranger, item, read).await
 }

@@ -33,6 +33,10 @@ pub(crate) async fn handler(
 ) -> Result<Response, ApiError> {
     let handle = handle(&name)?;
     let item = Item::profile(view(&app), &handle);
-    let read = async { Ok(eyes.profile(by_handle(&app, reader, &handle).await?)) };
+    let read = async {
+        let account = by_handle(&app, reader, &handle).await?;
+        let owner = account.id;
+        Ok((eyes.profile(account), Some(owner)))
+    };
     kept(&app, stranger, Some(item), read).await
 }

@@ -46,7 +46,7 @@ pub(crate) async fn handler(
         let author = by_handle(&app, reader, &handle).await?;
         let reads = &app.reads;
         let posts = reads.posts(reader, Some(author.id), request.cursor, request.to_read());
-        Ok(request.page(posts.await?, &eyes))
+        Ok((request.page(posts.await?, &eyes), None))
     };
     kept(&app, stranger, item, read).await
 }

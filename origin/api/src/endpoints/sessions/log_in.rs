@@ -91,8 +91,9 @@ async fn come_back(
             .detail("Log in with restore to take the deletion back.")
             .with("delete_after", delete_after.to_string()));
     }
-    if app.accounts.restore(found.account, now).await? {
-        kept::forget(app, Change::Everything).await;
+    let (accounts, id) = (Arc::clone(&app.accounts), found.account);
+    let restoring = async move { accounts.restore(id, now).await };
+    if kept::changed(app, Change::Account(id), restoring).await? {
         tracing::info!(account = %found.account, "an account was restored");
         writer.is(found.account);
         Ok(())

@@ -3,6 +3,8 @@
 //! Nothing is committed before the verdict: if maker or detector cannot work, the ticket stays open, the
 //! file stays where it is, and the call can be repeated. An unsafe picture is never stored as media.
 
+use std::sync::Arc;
+
 use sluicegate_core::error::PortError;
 use sluicegate_core::moderation::{Finding, Judgement, Outcome, Record, Subject};
 use sluicegate_core::ports::{ImageVerdict, MadePicture, MakePictureError, SettleError};
@@ -74,15 +76,13 @@ async fn safe(
 async fn unsafe_(app: &App, upload: &Upload, finding: Finding) -> Result<ApiError, ApiError> {
     let record = record(app, upload, Outcome::Removed, finding);
     let verdict = ImageVerdict::Removed(record.clone());
-    let applied = app
-        .uploads
-        .apply_verdict(upload.id, &verdict, None, app.env.now())
-        .await;
+    let (uploads, id, now) = (Arc::clone(&app.uploads), upload.id, app.env.now());
+    let applying = async move { uploads.apply_verdict(id, &verdict, None, now).await };
+    let applied = kept::changed(app, Change::Account(upload.owner), applying).await;
     applied.map_err(|error| match error {
         SettleError::Port(error) => error,
         SettleError::LeaseLost(error) => PortError::failed("database", error),
     })?;
-    kept::forget(app, Change::Everything).await;
     app.observer.verdict(&record);
     app.waker.wake(Wake::Upload(upload.id));
     // A call that came between may have stored it.

@@ -1,15 +1,19 @@
 //! The origin's own look at a file that was stored: nothing that edge or client said of it is believed.
 
+use std::sync::Arc;
+
 use sluicegate_contract::limits;
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_core::limits::Limits;
 use sluicegate_core::ports::ObjectInfo;
+use sluicegate_core::public::Change;
 use sluicegate_core::upload::Upload;
 use sluicegate_core::wake::Wake;
 use sluicegate_sniff::{Inspection, Picture, Refusal, inspect};
 
 use super::picture_refused;
 use crate::error::ApiError;
+use crate::http::kept;
 use crate::state::App;
 
 /// The entity tag of the stored file, if it is a picture that we take; else the upload is over.
@@ -33,8 +37,14 @@ pub(super) async fn check(app: &App, upload: &Upload) -> Result<Option<String>, 
 }
 
 /// Ends the upload, deletes the file, and says what to answer.
-pub(super) async fn refuse(app: &App, upload: &Upload, reason: &str) -> Result<ApiError, ApiError> {
-    app.uploads.reject(upload.id, reason, app.env.now()).await?;
+pub(super) async fn refuse(
+    app: &App,
+    upload: &Upload,
+    reason: &'static str,
+) -> Result<ApiError, ApiError> {
+    let (uploads, id, now) = (Arc::clone(&app.uploads), upload.id, app.env.now());
+    let rejecting = async move { uploads.reject(id, reason, now).await };
+    kept::changed(app, Change::Account(upload.owner), rejecting).await?;
     app.pictures.delete_staged(upload.id).await;
     app.waker.wake(Wake::Upload(upload.id));
     Ok(picture_refused(reason))

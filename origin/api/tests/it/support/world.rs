@@ -80,6 +80,7 @@ impl World {
                 uploads: database.uploads(),
                 objects: objects.clone(),
                 maker: maker.clone(),
+                cache: Arc::new(NoCache),
                 waker: waker.clone(),
             },
             detector: detector.clone(),

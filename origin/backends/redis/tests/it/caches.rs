@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluicegate_conformance::cache::{Caches, run};
-use sluicegate_contract::ids::PostId;
+use sluicegate_conformance::cache::{Caches, keeps_nothing_until_it_settles, run};
+use sluicegate_contract::ids::{AccountId, PostId};
 use sluicegate_core::ports::{Found, PublicCache};
-use sluicegate_core::public::{Change, Item};
+use sluicegate_core::public::{Change, Item, SHARES, accounts, share};
 use sluicegate_local::system_env;
 use sluicegate_redis::RedisCache;
 
@@ -40,11 +40,15 @@ async fn a_version_that_was_evicted_never_comes_back() {
     let redis = redis_or_skip!("--maxmemory-policy", "allkeys-lru");
     let cache = cache(&redis.url(), Duration::ZERO);
     let (_, item) = post();
-    for topic in item.topics().map(ToOwned::to_owned) {
+    let ada = account(7);
+    let mut topics = item.topics().map(ToOwned::to_owned).to_vec();
+    topics.push(accounts(share(ada)));
+    for topic in topics {
         let Found::Missing(Some(before)) = cache.get(&item).await.unwrap() else {
             panic!("nobody put it");
         };
-        cache.put(&item, &before, b"a post").await.unwrap();
+        let put = cache.put(&item, &before, Some(ada), b"a post").await;
+        put.unwrap();
         let key = format!("{{sluicegate:public}}:topic:{topic}");
         let gone = redis.ask(&["DEL", &key]).await.unwrap();
         assert_eq!(gone, redis::Value::Int(1), "{key}");
@@ -57,17 +61,44 @@ async fn a_version_that_was_evicted_never_comes_back() {
 async fn nothing_is_kept_while_copies_of_the_database_may_be_old() {
     let redis = redis_or_skip!();
     let settles = Duration::from_millis(700);
-    let cache = cache(&redis.url(), settles);
-    let (id, item) = post();
-    let may_be_kept = async || {
-        let found = cache.get(&item).await.unwrap();
-        matches!(found, Found::Missing(Some(_)))
-    };
-    assert!(!may_be_kept().await, "nobody knows what was before");
-    until("it settles", may_be_kept).await;
-    cache.forget(Change::Post(id)).await.unwrap();
-    assert!(!may_be_kept().await);
-    until("it settles again", may_be_kept).await;
+    let cache: Arc<dyn PublicCache> = cache(&redis.url(), settles);
+    keeps_nothing_until_it_settles(&cache, settles).await;
+}
+
+/// One of that share.
+fn account(number: u8) -> AccountId {
+    let id = format!("00000000-0000-0000-0000-0000000000{number:02x}");
+    id.parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_change_of_an_account_empties_one_share_of_all() {
+    let redis = redis_or_skip!();
+    let cache = cache(&redis.url(), Duration::ZERO);
+    let mut items = Vec::new();
+    for number in 0..SHARES {
+        let (_, item) = post();
+        items.push((account(number), item));
+    }
+    until("all of it is kept, and one share forgotten", async || {
+        for (owner, item) in &items {
+            if let Found::Missing(versions) = cache.get(item).await.unwrap() {
+                let versions = versions.unwrap();
+                let put = cache.put(item, &versions, Some(*owner), b"a post");
+                put.await.unwrap();
+            }
+        }
+        cache.forget(Change::Account(account(5))).await.unwrap();
+        let mut kept = Vec::new();
+        for (owner, item) in &items {
+            if let Found::Kept(_) = cache.get(item).await.unwrap() {
+                kept.push(*owner);
+            }
+        }
+        assert!(!kept.contains(&account(5)));
+        kept.len() == usize::from(SHARES) - 1
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -78,7 +109,8 @@ async fn a_redis_that_is_gone_or_was_emptied_is_no_cache_and_then_one_again() {
     let Found::Missing(Some(before)) = cache.get(&item).await.unwrap() else {
         panic!("nobody put it");
     };
-    cache.put(&item, &before, b"a post").await.unwrap();
+    let put = cache.put(&item, &before, Some(account(7)), b"a post").await;
+    put.unwrap();
     redis.kill().await;
     assert!(cache.get(&item).await.unwrap_err().is_unavailable());
     assert!(cache.forget(Change::Post(id)).await.is_err());

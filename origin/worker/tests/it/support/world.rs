@@ -14,6 +14,7 @@ use sluicegate_core::erasure::Erasure;
 use sluicegate_core::fair::Bounds;
 use sluicegate_core::job::LeasedJob;
 use sluicegate_core::job::{JobState, JobView, ModerateImage, NewJob, POST_QUEUE, ProcessPost};
+use sluicegate_core::moderation::ImageGate;
 use sluicegate_core::pictures::Pictures;
 use sluicegate_core::ports::{AccountStore, ClaimRequest, JobQueue, NoCache, Once};
 use sluicegate_core::post::{NewPost, Post, fingerprint};
@@ -104,6 +105,7 @@ impl World {
             uploads: database.uploads(),
             objects: objects.clone(),
             maker: Arc::new(FakeMaker),
+            cache: Arc::new(NoCache),
             waker: waker.clone(),
         };
         let context = WorkerContext {
@@ -113,6 +115,7 @@ impl World {
             posts: database.posts(),
             objects: objects.clone(),
             pictures,
+            gate: ImageGate::Open,
             detector: detector.clone(),
             purge: purge.clone(),
             cache: Arc::new(NoCache),
