@@ -1,5 +1,14 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use sluicegate_bullmq::{Bull, ServerFacts};
-use sluicegate_redis::{Patience, Shared};
+use sluicegate_contract::ids::{AccountId, PostId};
+use sluicegate_core::error::PortError;
+use sluicegate_core::ports::{Found, PublicCache, RequestLimiter};
+use sluicegate_core::public::{Change, Item};
+use sluicegate_core::rate::Rate;
+use sluicegate_local::system_env;
+use sluicegate_redis::{Patience, RedisCache, RedisLimiter, Shared};
 
 use super::{Finding, State};
 use crate::queue::CALL;
@@ -24,14 +33,31 @@ async fn shared(settings: &Settings) -> Finding {
         call: CALL,
         ..Patience::default()
     };
-    let state = match Shared::new(address.clone(), patience).ping().await {
+    let redis = Arc::new(Shared::new(address.clone(), patience));
+    let state = match try_out(&redis).await {
         Ok(()) => State::ok("ok"),
         Err(error) => State::Wrong(
             format!("{error}; each process counts requests for itself, and nothing is cached"),
-            "start it, or check REDIS_CACHE_URL and REDIS_URL: docs/operations/redis.md",
+            "start it, give it room or the rights it lacks, or check REDIS_CACHE_URL and REDIS_URL: docs/operations/redis.md",
         ),
     };
     Finding::new(WHAT, address.to_string(), state)
+}
+
+/// One of all that is asked of it, on keys that nobody else has: one that is full, or that grants too little, answers pings.
+async fn try_out(redis: &Arc<Shared>) -> Result<(), PortError> {
+    let env = system_env();
+    let id = PostId(env.new_id());
+    let limiter = RedisLimiter::new(Arc::clone(redis));
+    let rate = Rate::new(1, Duration::from_secs(1));
+    limiter.admit(&format!("doctor:{id}"), &rate).await?;
+    let cache = RedisCache::new(Arc::clone(redis), env, Duration::ZERO);
+    let item = Item::post("doctor", id);
+    if let Found::Missing(Some(versions)) = cache.get(&item).await? {
+        let nobody = Some(AccountId(id.0));
+        cache.put(&item, &versions, nobody, b"{}").await?;
+    }
+    cache.forget(Change::Post(id)).await
 }
 
 /// Each server that `REDIS_URL` names; without it jobs are in the table alone.

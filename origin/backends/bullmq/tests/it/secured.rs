@@ -39,13 +39,52 @@ async fn jobs_go_through_a_redis_with_tls_and_only_if_its_certificate_is_right()
     ran.passed();
 }
 
+const GUIDE: &str = include_str!("../../../../../docs/operations/redis.md");
+
+/// Where the user of the operators' guide has made themselves known to these servers.
+async fn as_documented_user(ports: &[u16]) -> String {
+    let line = GUIDE
+        .lines()
+        .find(|line| line.starts_with("user sluicegate-jobs "));
+    let rules: Vec<&str> = line.unwrap().split(' ').skip(1).collect();
+    let password = rules
+        .iter()
+        .find_map(|rule| rule.strip_prefix('>'))
+        .unwrap();
+    let mut urls = Vec::new();
+    for port in ports {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut command = redis::cmd("ACL");
+        command.arg("SETUSER").arg(&rules);
+        command.exec_async(&mut connection).await.unwrap();
+        urls.push(format!(
+            "redis://sluicegate-jobs:{password}@127.0.0.1:{port}"
+        ));
+    }
+    urls.join(",")
+}
+
+#[tokio::test]
+async fn the_documented_rights_are_enough_for_jobs() {
+    let Some(redis) = RedisServer::start(&[], &test_name()).await else {
+        return;
+    };
+    let ran = RanOn::begins(&redis.version(), "the queue, with few rights");
+    let bull = bull(&as_documented_user(&[redis.port()]).await, None);
+    assert_eq!(bull.inspect().await.unwrap().len(), 1);
+    done_by(&bull).await;
+    ran.passed();
+}
+
 #[tokio::test]
 async fn jobs_go_through_a_cluster() {
     let Some(cluster) = RedisCluster::start(&test_name()).await else {
         return;
     };
     let ran = RanOn::begins("Redis Cluster, three nodes", "the queue");
-    let bull = bull(&cluster.urls(), None);
+    let ports: Vec<u16> = cluster.ports().collect();
+    let bull = bull(&as_documented_user(&ports).await, None);
     assert_eq!(bull.inspect().await.unwrap().len(), 3);
     done_by(&bull).await;
 

@@ -6,8 +6,10 @@
     reason = "tests fail by panicking"
 )]
 
+mod acl;
 mod caches;
 mod faults;
 mod limits;
 mod secured;
+mod slots;
 mod support;

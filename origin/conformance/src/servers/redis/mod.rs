@@ -92,13 +92,12 @@ impl RedisServer {
         let mut arguments = vec!["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"];
         arguments.extend(["--appendfsync", "always", "--maxmemory", "256mb"]);
         arguments.extend(["--maxmemory-policy", "noeviction"]);
-        match &self.secured {
-            None => arguments.extend(["--port", &port]),
-            Some(certificates) => {
-                arguments.extend(["--port", "0", "--tls-port", &port]);
-                arguments.extend(["--requirepass", Self::PASSWORD]);
-                arguments.extend(certificates.arguments());
-            }
+        if self.secured.is_some() {
+            arguments.extend(["--port", "0", "--tls-port", &port]);
+            arguments.extend(["--requirepass", Self::PASSWORD]);
+            arguments.extend(Certificates::arguments());
+        } else {
+            arguments.extend(["--port", &port]);
         }
         arguments.extend(self.arguments.iter().map(String::as_str));
         let mut running = self.place.run("KILL", &self.program, &arguments);
@@ -123,6 +122,11 @@ impl RedisServer {
     /// Where it listens on loopback.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The beginning of its answer to words without blanks in them, as it is sent; of a server without TLS.
+    pub async fn ask(&self, command: &str) -> Option<String> {
+        said(self.port, command).await
     }
 
     /// For `REDIS_URL`.

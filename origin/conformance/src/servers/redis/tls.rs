@@ -34,7 +34,7 @@ impl Certificates {
     }
 
     /// For a server that runs in their folder. Clients show no certificate.
-    pub(super) fn arguments(&self) -> [&'static str; 8] {
+    pub(super) fn arguments() -> [&'static str; 8] {
         [
             "--tls-cert-file",
             "server.crt",

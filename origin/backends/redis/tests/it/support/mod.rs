@@ -13,6 +13,8 @@ pub(crate) use server::Redis;
 pub(crate) const PATIENT: Patience = Patience {
     call: Duration::from_secs(10),
     pause: Duration::from_millis(100),
+    connect: Duration::from_secs(10),
+    node: Duration::from_secs(5),
 };
 
 pub(crate) fn shared(url: &str, ca: Option<&[u8]>, patience: Patience) -> Arc<Shared> {
@@ -27,6 +29,17 @@ pub(crate) async fn until(what: &str, so: impl AsyncFn() -> bool) {
         assert!(Instant::now() < deadline, "not in time: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// What a server on loopback answers, as text.
+pub(crate) async fn ask(port: u16, words: &[&str]) -> Result<String, redis::RedisError> {
+    let client = redis::Client::open(format!("redis://127.0.0.1:{port}"))?;
+    let mut connection = client.get_multiplexed_async_connection().await?;
+    let (name, arguments) = words.split_first().expect("a command");
+    let mut command = redis::cmd(name);
+    command.arg(arguments);
+    let answer: Option<String> = command.query_async(&mut connection).await?;
+    Ok(answer.unwrap_or_default())
 }
 
 /// What runs now, as the test program names it.
