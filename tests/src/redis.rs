@@ -25,6 +25,7 @@ const PASSWORD: &str = "redis-password-of-the-tests";
 pub struct Redis {
     program: PathBuf,
     policy: &'static str,
+    append_only: &'static str,
     port: u16,
     folder: TempDir,
     child: Option<Child>,
@@ -34,6 +35,18 @@ impl Redis {
     /// Starts one with this `maxmemory-policy`. `None` if there is no `redis-server` on the path, and
     /// `SLUICEGATE_REDIS_SERVER` names none.
     pub async fn start(policy: &'static str) -> Result<Option<Self>> {
+        Self::start_keeping(policy, "yes").await
+    }
+
+    /// As [`Redis::start`], with nothing written down: it is empty after a restart.
+    pub async fn start_forgetful(policy: &'static str) -> Result<Option<Self>> {
+        Self::start_keeping(policy, "no").await
+    }
+
+    async fn start_keeping(
+        policy: &'static str,
+        append_only: &'static str,
+    ) -> Result<Option<Self>> {
         let Some(program) = program() else {
             return Ok(None);
         };
@@ -41,6 +54,7 @@ impl Redis {
         let mut redis = Self {
             program,
             policy,
+            append_only,
             port,
             folder: tempfile::tempdir()?,
             child: None,
@@ -80,7 +94,7 @@ impl Redis {
                 "--save",
                 "",
                 "--appendonly",
-                "yes",
+                self.append_only,
                 "--requirepass",
                 PASSWORD,
             ])
@@ -130,6 +144,14 @@ impl Redis {
             lines.next_line().await?.context("an answer")
         };
         timeout(ANSWER, asked).await?
+    }
+
+    /// How many keys it has that fit a pattern.
+    pub async fn keys(&self, pattern: &str) -> Result<u64> {
+        let script = format!("return #redis.call('KEYS', '{pattern}')");
+        let answer = self.ask(&format!("EVAL \"{script}\" 0")).await?;
+        let number = answer.strip_prefix(':').context("a number")?;
+        Ok(number.parse()?)
     }
 
     /// How many jobs of a queue were completed there.

@@ -47,5 +47,6 @@ mod store_answers;
 mod store_faults;
 mod tokens;
 mod traces;
+mod two_redis;
 mod uploads;
 mod worker_killed;
