@@ -40,7 +40,7 @@ pub fn router(state: ApiState) -> Router {
         .layer(DefaultBodyLimit::max(app.config.limits.json_body))
         .layer(from_fn(http::contract::check))
         .layer(from_fn_with_state(Arc::clone(&app), http::writes::note))
-        .layer(from_fn_with_state(Arc::clone(&app), http::limits::check))
+        .layer(from_fn_with_state(Arc::clone(&app), http::rates::check))
         .layer(CatchPanicLayer::custom(http::panics::answer))
         .layer(from_fn_with_state(Arc::clone(&app), http::around::around))
         .with_state(app)

@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::caller::Caller;
+use crate::auth::ended::Ended;
 use crate::auth::keys::Keyring;
 use crate::auth::passwords::Passwords;
 use crate::auth::tokens::Tokens;
@@ -245,6 +246,7 @@ pub(crate) struct App {
     pub(crate) openapi: Bytes,
     /// What strangers are reading from the database.
     pub(crate) readings: Readings,
+    pub(crate) ended: Ended,
     /// Requests for pictures in the making: no number of long polls may keep them out.
     pub(crate) picture_waiters: Semaphore,
 }
@@ -272,6 +274,7 @@ impl App {
             waiters: Arc::new(Waiters::new(config.waiters, config.waiters_by_account)),
             openapi: openapi::text().into(),
             readings: Readings::default(),
+            ended: Ended::default(),
             picture_waiters: Semaphore::new(config.waiters),
             state,
         }

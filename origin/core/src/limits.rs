@@ -44,8 +44,18 @@ pub struct RequestLimits {
     pub account_writes: Option<Rate>,
     /// All who show no token, from one address, reading.
     pub address_reads: Option<Rate>,
-    /// The same, changing something: they sign up, log in and refresh.
+    /// The same, changing something.
     pub address_writes: Option<Rate>,
+    /// One account, asking for tickets and completing uploads. `None` here and below: counted with all others.
+    pub account_uploads: Option<Rate>,
+    /// One account, writing and deleting posts.
+    pub account_posts: Option<Rate>,
+    /// One account, reading lists of posts.
+    pub account_lists: Option<Rate>,
+    /// All who show no token, from one address, reading lists of posts.
+    pub address_lists: Option<Rate>,
+    /// All who sign up or log in from one address.
+    pub address_log_ins: Option<Rate>,
 }
 
 /// What [`RequestLimits`] are about.
@@ -58,6 +68,11 @@ impl RequestLimits {
         account_writes: None,
         address_reads: None,
         address_writes: None,
+        account_uploads: None,
+        account_posts: None,
+        account_lists: None,
+        address_lists: None,
+        address_log_ins: None,
     };
 }
 
@@ -71,6 +86,11 @@ impl Default for RequestLimits {
             account_writes: rate(1_200),
             address_reads: rate(12_000),
             address_writes: rate(1_200),
+            account_uploads: rate(600),
+            account_posts: rate(600),
+            account_lists: rate(3_000),
+            address_lists: rate(6_000),
+            address_log_ins: rate(300),
         }
     }
 }

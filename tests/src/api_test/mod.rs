@@ -48,7 +48,10 @@ pub async fn run(options: &Options) -> Result<()> {
     let open = PlatformOptions::default()
         .setting("S3_PUBLIC_ENDPOINT", "same")
         .setting("RATE_ACCOUNT_READS", "0")
-        .setting("RATE_ACCOUNT_WRITES", "0");
+        .setting("RATE_ACCOUNT_WRITES", "0")
+        .setting("RATE_ACCOUNT_UPLOADS", "0")
+        .setting("RATE_ACCOUNT_POSTS", "0")
+        .setting("RATE_ACCOUNT_LISTS", "0");
     println!("\nOpen gate, no detector:");
     test(options, open.clone()).await?;
     let detector = Detector::start().await?;

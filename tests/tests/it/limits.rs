@@ -33,7 +33,7 @@ async fn passes(origin: &Client, address: &str) -> bool {
     assert!(
         answer
             .header("ratelimit")
-            .starts_with("\"reads-by-address\";r=0;t=")
+            .starts_with("\"lists-by-address\";r=0;t=")
     );
     false
 }
@@ -64,7 +64,7 @@ async fn two_origins_count_together_and_each_for_itself_while_redis_is_gone() {
     };
     let options = Options::default()
         .setting("REDIS_URL", &redis.url())
-        .setting("RATE_ADDRESS_READS", &MOST.to_string());
+        .setting("RATE_ADDRESS_LISTS", &MOST.to_string());
     let platform = Platform::start(options).await.unwrap();
     let (other, other_url) = platform.start_another_origin().await.unwrap();
     let (one, two) = (

@@ -27,9 +27,11 @@ impl FromRequestParts<Arc<App>> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let verified = verified(parts, app).await?;
         let live = app.sessions.live(verified.session, app.env.now()).await?;
-        let live = live
-            .filter(|live| live.account == verified.account)
-            .ok_or_else(refused)?;
+        let live = live.filter(|live| live.account == verified.account);
+        let Some(live) = live else {
+            app.ended.note(verified.session);
+            return Err(refused());
+        };
         tracing::Span::current().record("account", tracing::field::display(verified.account));
         tracing::Span::current().record("role", live.role.as_str());
         if let Some(writer) = parts.extensions.get::<Writer>() {

@@ -21,6 +21,7 @@ mod errors;
 mod gate;
 mod grants;
 mod health;
+mod limit_classes;
 mod limits;
 mod posts;
 mod profiles;

@@ -40,7 +40,7 @@ pub(super) fn limits(reader: &mut Reader<'_>) -> Limits {
     limits
 }
 
-/// Requests a minute; 0: no limit. The contract says nothing of them, so they may be raised.
+/// Requests a minute; 0: no limit, or none of their own. The contract says nothing of them, so they may be raised.
 fn requests(reader: &mut Reader<'_>) -> RequestLimits {
     let mut rate = |name, default| {
         let requests = reader.number(name, default, 0..=10_000_000);
@@ -51,6 +51,11 @@ fn requests(reader: &mut Reader<'_>) -> RequestLimits {
         account_writes: rate("RATE_ACCOUNT_WRITES", "1200"),
         address_reads: rate("RATE_ADDRESS_READS", "12000"),
         address_writes: rate("RATE_ADDRESS_WRITES", "1200"),
+        account_uploads: rate("RATE_ACCOUNT_UPLOADS", "600"),
+        account_posts: rate("RATE_ACCOUNT_POSTS", "600"),
+        account_lists: rate("RATE_ACCOUNT_LISTS", "3000"),
+        address_lists: rate("RATE_ADDRESS_LISTS", "6000"),
+        address_log_ins: rate("RATE_ADDRESS_LOG_INS", "300"),
     }
 }
 

@@ -11,7 +11,7 @@ use super::tickets::{Given, again, give, over};
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::http::idempotency::IdempotencyKey;
-use crate::http::{extract, rate_limit};
+use crate::http::{extract, quotas};
 use crate::state::App;
 
 /// `POST /v1/upload-tickets`
@@ -46,7 +46,7 @@ pub(crate) async fn handler(
         Given::Open(upload) => {
             let ticket = again(&app, &request, &upload).await?;
             let usage = app.uploads.usage(caller.account, app.env.now()).await?;
-            let quotas = rate_limit::headers(&app.config.limits.quota, &usage, None);
+            let quotas = quotas::headers(&app.config.limits.quota, &usage, None);
             (ticket, quotas)
         }
         Given::Stored(upload) => {

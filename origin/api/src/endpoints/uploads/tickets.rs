@@ -16,7 +16,7 @@ use super::asking::{self, Sender, declared_sha256};
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::http::idempotency::IdempotencyKey;
-use crate::http::rate_limit;
+use crate::http::quotas;
 use crate::state::App;
 
 /// How long after the last moment at which the URL works `complete` is still taken: as long as a
@@ -88,7 +88,7 @@ pub(crate) async fn give(
                 sender.reach(),
             )
             .await?;
-            let quotas = rate_limit::headers(&limits.quota, &usage, None);
+            let quotas = quotas::headers(&limits.quota, &usage, None);
             Ok(Given::Ticket(ticket, quotas))
         }
         Err(CreateTicketError::Repeated(upload)) => repeated(app, &new, *upload).await,
@@ -215,7 +215,7 @@ fn used_up(quota: &Quota, reached: &QuotaReached, now: Timestamp) -> ApiError {
     };
     let ms = reached.retry_at.since(now).as_millis();
     let seconds = u32::try_from(ms.div_ceil(1_000)).unwrap_or(u32::MAX).max(1);
-    let headers = rate_limit::headers(quota, &reached.usage, Some((reached.bound, seconds)));
+    let headers = quotas::headers(quota, &reached.usage, Some((reached.bound, seconds)));
     ApiError::new(ProblemType::TooManyRequests)
         .detail(detail)
         .with("quota", reached.bound.as_str())

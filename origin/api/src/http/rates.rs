@@ -1,4 +1,5 @@
-//! How fast clients may ask: by account where they show a token that is good, else by address.
+//! How fast clients may ask: by account where they show a token that is good, else by address; each class of routes
+//! (`classes.rs`) for itself.
 //!
 //! A count costs a step in memory, or one call of Redis; what refuses is told in the header fields of
 //! draft-ietf-httpapi-ratelimit-headers-10. Answers that are given say nothing of limits that nobody comes near: they stay the
@@ -19,8 +20,10 @@ use sluicegate_contract::headers::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_core::rate::{Rate, Standing};
 
+use super::classes::{Class, Named};
 use super::client::ClientAddress;
 use crate::auth::caller::bearer;
+use crate::auth::tokens::Verified;
 use crate::error::ApiError;
 use crate::state::App;
 
@@ -77,38 +80,39 @@ async fn limit(parts: &mut Parts, app: &Arc<App>) -> Option<Limit> {
         return None;
     }
     let limits = &app.config.limits.requests;
-    let [account_limit, address_limit] = if parts.method.is_safe() {
-        [
-            ("reads-by-account", limits.account_reads),
-            ("reads-by-address", limits.address_reads),
-        ]
-    } else {
-        [
-            ("writes-by-account", limits.account_writes),
-            ("writes-by-address", limits.address_writes),
-        ]
-    };
-    if account_limit.1.is_none() && address_limit.1.is_none() {
+    let class = Class::of(&parts.method, route);
+    let (by_account, by_address) = (class.by_account(limits), class.by_address(limits));
+    if by_account.is_none() && by_address.is_none() {
         return None;
     }
-    if let Some(who) = account(parts, app).await {
-        return of(account_limit, who);
+    let known = if class.is_somebodys() {
+        verified(parts, app).await
+    } else {
+        None
+    };
+    // What is asked with a token of a session that is over is refused, and nothing that its owner does.
+    let is_over = known.is_some_and(|known| app.ended.has(known.session));
+    match known {
+        Some(known) if !is_over => return of(by_account, known.account.to_string()),
+        _ => {}
     }
     let Ok(address) = ClientAddress::from_request_parts(parts, app).await;
-    let who = address.network().filter(|_| !address.is_ours())?;
-    of(address_limit, who.to_owned())
+    match (address.network().filter(|_| !address.is_ours()), known) {
+        (Some(network), _) => of(by_address, network.to_owned()),
+        (None, Some(known)) => of(by_account, format!("session:{}", known.session)),
+        (None, None) => None,
+    }
 }
 
-fn of((name, rate): (&'static str, Option<Rate>), who: String) -> Option<Limit> {
-    rate.map(|rate| Limit { name, rate, who })
+fn of(named: Option<Named>, who: String) -> Option<Limit> {
+    named.map(|(name, rate)| Limit { name, rate, who })
 }
 
-/// Whose token it is. What was verified is kept for whoever needs it next.
-async fn account(parts: &mut Parts, app: &App) -> Option<String> {
+/// What the token says. It is kept for whoever needs it next.
+async fn verified(parts: &mut Parts, app: &App) -> Option<Verified> {
     let verified = app.tokens.verify(bearer(parts)?).await.ok()?;
-    let who = verified.account.to_string();
     parts.extensions.insert(verified);
-    Some(who)
+    Some(verified)
 }
 
 fn refused(limit: &Limit, standing: &Standing) -> ApiError {
