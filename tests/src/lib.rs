@@ -4,11 +4,12 @@
 //! ([`client::Client`]) and stands in for what cannot be had on one machine ([`detector`], [`text_model`],
 //! [`collector`], [`proxy`]).
 //! The tests in `tests/it` and the programs `demo`, `test-api` and `record-contract` are built on it. It knows nothing of the insides:
-//! of our crates it uses the contract alone; the tests also start servers with `sluicegate-conformance`.
+//! of our crates it uses the contract, and `sluicegate-conformance` to start servers.
 
 pub mod answers;
 pub mod api_test;
 pub mod audit;
+mod backing;
 pub mod balancer;
 pub mod chaos;
 pub mod client;

@@ -14,6 +14,7 @@ use sluicegate_contract::accounts::Session;
 use sluicegate_contract::headers;
 use tempfile::TempDir;
 
+use crate::backing::Backing;
 use crate::client::{Answer, Client};
 use crate::database;
 use crate::process::{Program, program};
@@ -60,6 +61,10 @@ impl Options {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
+
+    pub(crate) fn sets(&self, name: &str) -> bool {
+        self.settings.iter().any(|(set, _)| set == name)
+    }
 }
 
 /// The programs of a platform, and where they listen.
@@ -76,6 +81,7 @@ pub struct Platform {
     pub store_url: String,
     options: Options,
     services: Option<Program>,
+    backing: Arc<Backing>,
     data: Arc<TempDir>,
 }
 
@@ -88,20 +94,25 @@ impl Platform {
         }
         let services = start_services(data.path(), &options).await?;
         let store_url = service(data.path(), "s3_endpoint")?;
+        let backing = Arc::new(Backing::start(data.path(), &options).await?);
+        let options = backing.beneath(options);
         if !options.before.is_empty() {
             run_command(&settings(data.path(), &options), &options.before).await?;
         }
-        Self::start_on(data, Some(services), options, store_url).await
+        Self::start_on(data, Some(services), backing, options, store_url).await
     }
 
     /// Starts another origin and edge on the same services. They end with these at the latest.
     pub async fn start_second(&self, options: Options, store_url: &str) -> Result<Self> {
-        Self::start_on(Arc::clone(&self.data), None, options, store_url.to_owned()).await
+        let (data, backing) = (Arc::clone(&self.data), Arc::clone(&self.backing));
+        let options = backing.beneath(options);
+        Self::start_on(data, None, backing, options, store_url.to_owned()).await
     }
 
     async fn start_on(
         data: Arc<TempDir>,
         services: Option<Program>,
+        backing: Arc<Backing>,
         options: Options,
         store_url: String,
     ) -> Result<Self> {
@@ -120,6 +131,7 @@ impl Platform {
             store_url,
             options,
             services,
+            backing,
             data,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -249,6 +250,8 @@ pub(crate) struct App {
     pub(crate) ended: Ended,
     /// Requests for pictures in the making: no number of long polls may keep them out.
     pub(crate) picture_waiters: Semaphore,
+    /// It answered once since the start.
+    pub(crate) store_was_seen: AtomicBool,
 }
 
 /// How many may wait in line for a password hash, as a multiple of those that run: at some 30 ms each
@@ -276,6 +279,7 @@ impl App {
             readings: Readings::default(),
             ended: Ended::default(),
             picture_waiters: Semaphore::new(config.waiters),
+            store_was_seen: AtomicBool::new(false),
             state,
         }
     }

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -59,6 +60,7 @@ pub struct ScriptedServer {
 struct Shared {
     next: VecDeque<Reply>,
     always: Reply,
+    takes: Duration,
     seen: Vec<Request>,
     /// Requests that wait for their answers.
     open: usize,
@@ -76,6 +78,7 @@ impl ScriptedServer {
         let shared = Arc::new(Mutex::new(Shared {
             next: VecDeque::new(),
             always,
+            takes: Duration::ZERO,
             seen: Vec::new(),
             open: 0,
             most_open: 0,
@@ -110,6 +113,11 @@ impl ScriptedServer {
     /// From now on answers wait, or no longer.
     pub fn hold(&self, held: bool) {
         self.held.send_replace(held);
+    }
+
+    /// From now on each answer takes so long.
+    pub fn takes(&self, time: Duration) {
+        lock(&self.shared).takes = time;
     }
 
     /// How many requests waited for their answers at one time, at most.
@@ -167,16 +175,15 @@ async fn serve(
     let Some(request) = read_request(&mut stream).await? else {
         return Ok(());
     };
-    let reply = {
+    let (reply, takes) = {
         let mut shared = lock(shared);
         shared.seen.push(request);
         shared.open += 1;
         shared.most_open = shared.most_open.max(shared.open);
-        shared
-            .next
-            .pop_front()
-            .unwrap_or_else(|| shared.always.clone())
+        let next = shared.next.pop_front();
+        (next.unwrap_or_else(|| shared.always.clone()), shared.takes)
     };
+    tokio::time::sleep(takes).await;
     // Ends only with the server.
     let _ = holding.wait_for(|held| !held).await;
     lock(shared).open -= 1;

@@ -90,6 +90,9 @@ pub struct Rate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PaidUntil(pub i64);
 
+/// A minute, in microseconds.
+const CLOCKS_DIFFER_BY_US: i64 = 60_000_000;
+
 impl Rate {
     /// The most that can be told from no rate.
     pub const MOST: u32 = 1_000_000;
@@ -116,10 +119,11 @@ impl Rate {
         PaidUntil(micros(now) + self.debt(paid, now) + i64::from(jobs) * self.interval_us)
     }
 
-    /// What to note instead, if a clock that was ahead noted a time that cannot be: else the queue stood until then.
+    /// What to note instead, if a clock that was ahead noted a time that cannot be: else the queue stood until then. What clocks
+    /// of several machines may differ by is left as it is, or the slower one would give the others their burst again and again.
     pub fn mended(self, paid: PaidUntil, now: Timestamp) -> Option<PaidUntil> {
         let mended = self.pay(paid, 0, now);
-        (mended.0 < paid.0).then_some(mended)
+        (paid.0 - mended.0 > CLOCKS_DIFFER_BY_US).then_some(mended)
     }
 
     /// When the next job may begin.

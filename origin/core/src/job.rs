@@ -132,7 +132,7 @@ pub struct NewJob {
     pub created_at: Timestamp,
 }
 
-/// How long, roughly, the retries of a job last with [`backoff`]: 100 attempts are about four days.
+/// How long, roughly, the retries of a job last with [`backoff`]: 100 attempts are three to four days.
 pub const MAX_ATTEMPTS: u32 = 100;
 
 impl NewJob {
@@ -323,6 +323,9 @@ pub struct LeasedJob {
     pub lease: Lease,
     /// What it was leased for.
     pub turn: Turn,
+    /// Attempts, this one included. Those that were given back do not count, and a replay begins anew; the lease's number only
+    /// grows.
+    pub attempts_used: u32,
     /// Its queue.
     pub queue: String,
     /// Its kind.

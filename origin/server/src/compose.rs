@@ -99,7 +99,10 @@ pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Resu
     let replicas = replicas(settings, &database)?;
     let shared = settings.shared.clone();
     let shared = shared.map(|address| Arc::new(Shared::new(address, Patience::default())));
-    let metrics = Metrics::new(&env, &database, replicas.clone());
+    let moderation = &settings.moderation;
+    let detectors = detectors(moderation, &env)?;
+    let standings = detectors.as_ref().map(HttpDetector::standings);
+    let metrics = Metrics::new(&env, &database, replicas.clone(), standings);
     let objects = Arc::new(S3ObjectStore::new(&places.objects));
     let objects: Arc<dyn ObjectStore> = Arc::new(MeasuredObjects::new(objects, metrics.clone()));
     let maker = MeasuredMaker::new(picture_maker(settings, program), metrics.clone());
@@ -112,10 +115,9 @@ pub async fn ports(settings: &Settings, places: &Places, program: &Path) -> Resu
         maker: Arc::new(maker),
         waker: waker.clone(),
     };
-    let moderation = &settings.moderation;
     metrics.judge_configured("picture", !moderation.image_services.is_empty());
     metrics.judge_configured("text", moderation.model.is_some());
-    let detector = MeasuredDetector::new(detector(moderation, &env)?, metrics.clone());
+    let detector = MeasuredDetector::new(one_detector(detectors), metrics.clone());
     let text_model = MeasuredModel::new(text_model(moderation, &env)?, metrics.clone());
     Ok(Ports {
         detector: Arc::new(detector),
@@ -224,8 +226,19 @@ fn picture_maker(settings: &Settings, program: &Path) -> Arc<dyn PictureMaker> {
 
 /// The picture detectors, as one.
 pub fn detector(moderation: &ModerationSettings, env: &Env) -> Result<Arc<dyn Detector>> {
+    detectors(moderation, env).map(one_detector)
+}
+
+fn one_detector(detectors: Option<HttpDetector>) -> Arc<dyn Detector> {
+    match detectors {
+        Some(detectors) => Arc::new(detectors),
+        None => Arc::new(NoDetector),
+    }
+}
+
+fn detectors(moderation: &ModerationSettings, env: &Env) -> Result<Option<HttpDetector>> {
     if moderation.image_services.is_empty() {
-        return Ok(Arc::new(NoDetector));
+        return Ok(None);
     }
     let urls = moderation.image_services.iter().map(Secret::expose);
     let limits = ServiceLimits::detectors(moderation.image_services.len());
@@ -234,7 +247,7 @@ pub fn detector(moderation: &ModerationSettings, env: &Env) -> Result<Arc<dyn De
         ..limits
     };
     let detector = HttpDetector::new(urls, &http_client()?, env, limits);
-    Ok(Arc::new(detector.context("MODERATION_IMAGE_SERVICE_URL")?))
+    detector.map(Some).context("MODERATION_IMAGE_SERVICE_URL")
 }
 
 /// What tells caches of removed pictures.
@@ -387,7 +400,7 @@ pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
     let chosen = all
         .into_iter()
         .filter(|(queue, _)| queues.iter().any(|name| name == queue));
-    let mut how = RunnerSettings::new(format!("origin-{}", std::process::id()));
+    let mut how = RunnerSettings::new(worker_name(&ports.env));
     how.queues = chosen
         .map(|(queue, concurrency)| QueueSettings { queue, concurrency })
         .collect();
@@ -400,6 +413,14 @@ pub fn runner(settings: &Settings, ports: &Ports, queues: &[String]) -> Runner {
         ports.waker.clone(),
         how,
     )
+}
+
+/// No two workers have the same: by it an owner's share is counted. In containers all are process 1, and a pod may keep its
+/// name over a restart.
+fn worker_name(env: &Env) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let random = u32::from_be_bytes(env.random());
+    format!("{}-{}-{random:08x}", host.trim(), std::process::id())
 }
 
 fn size(number: u32) -> usize {

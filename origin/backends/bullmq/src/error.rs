@@ -22,6 +22,12 @@ pub enum BullError {
     Rows(#[from] PortError),
 }
 
+impl From<redis::ParsingError> for BullError {
+    fn from(error: redis::ParsingError) -> Self {
+        Self::from(redis::RedisError::from(error))
+    }
+}
+
 impl From<redis::RedisError> for BullError {
     fn from(error: redis::RedisError) -> Self {
         Self::Redis(bullmq::Error::Redis(error))

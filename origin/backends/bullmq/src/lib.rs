@@ -12,6 +12,7 @@ mod bull;
 mod deliver;
 mod error;
 mod foreign;
+mod known;
 mod reconcile;
 mod relay;
 mod server;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bullmq::{JobState, Queue};
+use bullmq::Queue;
+use futures_util::future::join_all;
 use sluicegate_core::env::Env;
 use sluicegate_core::ports::{
     Delivered, Delivery, DeliveryRequest, Hands, JobRelay, Suspect, Verdict,
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bull::Bull;
 use crate::error::BullError;
+use crate::known::{Known, Seen, known};
 use crate::settings::BullSettings;
 
 /// How often it looks whether Redis was emptied, and for rows whose turn it is to be compared.
@@ -48,29 +50,56 @@ impl Reconciler {
         }
     }
 
-    /// Compares these queues until `shutdown`. While Redis or the database is down, nothing is decided.
+    /// Compares these queues until `shutdown`, each by itself: however much is to be compared of one, the others wait for
+    /// nothing. While Redis or the database is down, nothing is decided.
     pub async fn run(self, queues: &[&'static str], shutdown: CancellationToken) {
+        let loops = queues
+            .iter()
+            .map(|queue| self.keep_comparing(queue, &shutdown));
+        join_all(loops).await;
+    }
+
+    async fn keep_comparing(&self, queue: &str, shutdown: &CancellationToken) {
+        let mut seen = Seen::before(self.env.now().minus(self.settings.check_after));
         let mut down = false;
-        loop {
-            for queue in queues {
-                match self.compare(queue).await {
-                    Ok(()) => down = false,
-                    Err(error) if !down => {
-                        tracing::warn!(queue, %error, "rows cannot be compared with Redis");
-                        down = true;
-                    }
-                    Err(_) => {}
+        while !shutdown.is_cancelled() {
+            let more = match self.look(queue, &mut seen, shutdown).await {
+                Ok(more) => {
+                    down = false;
+                    more
                 }
-            }
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = time::sleep(LOOK) => {}
+                Err(error) => {
+                    if !down {
+                        tracing::warn!(queue, %error, "rows cannot be compared with Redis");
+                    }
+                    down = true;
+                    false
+                }
+            };
+            if !more {
+                tokio::select! {
+                    () = shutdown.cancelled() => {}
+                    () = time::sleep(LOOK) => {}
+                }
             }
         }
     }
 
     /// All rows of a queue that are due to be compared; all there are, if Redis was emptied.
     pub async fn compare(&self, queue: &str) -> Result<(), BullError> {
+        let mut seen = Seen::before(self.env.now());
+        let never = CancellationToken::new();
+        while self.look(queue, &mut seen, &never).await? {}
+        Ok(())
+    }
+
+    /// One batch. Answers whether there may be more.
+    async fn look(
+        &self,
+        queue: &str,
+        seen: &mut Seen,
+        shutdown: &CancellationToken,
+    ) -> Result<bool, BullError> {
         let bull_queue = self.bull.queue(queue).await?;
         if self.was_emptied(&bull_queue).await? {
             tracing::warn!(
@@ -79,18 +108,29 @@ impl Reconciler {
             );
             self.rows.suspect_all(queue).await?;
         }
-        loop {
-            let now = self.env.now();
-            let before = now.minus(self.settings.check_after);
-            let suspects = self.rows.suspects(queue, before, BATCH, now).await?;
-            let full = suspects.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
-            for suspect in suspects {
-                self.judge(&bull_queue, &suspect).await?;
+        // Rows that our workers ended are over already; those of others would wait for their turn, and keep their owners'
+        // next jobs here until then.
+        let ended = seen.ended_since(&self.bull, &bull_queue).await?;
+        if !ended.is_empty() {
+            self.rows.suspect(queue, &ended).await?;
+        }
+        let now = self.env.now();
+        let before = now.minus(self.settings.check_after);
+        let suspects = self.rows.suspects(queue, before, BATCH, now).await?;
+        for (suspect, known) in known(&self.bull, &bull_queue, &suspects).await? {
+            if shutdown.is_cancelled() {
+                return Ok(false);
             }
-            if !full {
-                return Ok(());
+            match known {
+                Known::Completed => self.resolve(&bull_queue, suspect, Verdict::Done).await?,
+                Known::Failed => self.bury(&bull_queue, suspect).await?,
+                Known::Nothing => {
+                    self.resolve(&bull_queue, suspect, Verdict::Missing).await?;
+                }
+                Known::Waits => {}
             }
         }
+        Ok(suspects.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX))
     }
 
     /// Our mark is kept as long as Redis keeps jobs: whoever misses it sets it, and has all compared. Should that one die in
@@ -100,42 +140,6 @@ impl Reconciler {
         mark.arg(queue.keys().get("sluicegate")).arg(1).arg("NX");
         let set: Option<String> = self.bull.within(queue.connection().cmd(&mut mark)).await?;
         Ok(set.is_some())
-    }
-
-    async fn judge(&self, queue: &Queue, suspect: &Suspect) -> Result<(), BullError> {
-        let own = suspect.job.to_string();
-        let id = suspect.relayed_as.as_deref().unwrap_or(&own);
-        match self.bull.within(queue.get_job_state(id)).await? {
-            JobState::Completed => self.resolve(queue, suspect, Verdict::Done).await,
-            JobState::Failed => self.bury(queue, suspect).await,
-            JobState::Unknown if !self.is_known(queue, id).await? => {
-                self.resolve(queue, suspect, Verdict::Missing).await
-            }
-            JobState::Unknown => {
-                // A list of a version that we do not know; whoever uses it ends the job.
-                tracing::warn!(
-                    queue = queue.name(),
-                    job.id = id,
-                    "Redis has a job in no list that we know"
-                );
-                Ok(())
-            }
-            JobState::Waiting
-            | JobState::Active
-            | JobState::Delayed
-            | JobState::Prioritized
-            | JobState::WaitingChildren => Ok(()),
-        }
-    }
-
-    async fn is_known(&self, queue: &Queue, id: &str) -> Result<bool, BullError> {
-        let mut exists = redis::cmd("EXISTS");
-        exists.arg(queue.keys().job_key(id));
-        let found: u32 = self
-            .bull
-            .within(queue.connection().cmd(&mut exists))
-            .await?;
-        Ok(found > 0)
     }
 
     async fn resolve(
@@ -157,6 +161,11 @@ impl Reconciler {
     /// Redis gave it up: after the last attempt of a worker that knows no rows, or too many lost workers. What its death
     /// changes is committed with its burial.
     async fn bury(&self, queue: &Queue, suspect: &Suspect) -> Result<(), BullError> {
+        // An operator may have it tried again since it was looked up.
+        let now = known(&self.bull, queue, std::slice::from_ref(suspect)).await?;
+        if !matches!(now.as_slice(), [(_, Known::Failed)]) {
+            return Ok(());
+        }
         let request = DeliveryRequest {
             job: suspect.job,
             queue: queue.name(),

@@ -67,6 +67,11 @@ impl Breaker {
         })
     }
 
+    /// Whether calls pass without finding out anything.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(*self.state(), State::Closed(_))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // The state is one word: a panic elsewhere cannot have left it half written.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -21,7 +21,7 @@ mod system;
 mod text_model;
 
 pub use cache::LocalCache;
-pub use detector::{HttpDetector, NoDetector};
+pub use detector::{DetectorStandings, HttpDetector, NoDetector};
 pub use http_client::{HttpClientError, http_client};
 pub use limiter::LocalLimiter;
 pub use otlp::TraceCollector;

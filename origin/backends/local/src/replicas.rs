@@ -4,12 +4,13 @@
 //! Least pending is what finds a slow one without being told: its questions pile up, and the next go elsewhere
 //! (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001; with few replicas all are looked at).
 
+use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use reqwest::{Client, RequestBuilder, Url};
 use sluicegate_core::env::Env;
 use sluicegate_core::error::PortError;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, timeout_at};
 
 use crate::breaker::Pass;
@@ -22,6 +23,8 @@ pub(crate) struct Replicas {
     limits: ServiceLimits,
     /// Where looking begins, so that those who are equally busy take turns.
     turn: AtomicUsize,
+    /// Whoever waits longest chooses next.
+    line: Mutex<()>,
     freed: Notify,
 }
 
@@ -64,11 +67,14 @@ impl Replicas {
             all: bases.into_iter().map(replica).collect(),
             limits,
             turn: AtomicUsize::new(0),
+            line: Mutex::default(),
             freed: Notify::new(),
         }
     }
 
-    /// Asks until one answers with 200 and `parse` can read it, or minds the question.
+    /// Asks until one answers with 200 and `parse` can read it, or minds the question. Each that is asked has the whole
+    /// time-out: were it cut short, one that is busy and well would count as sick, and all would be left alone for the sake
+    /// of a queue.
     pub(crate) async fn ask<T>(
         &self,
         request: impl Fn(&Client, &Url) -> RequestBuilder + Send + Sync,
@@ -77,16 +83,20 @@ impl Replicas {
         if let [only] = self.all.as_slice() {
             return self.ask_only(only, request, parse).await;
         }
-        let end = Instant::now() + self.limits.timeout * 2;
+        let begins_before = Instant::now() + self.limits.timeout * 2;
         let (mut asked, mut last): (Vec<&Replica>, _) = (Vec::new(), None);
         while asked.len() <= usize::try_from(self.limits.retries).unwrap_or(usize::MAX) {
-            let Ok(taken) = timeout_at(end, self.take(&asked)).await else {
+            // With time to spare or not, a place that is free is taken: hence the look at the time before.
+            if begins_before <= Instant::now() {
+                break;
+            }
+            let Ok(taken) = timeout_at(begins_before, self.take(&asked)).await else {
                 break;
             };
             let Some((place, pass)) = taken else { break };
             let replica = place.replica;
             asked.push(replica);
-            let limit = self.limits.timeout.min(end - Instant::now());
+            let limit = self.limits.timeout;
             let request = |client: &Client| request(client, &replica.base);
             let asking = replica.service.ask_within(limit, 0, pass, &request, &parse);
             match asking.await {
@@ -114,6 +124,16 @@ impl Replicas {
         Err(last.unwrap_or_else(|| self.nobody()))
     }
 
+    pub(crate) fn named(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Not left alone after failures.
+    pub(crate) fn used(&self) -> usize {
+        let used = self.all.iter();
+        used.filter(|replica| replica.service.is_well()).count()
+    }
+
     async fn ask_only<T>(
         &self,
         replica: &Replica,
@@ -138,15 +158,13 @@ impl Replicas {
 
     /// Waits for a place while one is well; `None` if none is.
     async fn take<'a>(&'a self, asked: &[&Replica]) -> Option<(Place<'a>, Pass<'a>)> {
+        let _first = self.line.lock().await;
         loop {
-            let freed = self.freed.notified();
-            tokio::pin!(freed);
-            // From here on no place that gets free is missed.
-            freed.as_mut().enable();
             match self.choose(asked) {
                 Choice::Taken(place, pass) => return Some((place, pass)),
                 Choice::Nobody => return None,
-                Choice::Full => freed.await,
+                // One that got free since is not missed: it is told to whoever waits next.
+                Choice::Full => self.freed.notified().await,
             }
         }
     }
@@ -190,9 +208,15 @@ impl Replicas {
     }
 }
 
+impl fmt::Debug for Replicas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Replicas").field(&self.name).finish()
+    }
+}
+
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.replica.pending.fetch_sub(1, Ordering::Relaxed);
-        self.freed.notify_waiters();
+        self.freed.notify_one();
     }
 }

@@ -17,8 +17,8 @@ const PING_TIMEOUT: Duration = Duration::from_secs(3);
 /// How much is asked of a service, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct ServiceLimits {
-    /// For one question, its retries included. Where there are several to be asked, for each of them, and twice that for
-    /// the question.
+    /// For one question, its retries included. Where there are several to be asked, for each of them; none is begun after
+    /// twice that.
     pub timeout: Duration,
     /// After failed connections and answers of 500 and above; where there are several, so many others are asked
     /// instead.
@@ -162,6 +162,11 @@ impl Service {
         self.breaker.pass()
     }
 
+    /// Whether its last questions went well.
+    pub(crate) fn is_well(&self) -> bool {
+        self.breaker.is_closed()
+    }
+
     /// Why it was not asked.
     pub(crate) fn left_alone(&self) -> PortError {
         self.unavailable("left alone after failures in a row")
@@ -256,12 +261,15 @@ impl Service {
                 error: self.unavailable(problem),
             });
         }
-        let error = PortError::failed(self.name, problem);
-        Err(Failure {
-            again: false,
-            alive: status.is_client_error(),
-            error,
-        })
+        if minds_the_question(status) {
+            return Err(Failure {
+                again: false,
+                alive: true,
+                error: PortError::failed(self.name, problem),
+            });
+        }
+        // Not let in, or nothing there: so it would be with any question.
+        Err(at_fault(self.unavailable(problem)))
     }
 
     async fn body(&self, mut answer: Response) -> Result<Bytes, Failure> {
@@ -294,6 +302,17 @@ impl Service {
         let [random] = self.env.random::<1>();
         RETRY_PAUSE * 2_u32.pow(tried.min(4)) * (255 + u32::from(random)) / 510
     }
+}
+
+/// What is said of a body: other questions may be answered.
+fn minds_the_question(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_REQUEST
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::UNSUPPORTED_MEDIA_TYPE
+            | StatusCode::UNPROCESSABLE_ENTITY
+    )
 }
 
 /// Asking again at once would not help.

@@ -41,9 +41,12 @@ promises!((Arc<dyn JobRelay>, Arc<dyn JobQueue>):
     hands_replayed_jobs_over_again,
     adopts_nothing_without_an_owner,
     suspects_in_turn,
+    suspects_what_is_named,
+    suspects_nothing_that_waits_for_its_next_attempt,
     suspects_lost_workers,
     resolves_what_nobody_works_on,
     recalls_what_waits,
+    leaves_what_a_claim_took_over_to_the_table,
     bounds_what_waits_elsewhere_of_one_owner,
     tells_what_is_held_back,
     begins_nothing_that_waits_elsewhere_while_paused,
@@ -397,10 +400,66 @@ pub async fn resolves_what_nobody_works_on(both: &Both) {
     assert_eq!(state(both, lost).await, JobState::Done);
 }
 
+/// What is known to have happened elsewhere is compared before its turn; nothing else is.
+pub async fn suspects_what_is_named(both: &Both) {
+    let queue = "suspects_what_is_named";
+    let named = relayed(both, queue).await;
+    let other = relayed(both, queue).await;
+    let done = relayed(both, queue).await;
+    let lease = leased(both, queue, done, at(0)).await.lease;
+    both.1.settle(&lease, at(0)).await.unwrap();
+    let elsewhere = "suspects_what_is_named elsewhere";
+    both.0.suspect(elsewhere, &[other]).await.unwrap();
+    both.0.suspect(queue, &[named, done]).await.unwrap();
+    for suspects in [vec![named], vec![]] {
+        let found = both.0.suspects(queue, at(0).minus(LEASE), 10, at(0));
+        let found: Vec<JobId> = found.await.unwrap().iter().map(|one| one.job).collect();
+        assert_eq!(found, suspects);
+    }
+}
+
+/// However many attempts failed: there is nothing to compare before the next is due.
+pub async fn suspects_nothing_that_waits_for_its_next_attempt(both: &Both) {
+    let queue = "suspects_nothing_that_waits_for_its_next_attempt";
+    let job = relayed(both, queue).await;
+    let lease = leased(both, queue, job, at(0)).await.lease;
+    both.1.retry(&lease, at(90), "down", at(1)).await.unwrap();
+    let suspects = async |before| {
+        let found = both.0.suspects(queue, before, 10, at(91)).await.unwrap();
+        found.len()
+    };
+    assert_eq!(suspects(at(89)).await, 0);
+    assert_eq!(suspects(at(90)).await, 1);
+    // Unless that queue was emptied.
+    let lease = leased(both, queue, job, at(90)).await.lease;
+    both.1.release(&lease, at(90)).await.unwrap();
+    both.0.suspect_all(queue).await.unwrap();
+    assert_eq!(suspects(at(0)).await, 1);
+}
+
 /// A queue that is given up gives everything back to the table.
 pub async fn recalls_what_waits(both: &Both) {
     let queue = "recalls_what_waits";
     let job = relayed(both, queue).await;
     while both.0.recall(100).await.unwrap() > 0 {}
+    assert_eq!(state(both, job).await, JobState::Ready);
+}
+
+/// A job that was delivered, and whose worker was lost when the other queue was given up, is the table's once it was claimed
+/// there: after a failure nobody would look for it elsewhere.
+pub async fn leaves_what_a_claim_took_over_to_the_table(both: &Both) {
+    let queue = "leaves_what_a_claim_took_over_to_the_table";
+    let job = relayed(both, queue).await;
+    leased(both, queue, job, at(0)).await;
+    let request = ClaimRequest {
+        queue,
+        worker: "suite",
+        limit: 1,
+        lease: LEASE,
+        bounds: Bounds::NONE,
+    };
+    let claimed = both.1.claim(&request, at(0).plus(LEASE)).await.unwrap();
+    assert_eq!(claimed[0].lease.job, job);
+    both.1.release(&claimed[0].lease, at(31)).await.unwrap();
     assert_eq!(state(both, job).await, JobState::Ready);
 }

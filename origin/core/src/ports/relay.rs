@@ -179,6 +179,9 @@ pub trait JobRelay: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<Suspect>, PortError>;
 
+    /// Has these rows compared at once, as far as they wait in the other queue: something happened to them there.
+    async fn suspect(&self, queue: &str, jobs: &[JobId]) -> Result<(), PortError>;
+
     /// Has all rows of the queue compared at once: the other queue was emptied.
     async fn suspect_all(&self, queue: &str) -> Result<(), PortError>;
 

@@ -5,6 +5,7 @@
 //! only, never what a client sent, so the number of series is bounded.
 
 mod census;
+mod detectors;
 mod families;
 mod listener;
 mod machine;
@@ -20,6 +21,7 @@ use prometheus_client::registry::Registry;
 use sluicegate_core::env::Env;
 use sluicegate_core::moderation::Record;
 use sluicegate_core::observe::Observer;
+use sluicegate_local::DetectorStandings;
 use sluicegate_postgres::Database;
 use sluicegate_postgres::replicas::Replicas;
 
@@ -35,14 +37,21 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Nothing counted yet; `database` is asked for its connections at each scrape, `replicas` how they stand.
-    pub fn new(env: &Env, database: &Database, replicas: Option<Replicas>) -> Self {
+    /// Nothing counted yet; `database` is asked for its connections at each scrape, `replicas` and `detectors` how they
+    /// stand.
+    pub fn new(
+        env: &Env,
+        database: &Database,
+        replicas: Option<Replicas>,
+        detectors: Option<DetectorStandings>,
+    ) -> Self {
         let mut registry = Registry::default();
         let families = Families::register(&mut registry);
         registry.register_collector(Box::new(machine::Process::new(env.now())));
         registry.register_collector(Box::new(machine::Pool(database.clone())));
         registry.register_collector(Box::new(spans::Spans));
         registry.register_collector(Box::new(replicas::Standings(replicas)));
+        registry.register_collector(Box::new(detectors::Detectors(detectors)));
         Self {
             registry: Arc::new(registry),
             families,

@@ -85,8 +85,9 @@ impl Attempt {
     /// this future is dropped.
     async fn perform(&self) -> End {
         let Some(job) = self.shared.registry.find(&self.job) else {
+            // A newer program wrote it, and may be here soon: its workers know it.
             let error = format!("no job is called {:?} here", self.job.name);
-            return End::Outcome(Outcome::Fail { error });
+            return End::Outcome(Outcome::Retry { error, after: None });
         };
         if self.job.turn == Turn::Burial {
             let error = "its worker was lost in the last attempt".to_owned();

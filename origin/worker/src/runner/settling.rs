@@ -40,7 +40,7 @@ impl Settling<'_> {
                 self.bury(error, took_ms).await
             }
             Outcome::Retry { error, after } => {
-                let after = after.unwrap_or_else(|| backoff(lease.attempt, share(env)));
+                let after = after.unwrap_or_else(|| backoff(self.job.attempts_used, share(env)));
                 let at = env.now().plus(after);
                 if !self
                     .tell(|| queue.retry(lease, at, &error, env.now()))

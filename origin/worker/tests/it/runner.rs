@@ -68,20 +68,34 @@ async fn what_cannot_succeed_is_dead_at_once() {
         })
     });
     let running = world.run(job.clone());
-    let mut unknown = test_job(&world.env, 5);
-    unknown.name = "no-such-job";
     let known = test_job(&world.env, 5);
-    world.queue.add(&unknown).await.unwrap();
     world.queue.add(&known).await.unwrap();
     let dead = world.until_job(known.id, JobState::Dead).await;
     assert_eq!(
         (dead.attempts, dead.last_error.as_deref()),
         (1, Some("never"))
     );
-    let dead = world.until_job(unknown.id, JobState::Dead).await;
-    assert!(dead.last_error.unwrap().contains("no-such-job"));
     running.stop().await;
     assert_eq!((job.runs(), job.deaths()), (1, 1));
+}
+
+/// While programs are replaced, an old worker may find a new one's job.
+#[tokio::test]
+async fn a_job_that_nobody_knows_here_waits_for_a_worker_that_does() {
+    let world = World::new().await;
+    let running = world.run(TestJob::new(|_| async { Ok(Outcome::Done) }));
+    let mut unknown = test_job(&world.env, 5);
+    unknown.name = "no-such-job";
+    world.queue.add(&unknown).await.unwrap();
+    until("it was tried", || async {
+        let seen = world.queue.job(unknown.id).await.unwrap().unwrap();
+        seen.last_error.is_some()
+    })
+    .await;
+    running.stop().await;
+    let seen = world.queue.job(unknown.id).await.unwrap().unwrap();
+    assert_eq!(seen.state, JobState::Ready);
+    assert!(seen.last_error.unwrap().contains("no-such-job"));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use bullmq::options::{RedisConnectionOptions, WorkerOptions};
 use bullmq::{Error, Job, Worker};
 use serde_json::Value;
-use sluicegate_core::job::{JobState, POST_QUEUE};
+use sluicegate_core::job::{IMAGE_QUEUE, JobState, POST_QUEUE};
 
 use crate::support::{Redis, TestJob, World, quick, redis_or_skip, until};
 
@@ -70,6 +70,34 @@ async fn what_a_stranger_completed_is_done_and_what_he_gave_up_is_buried() {
             (0, if succeeds { 0 } else { 5 })
         );
     }
+}
+
+#[tokio::test]
+async fn what_a_stranger_ended_makes_room_at_once() {
+    let redis = redis_or_skip!();
+    let world = World::new().await;
+    // More than wait there of one owner at a time, and nothing is compared in turn.
+    let jobs = world.add_many(60).await;
+    let mut settings = quick();
+    settings.check_after = std::time::Duration::from_hours(1);
+    let bull = redis.bull();
+    let job = TestJob::done();
+    let worker = stranger(&redis, true).await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let relay = world.relay(&bull, settings.clone());
+    let reconciler = world.reconciler(&bull, &job, settings);
+    let (relaying, comparing) = (stop.clone(), stop.clone());
+    let both = tokio::spawn(async move {
+        tokio::join!(
+            relay.run(&[POST_QUEUE], relaying),
+            reconciler.run(&[IMAGE_QUEUE, POST_QUEUE], comparing)
+        )
+    });
+    world.until_all_done(&jobs).await;
+    stop.cancel();
+    both.await.unwrap();
+    worker.close(5_000).await.unwrap();
+    assert_eq!(job.runs(), 0, "the stranger did them all");
 }
 
 #[tokio::test]

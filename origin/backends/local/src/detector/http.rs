@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use reqwest::header::CONTENT_TYPE;
@@ -19,7 +21,23 @@ use crate::service::{InvalidAddress, ServiceLimits, below, host, parse_base};
 /// scores, and the rest is ignored. Of several addresses each question goes to one, the least busy of those that are well.
 pub struct HttpDetector {
     name: String,
-    replicas: Replicas,
+    replicas: Arc<Replicas>,
+}
+
+/// How the addresses of a detector stand, as this process sees them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct DetectorStandings(Arc<Replicas>);
+
+impl DetectorStandings {
+    /// How many are named.
+    pub fn named(&self) -> usize {
+        self.0.named()
+    }
+
+    /// How many are not left alone after failures now.
+    pub fn used(&self) -> usize {
+        self.0.used()
+    }
 }
 
 #[derive(Deserialize)]
@@ -47,8 +65,13 @@ impl HttpDetector {
         let hosts: Vec<String> = bases.iter().map(host).collect();
         Ok(Self {
             name: format!("http:{}", hosts.join(",")),
-            replicas: Replicas::new("detector", bases, client, env, limits),
+            replicas: Arc::new(Replicas::new("detector", bases, client, env, limits)),
         })
+    }
+
+    /// To look at how they stand, at any time.
+    pub fn standings(&self) -> DetectorStandings {
+        DetectorStandings(Arc::clone(&self.replicas))
     }
 }
 

@@ -3,5 +3,5 @@
 mod http;
 mod none;
 
-pub use http::HttpDetector;
+pub use http::{DetectorStandings, HttpDetector};
 pub use none::NoDetector;

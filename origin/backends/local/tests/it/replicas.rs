@@ -113,6 +113,32 @@ async fn no_more_are_asked_at_once_than_each_may_be() {
 }
 
 #[tokio::test]
+async fn who_waited_long_for_a_place_is_answered_all_the_same() {
+    let servers = two().await;
+    let limits = ServiceLimits {
+        timeout: Duration::from_secs(2),
+        at_once: 1,
+        failures_to_open: 1,
+        ..limits()
+    };
+    // Time stands still for the breaker: what opened stays so.
+    let detector = Arc::new(detector(&servers, &HeldClock::new(), limits));
+    for server in &servers {
+        server.takes(Duration::from_millis(900));
+    }
+    let mut asking = JoinSet::new();
+    for _ in 0..8 {
+        let detector = Arc::clone(&detector);
+        asking.spawn(async move { ask(&detector).await });
+    }
+    // The last pair begins after 2.7 s of the 4 s in which it may: each takes less than its 2 s, so none is sick.
+    for judged in asking.join_all().await {
+        assert!(judged.is_ok(), "{judged:?}");
+    }
+    is_judged(&detector, 4).await;
+}
+
+#[tokio::test]
 async fn who_finds_no_place_in_time_hears_of_an_outage() {
     let servers = two().await;
     let limits = ServiceLimits {
@@ -129,6 +155,9 @@ async fn who_finds_no_place_in_time_hears_of_an_outage() {
 async fn one_that_is_down_is_left_out_and_comes_back() {
     for sickness in [
         Reply::Answer(503, Vec::new()),
+        // Something else is at its address.
+        Reply::Answer(404, Vec::new()),
+        Reply::Answer(403, Vec::new()),
         Reply::ok("garbage"),
         Reply::Close,
         Reply::Stall,
@@ -141,6 +170,8 @@ async fn one_that_is_down_is_left_out_and_comes_back() {
         is_judged(&detector, 20).await;
         assert_eq!(sick.take_seen().len(), 5, "{sickness:?}: five in a row");
         assert_eq!(well.take_seen().len(), 20, "{sickness:?}");
+        let standings = detector.standings();
+        assert_eq!((standings.named(), standings.used()), (2, 1));
 
         sick.always(Reply::ok(SAFE));
         is_judged(&detector, 4).await;
@@ -148,6 +179,7 @@ async fn one_that_is_down_is_left_out_and_comes_back() {
         clock.pass(Duration::from_secs(10));
         is_judged(&detector, 10).await;
         assert_eq!(sick.take_seen().len(), 5, "{sickness:?}: and well again");
+        assert_eq!(standings.used(), 2);
     }
 }
 

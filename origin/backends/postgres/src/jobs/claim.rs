@@ -40,6 +40,7 @@ impl LeasedRow {
                 Ordering::Equal => Turn::LastAttempt,
                 Ordering::Greater => Turn::Burial,
             },
+            attempts_used: unsigned(self.attempts_used)?,
             queue: self.queue,
             name: self.name,
             payload: self.payload,
@@ -206,7 +207,9 @@ async fn lease(
         ), leased as (
             update jobs set
                 state = 'running', attempt = attempt + 1, attempts_used = attempts_used + 1,
-                lease_until = $4, worker = $5
+                lease_until = $4, worker = $5,
+                -- One that another queue once delivered is ours now: else nobody would look for it after a failure.
+                relayed_at = null, checked_at = null, relayed_as = null
             where id = any(array(select id from lost union all select id from fitting))
             returning jobs.*
         )

@@ -42,7 +42,9 @@ pub(super) async fn retry(
                 else 'ready'
             end,
             settled_at = case when attempts_used < max_attempts then null else $5::timestamptz end,
-            run_at = $3, turn = null, last_error = $4, lease_until = null, worker = null
+            run_at = $3, turn = null, last_error = $4, lease_until = null, worker = null,
+            -- There is nothing to be compared with that queue before that time.
+            checked_at = case when relayed_at is null then checked_at else $3::timestamptz end
         where id = $1 and attempt = $2 and state = 'running'",
         lease.job.0,
         int(lease.attempt)?,

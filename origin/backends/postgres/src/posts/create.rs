@@ -16,11 +16,20 @@ pub(super) async fn create_once(
     once: &Once<'_>,
 ) -> sqlx::Result<Result<StoredAnswer, CreatePostError>> {
     let mut transaction = pool.begin().await?;
-    if let Some(repeat) = answers::begin(&mut transaction, once.name).await? {
-        return Ok(Err(CreatePostError::Repeated(repeat)));
-    }
-    let Some(post) = create(&mut *transaction, post, job).await? else {
-        return Ok(Err(CreatePostError::UnsuitableUpload));
+    let begun = match answers::begin(&mut transaction, once.name).await? {
+        Some(repeat) => Err(CreatePostError::Repeated(repeat)),
+        None => match create(&mut *transaction, post, job).await? {
+            Some(post) => Ok(post),
+            None => Err(CreatePostError::UnsuitableUpload),
+        },
+    };
+    let post = match begun {
+        Ok(post) => post,
+        Err(refused) => {
+            // Waited for: who was refused and asks anew at once must not be told that the first request still runs.
+            transaction.rollback().await?;
+            return Ok(Err(refused));
+        }
     };
     let answer = (once.answer)(post);
     answers::keep(&mut transaction, once.name, &answer).await?;

@@ -62,6 +62,10 @@ impl JobRelay for Asked {
         self.inner.suspects(queue, before, limit, now).await
     }
 
+    async fn suspect(&self, queue: &str, jobs: &[JobId]) -> Result<(), PortError> {
+        self.inner.suspect(queue, jobs).await
+    }
+
     async fn suspect_all(&self, queue: &str) -> Result<(), PortError> {
         self.inner.suspect_all(queue).await
     }

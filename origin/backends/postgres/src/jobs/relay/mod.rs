@@ -50,6 +50,12 @@ impl JobRelay for PgRelay {
         self.0.run(found).await
     }
 
+    async fn suspect(&self, queue: &str, jobs: &[JobId]) -> Result<(), PortError> {
+        self.0
+            .run(reconcile::suspect(&self.0.pool, queue, jobs))
+            .await
+    }
+
     async fn suspect_all(&self, queue: &str) -> Result<(), PortError> {
         self.0
             .run(reconcile::suspect_all(&self.0.pool, queue))

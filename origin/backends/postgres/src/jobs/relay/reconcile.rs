@@ -2,6 +2,7 @@ use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::ports::{Suspect, Verdict};
 use sqlx::PgPool;
+use uuid::Uuid;
 
 /// Rows that another reconciler compares just now are skipped. Those of lost workers come first: nobody else finds them.
 pub(super) async fn suspects(
@@ -42,6 +43,19 @@ pub(super) async fn suspects(
     Ok(suspects.collect())
 }
 
+pub(super) async fn suspect(pool: &PgPool, queue: &str, jobs: &[JobId]) -> sqlx::Result<()> {
+    let ids: Vec<Uuid> = jobs.iter().map(|job| job.0).collect();
+    sqlx::query!(
+        "update jobs set checked_at = '-infinity'
+        where id = any($1) and queue = $2 and state = 'relayed'",
+        &ids,
+        queue,
+    )
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
 pub(super) async fn suspect_all(pool: &PgPool, queue: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "update jobs set checked_at = '-infinity'
@@ -53,7 +67,8 @@ pub(super) async fn suspect_all(pool: &PgPool, queue: &str) -> sqlx::Result<()> 
     .map(drop)
 }
 
-/// `run_at` stays as it was, so that the job keeps its age, and its turn is now.
+/// `run_at` stays as it was, so that the job keeps its age. If it is due its turn is now; else it gets one then, and stands in
+/// nobody's way until that time.
 pub(super) async fn resolve(
     pool: &PgPool,
     job: JobId,
@@ -64,7 +79,8 @@ pub(super) async fn resolve(
         Verdict::Missing => {
             sqlx::query!(
                 "update jobs set state = 'ready', relayed_at = null, checked_at = null,
-                    turn = job_turn(queue, priority, '00000000-0000-0000-0000-000000000000'),
+                    turn = case when run_at <= $2 then
+                        job_turn(queue, priority, '00000000-0000-0000-0000-000000000000') end,
                     relayed_as = null, lease_until = null, worker = null
                 where id = $1
                     and (state = 'relayed' or (state = 'running' and lease_until <= $2))",
@@ -89,10 +105,11 @@ pub(super) async fn resolve(
     Ok(result.rows_affected() > 0)
 }
 
+/// Each gets a turn when it is looked for, the oldest first.
 pub(super) async fn recall(pool: &PgPool, limit: u32) -> sqlx::Result<u64> {
     let result = sqlx::query!(
         "update jobs set state = 'ready', relayed_at = null, checked_at = null, relayed_as = null,
-            turn = job_turn(queue, priority, '00000000-0000-0000-0000-000000000000')
+            turn = null
         where id in (
             select id from jobs where state = 'relayed' limit $1 for update skip locked
         )",

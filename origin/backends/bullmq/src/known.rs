@@ -1,0 +1,108 @@
+//! What Redis knows of jobs, asked for many at once.
+
+use bullmq::Queue;
+use sluicegate_contract::ids::JobId;
+use sluicegate_contract::time::Timestamp;
+use sluicegate_core::ports::Suspect;
+
+use crate::bull::Bull;
+use crate::error::BullError;
+
+/// So many that ended are read at once.
+const PAGE: isize = 1_000;
+
+/// What is known of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Somebody completed it.
+    Completed,
+    /// It was given up.
+    Failed,
+    /// It waits or is worked on: whoever has it ends it.
+    Waits,
+    /// There is no such job.
+    Nothing,
+}
+
+/// When it completed, when it failed, and whether it is there at all.
+type Told = (Option<f64>, Option<f64>, bool);
+
+/// What Redis knows of these, in one step, so that none is between two lists.
+pub(crate) async fn known<'a>(
+    bull: &Bull,
+    queue: &Queue,
+    suspects: &'a [Suspect],
+) -> Result<Vec<(&'a Suspect, Known)>, BullError> {
+    if suspects.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys = queue.keys();
+    let (completed, failed) = (keys.completed(), keys.failed());
+    let mut calls = redis::pipe();
+    calls.atomic();
+    for suspect in suspects {
+        let own = suspect.job.to_string();
+        let id = suspect.relayed_as.as_deref().unwrap_or(&own);
+        calls.zscore(&completed, id).zscore(&failed, id);
+        calls.exists(keys.job_key(id));
+    }
+    let told: Vec<redis::Value> = bull.within(queue.connection().pipe(&calls)).await?;
+    let told = told.chunks(3).map(|told| {
+        let told: Told = redis::from_redis_value(redis::Value::Array(told.to_vec()))?;
+        Ok(match told {
+            (Some(_), _, _) => Known::Completed,
+            (_, Some(_), _) => Known::Failed,
+            (_, _, true) => Known::Waits,
+            (_, _, false) => Known::Nothing,
+        })
+    });
+    let told: Vec<Known> = told.collect::<Result<_, redis::ParsingError>>()?;
+    Ok(suspects.iter().zip(told).collect())
+}
+
+/// Up to when it is known what ended in a queue, by the clocks of the workers: a job of one whose clock is behind may be
+/// missed, and is found when it is its turn to be compared.
+pub(crate) struct Seen {
+    completed: f64,
+    failed: f64,
+}
+
+impl Seen {
+    /// All that ended before.
+    pub(crate) fn before(at: Timestamp) -> Self {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds since 1970 fit for 285,000 years"
+        )]
+        let at = at.unix_ms() as f64;
+        Self {
+            completed: at,
+            failed: at,
+        }
+    }
+
+    /// Jobs of ours that ended since, at most a thousand of a kind; those that go beyond are read the next time.
+    pub(crate) async fn ended_since(
+        &mut self,
+        bull: &Bull,
+        queue: &Queue,
+    ) -> Result<Vec<JobId>, BullError> {
+        let keys = queue.keys();
+        let mut ended = Vec::new();
+        for (list, seen) in [
+            (keys.completed(), &mut self.completed),
+            (keys.failed(), &mut self.failed),
+        ] {
+            let mut call = redis::cmd("ZRANGEBYSCORE");
+            call.arg(list).arg(format!("({seen}")).arg("+inf");
+            call.arg("WITHSCORES").arg("LIMIT").arg(0).arg(PAGE);
+            let page: Vec<(String, f64)> = bull.within(queue.connection().cmd(&mut call)).await?;
+            if let Some((_, last)) = page.last() {
+                *seen = *last;
+            }
+            // Those of others are known by no row until one of our workers has them.
+            ended.extend(page.iter().filter_map(|(id, _)| id.parse::<JobId>().ok()));
+        }
+        Ok(ended)
+    }
+}
