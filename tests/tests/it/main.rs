@@ -42,6 +42,7 @@ mod rolling;
 mod rotation;
 mod seen;
 mod shared;
+mod stack;
 mod staging;
 mod store_answers;
 mod store_faults;
