@@ -459,7 +459,8 @@ pub async fn leaves_what_a_claim_took_over_to_the_table(both: &Both) {
         bounds: Bounds::NONE,
     };
     let claimed = both.1.claim(&request, at(0).plus(LEASE)).await.unwrap();
-    assert_eq!(claimed[0].lease.job, job);
-    both.1.release(&claimed[0].lease, at(31)).await.unwrap();
+    let claimed = claimed.first().unwrap();
+    assert_eq!(claimed.lease.job, job);
+    both.1.release(&claimed.lease, at(31)).await.unwrap();
     assert_eq!(state(both, job).await, JobState::Ready);
 }
