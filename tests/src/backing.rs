@@ -1,11 +1,12 @@
 //! What platforms stand on beside their embedded services, when the whole suite is run once more on other servers.
 
+use std::any::Any;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use sluicegate_conformance::servers::{PgBouncer, RedisServer};
 
-use crate::platform::{Options, service};
+use crate::platform::{Options, run_command, service};
 
 /// Names them, with commas between them: `pgbouncer`, `redis`. Without it: none.
 const VARIABLE: &str = "SLUICEGATE_SUITE_ON";
@@ -16,8 +17,7 @@ const STATEMENTS: u32 = 200;
 #[derive(Default)]
 pub(crate) struct Backing {
     settings: Vec<(String, String)>,
-    _pooler: Option<PgBouncer>,
-    _redis: Option<RedisServer>,
+    servers: Vec<Box<dyn Any + Send + Sync>>,
 }
 
 impl Backing {
@@ -47,17 +47,20 @@ impl Backing {
         let redis = RedisServer::start(&[], VARIABLE).await;
         let redis = redis.context("no redis-server")?;
         self.set("REDIS_URL", redis.url());
-        self._redis = Some(redis);
+        self.servers.push(Box::new(redis));
         Ok(())
     }
 
     async fn pooler(&mut self, data: &Path) -> Result<()> {
         let direct = service(data, "database_url")?;
+        // What is named is nobody's to change unasked.
+        let setting = [("DATABASE_URL".to_owned(), direct.clone())];
+        run_command(&setting, &["migrate"]).await?;
         let pooler = PgBouncer::before(&direct, STATEMENTS, VARIABLE).await;
         let pooler = pooler.context("no PgBouncer")?;
         self.set("DATABASE_URL", pooler.url());
         self.set("DATABASE_DIRECT_URL", direct);
-        self._pooler = Some(pooler);
+        self.servers.push(Box::new(pooler));
         Ok(())
     }
 

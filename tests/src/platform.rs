@@ -94,7 +94,9 @@ impl Platform {
         }
         let services = start_services(data.path(), &options).await?;
         let store_url = service(data.path(), "s3_endpoint")?;
-        let backing = Arc::new(Backing::start(data.path(), &options).await?);
+        let backing = Box::pin(Backing::start(data.path(), &options))
+            .await
+            .map(Arc::new)?;
         let options = backing.beneath(options);
         if !options.before.is_empty() {
             run_command(&settings(data.path(), &options), &options.before).await?;

@@ -22,6 +22,7 @@ mod record_contract;
 mod services;
 mod sqlx;
 mod structure;
+mod suites;
 mod tally;
 mod tasks;
 mod test;

@@ -9,7 +9,7 @@ use crate::process::{Stop, for_each_line};
 use crate::services::{Report, Services};
 use crate::tally::Tally;
 use crate::ui::step;
-use crate::{chromium, components, postgres};
+use crate::{chromium, components, postgres, suites};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -36,14 +36,21 @@ pub(crate) fn main(stop: &Stop, options: &Options) -> Result<ExitCode> {
     let report = Report::new()?;
     // Examples in docs are not run: there are none, and looking for them costs a minute.
     let mut command = cargo(["test", "--no-fail-fast", "--tests"]);
-    command
-        .args(&options.arguments)
-        .env("SLUICEGATE_POSTGRES_BIN", postgres)
-        .env("SLUICEGATE_SKIPPED", &skips)
-        .env("SLUICEGATE_MEASURED", &figures);
-    services.name_to(&mut command);
-    report.name_to(&mut command);
-    let (mut tally, green) = run(stop, &mut command)?;
+    command.args(&options.arguments);
+    let prepare = |command: &mut Command| {
+        command
+            .env("SLUICEGATE_POSTGRES_BIN", &postgres)
+            .env("SLUICEGATE_SKIPPED", &skips)
+            .env("SLUICEGATE_MEASURED", &figures);
+        services.name_to(command);
+        report.name_to(command);
+    };
+    prepare(&mut command);
+    let (mut tally, mut green) = run(stop, &mut command)?;
+    // A choice of tests is not the suite.
+    if options.services && options.arguments.is_empty() {
+        green &= suites::main(stop, &report, &mut tally, prepare)?;
+    }
     // What a test that passes prints is not shown: what it measured it adds to a file.
     for figure in fs::read_to_string(&figures)?.lines() {
         println!("measured: {figure}");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -28,6 +29,14 @@ impl Report {
     /// Names it to the tests.
     pub(crate) fn name_to(&self, command: &mut Command) {
         command.env(VARIABLE, &self.0);
+    }
+
+    /// Adds what no test says of itself.
+    pub(crate) fn add(&self, server: &str, what: &str, passed: bool) -> Result<()> {
+        let how = if passed { "passed" } else { "failed" };
+        let mut file = fs::File::options().append(true).open(&self.0)?;
+        file.write_all(format!("{server}\t{what}\t{how}\n").as_bytes())?;
+        Ok(())
     }
 
     /// Prints what ran on what.
