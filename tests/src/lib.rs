@@ -19,6 +19,7 @@ pub mod contract;
 pub mod database;
 pub mod demo;
 pub mod detector;
+pub mod edge;
 pub mod events;
 pub mod fixtures;
 pub mod metrics;

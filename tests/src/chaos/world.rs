@@ -7,9 +7,10 @@ use tempfile::TempDir;
 
 use crate::client::Client;
 use crate::detector::Detector;
+use crate::edge::{EdgePlace, start_edge};
 use crate::platform::{
-    ANY_PORT, EdgePlace, Options, STOP_LIMIT, data_directory, service, settings, start_edge,
-    start_origin, start_services, start_worker, store_settings,
+    ANY_PORT, Options, STOP_LIMIT, data_directory, service, settings, start_origin, start_services,
+    start_worker, store_settings,
 };
 use crate::process::Program;
 use crate::proxy::Proxy;

@@ -209,12 +209,12 @@ async fn impatient_edge(line: &Line) -> (Program, String) {
         edge_arguments: arguments.map(str::to_owned).to_vec(),
         ..Options::default()
     };
-    let place = sluicegate_tests::platform::EdgePlace {
+    let place = sluicegate_tests::edge::EdgePlace {
         origin_url: &line.front.origin_url,
         store_url: &line.store.url,
         listen: "127.0.0.1:0",
     };
-    let edge = sluicegate_tests::platform::start_edge(line.platform.data(), &options, &place);
+    let edge = sluicegate_tests::edge::start_edge(line.platform.data(), &options, &place);
     edge.await.unwrap()
 }
 

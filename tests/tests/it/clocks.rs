@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde_json::Value;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_tests::clock::{self, faketime};
+use sluicegate_tests::edge::{self, EdgePlace};
 use sluicegate_tests::fixtures;
-use sluicegate_tests::platform::{self, EdgePlace, Options, Platform, STOP_LIMIT};
+use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
 use sluicegate_tests::process::Program;
 use sluicegate_tests::proxy::{Action, Proxy};
 use sluicegate_tests::wait::{wait_for, within};
@@ -41,7 +42,7 @@ async fn edge_with_clock(
         store_url: &platform.store_url,
         listen: "127.0.0.1:0",
     };
-    let started = platform::start_edge(platform.data(), &options, &place).await;
+    let started = edge::start_edge(platform.data(), &options, &place).await;
     started.unwrap()
 }
 

@@ -10,7 +10,7 @@ use sluicegate_contract::headers::CONTRACT_VERSION;
 use sluicegate_tests::client::{Answer, Client};
 use sluicegate_tests::contract::recording::{Step, load};
 use sluicegate_tests::contract::{body, folder, recorder};
-use sluicegate_tests::platform::start_edge_alone;
+use sluicegate_tests::edge::start_edge_alone;
 
 use script::Script;
 

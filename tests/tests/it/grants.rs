@@ -3,9 +3,10 @@
 use reqwest::Method;
 use sluicegate_tests::answers::Answers;
 use sluicegate_tests::client::{Answer, Client};
+use sluicegate_tests::edge::{self, EdgePlace};
 use sluicegate_tests::fixtures;
 use sluicegate_tests::metrics::Metrics;
-use sluicegate_tests::platform::{self, EdgePlace, Platform, STOP_LIMIT};
+use sluicegate_tests::platform::{Platform, STOP_LIMIT};
 use sluicegate_tests::process::Program;
 use tokio::task::JoinSet;
 
@@ -23,7 +24,7 @@ async fn edge(platform: &Platform, handle: &str) -> (Answers, Program, Client, S
         store_url: &platform.store_url,
         listen: "127.0.0.1:0",
     };
-    let started = platform::start_edge(platform.data(), &shared::options(), &place).await;
+    let started = edge::start_edge(platform.data(), &shared::options(), &place).await;
     let (edge, edge_url) = started.unwrap();
     (line, edge, Client::new(&edge_url).unwrap(), url)
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use jwt_simple::prelude::{Claims, HS256Key, MACLike};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
 use sluicegate_contract::token::{Role, TokenClaims};
+use sluicegate_tests::edge::{self, EdgePlace};
 use sluicegate_tests::fixtures;
-use sluicegate_tests::platform::{self, EdgePlace, STOP_LIMIT};
+use sluicegate_tests::platform::{self, STOP_LIMIT};
 use sluicegate_tests::wait::{wait_for, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
@@ -137,7 +138,7 @@ async fn a_stalled_store_and_a_thousand_clients_do_not_fill_the_memory() {
         let limit = [format!("--max-{limit}"), (2 * CLIENTS).to_string()];
         options.edge_arguments.extend(limit);
     }
-    let started = platform::start_edge(data.path(), &options, &place).await;
+    let started = edge::start_edge(data.path(), &options, &place).await;
     let (edge, url) = started.unwrap();
     let pid = edge.pid().unwrap();
     let before = peak(pid);
