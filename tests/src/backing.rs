@@ -4,7 +4,7 @@ use std::any::Any;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use sluicegate_conformance::servers::{PgBouncer, RedisServer};
+use sluicegate_conformance::servers::{PgBouncer, RedisServer, make_database};
 
 use crate::platform::{Options, run_command, service};
 
@@ -53,7 +53,8 @@ impl Backing {
 
     async fn pooler(&mut self, data: &Path) -> Result<()> {
         let direct = service(data, "database_url")?;
-        // What is named is nobody's to change unasked.
+        // The embedded one is made when it is first used; one that is named is nobody's to make or change unasked.
+        make_database(&direct).await;
         let setting = [("DATABASE_URL".to_owned(), direct.clone())];
         run_command(&setting, &["migrate"]).await?;
         let pooler = PgBouncer::before(&direct, STATEMENTS, VARIABLE).await;

@@ -1,11 +1,13 @@
 //! Real servers that a test starts for itself: each in a folder of its own, on loopback, gone with the test.
 
 mod child;
+mod database;
 mod minio;
 mod pgbouncer;
 mod postgres;
 mod redis;
 
+pub use database::make_database;
 pub use minio::Minio;
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
