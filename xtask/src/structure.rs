@@ -9,6 +9,8 @@ use crate::cargo::{members, root};
 const FILE_LINES: usize = 500;
 /// `main.rs` holds no logic.
 const MAIN_LINES: usize = 130;
+/// Whose next release may speak another protocol, or another version of an interface, than what was tested: never taken unseen.
+const PINNED: [&str; 4] = ["bullmq-official", "s3s", "spin-sdk", "wasmtime"];
 
 /// What no other linter looks at.
 pub(crate) fn check() -> Result<()> {
@@ -25,6 +27,7 @@ pub(crate) fn check() -> Result<()> {
     }
     let map = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap_or_default();
     wrong.extend(check_map(&map, &members));
+    wrong.extend(check_pins(&fs::read_to_string(root().join("Cargo.toml"))?));
     for member in members
         .iter()
         .filter(|member| member.starts_with("origin/backends/"))
@@ -84,6 +87,23 @@ fn check_map(map: &str, members: &[String]) -> Vec<String> {
         .filter(|member| !is_part(member) && !map.contains(&format!("`{member}/`")));
     missing
         .map(|member| format!("ARCHITECTURE.md: `{member}` is not in the map"))
+        .collect()
+}
+
+fn check_pins(manifest: &str) -> Vec<String> {
+    let version = |name: &str| {
+        let mut lines = manifest.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('='))
+    };
+    let pinned = |of: &str| {
+        let of = of.trim_start();
+        of.starts_with("\"=") || of.contains("version = \"=")
+    };
+    let loose = PINNED
+        .into_iter()
+        .filter(|name| !version(name).is_some_and(pinned));
+    loose
+        .map(|name| format!("Cargo.toml: `{name}` must be pinned: `\"=x.y.z\"`"))
         .collect()
 }
 
@@ -167,6 +187,21 @@ mod tests {
             1
         );
         assert!(check_source("a/src/lib.rs", "//! Job.\n").is_empty());
+    }
+
+    #[test]
+    fn what_must_be_pinned_is() {
+        let table = "version = \"=7.0.0\", default-features = false";
+        let all = format!(
+            "bullmq-official = \"=1.4.4\"\ns3s = \"=0.14.1\"\nspin-sdk = {{ {table} }}\nwasmtime = {{ {table} }}\n"
+        );
+        assert!(check_pins(&all).is_empty());
+        assert_eq!(check_pins(&all.replace("=1.4.4", "1.4.4")).len(), 1);
+        assert_eq!(check_pins(&all.replace("=7.0.0", "7.0.0")).len(), 2);
+        assert_eq!(
+            check_pins("wasmtime-wasi = \"=48.0.8\"").len(),
+            PINNED.len()
+        );
     }
 
     #[test]
