@@ -9,6 +9,9 @@ use sluicegate_core::ports::{ClaimRequest, JobQueue};
 use sluicegate_origin::cli::Jobs;
 use sluicegate_origin::commands::jobs::run;
 
+use crate::embedded::data_folder;
+use crate::pooled::program;
+
 async fn dead(jobs: &dyn JobQueue, queue: &'static str, error: &str) -> JobId {
     let job = NewJob {
         id: JobId(id()),
@@ -145,4 +148,60 @@ async fn all_dead_jobs_of_a_queue_are_tried_again_at_once() {
         assert_eq!(state(&*jobs, post).await, Some(JobState::Ready));
     }
     assert_eq!(state(&*jobs, picture).await, Some(JobState::Dead));
+}
+
+/// What the program prints, and whether it ends well.
+async fn told(database: &TestDatabase, arguments: &[&str]) -> (String, bool) {
+    let data = data_folder();
+    let settings = [("DATABASE_URL", database.url())];
+    let arguments = [&["jobs"], arguments].concat();
+    let output = program(data.path(), &arguments, &settings).await;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    (text, output.status.success())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_shows_a_dead_job() {
+    let database = TestDatabase::new().await;
+    let id = dead(&*database.database().jobs(), POST_QUEUE, "too\nlong").await;
+    let (text, well) = told(&database, &["show", &id.to_string()]).await;
+    assert!(
+        well && text.contains("too\nlong") && text.contains("postId"),
+        "{text}"
+    );
+    let nobody = JobId(self::id()).to_string();
+    let (text, well) = told(&database, &["show", &nobody]).await;
+    assert!(!well && text.contains("no such job"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_has_dead_jobs_tried_again() {
+    let database = TestDatabase::new().await;
+    let jobs = database.database().jobs();
+    let post = dead(&*jobs, POST_QUEUE, "too long").await;
+    let picture = dead(&*jobs, IMAGE_QUEUE, "too dark").await;
+    let (text, well) = told(&database, &["retry", &post.to_string()]).await;
+    assert!(well && text.contains("is ready again"), "{text}");
+    assert_eq!(state(&*jobs, post).await, Some(JobState::Ready));
+    let (text, well) = told(&database, &["retry", &post.to_string()]).await;
+    assert!(!well && text.contains("no such dead job"), "{text}");
+    let (text, well) = told(&database, &["retry", "--all"]).await;
+    assert!(well && text.starts_with("1 job"), "{text}");
+    assert_eq!(state(&*jobs, picture).await, Some(JobState::Ready));
+    let (_, well) = told(&database, &["retry"]).await;
+    assert!(!well, "it is not said which");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_discards_dead_jobs_only() {
+    let database = TestDatabase::new().await;
+    let jobs = database.database().jobs();
+    let post = dead(&*jobs, POST_QUEUE, "too long").await;
+    let ready = dead(&*jobs, POST_QUEUE, "too long").await;
+    assert!(jobs.replay(ready, at(3)).await.expect("replays"));
+    let both = ["discard", &post.to_string(), &ready.to_string()];
+    let (text, well) = told(&database, &both).await;
+    assert!(!well && text.contains(&format!("{post} is gone")), "{text}");
+    assert_eq!(state(&*jobs, post).await, None);
+    assert_eq!(state(&*jobs, ready).await, Some(JobState::Ready));
 }

@@ -17,7 +17,7 @@ use crate::origin::{Origin, client, post, read};
 
 const PATIENCE: Duration = Duration::from_mins(2);
 
-async fn program(data: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
+pub async fn program(data: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate-origin"));
     command
         .args(arguments)
