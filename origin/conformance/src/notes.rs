@@ -13,6 +13,15 @@ pub fn skip(test: &str, reason: &str) {
     note("SLUICEGATE_SKIPPED", &format!("{test}: {reason}\n"));
 }
 
+/// Notes what a test measured, where `cargo xtask test` tells it at its end: what a passing test prints nobody sees.
+///
+/// # Panics
+/// If the file cannot be written.
+pub fn measured(figure: &str) {
+    println!("measured: {figure}");
+    note("SLUICEGATE_MEASURED", &format!("{figure}\n"));
+}
+
 /// A test on a real server: what it is called, and how it ended.
 pub struct RanOn {
     server: String,

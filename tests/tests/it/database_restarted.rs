@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::posts::Post;
@@ -17,7 +17,10 @@ use sluicegate_tests::process::{Program, program};
 use sluicegate_tests::wait::wait_for;
 use tokio_util::sync::CancellationToken;
 
+use crate::shared::measured;
+
 const CLIENTS: u64 = 4;
+const NORMAL_AGAIN: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_mins(2);
 /// Jobs that failed meanwhile wait for longer each time.
 const SETTLE_LIMIT: Duration = Duration::from_mins(3);
@@ -125,7 +128,9 @@ async fn what_was_acknowledged_outlives_a_restart_of_the_database() {
         before,
         "it is another one"
     );
+    let since = Instant::now();
     each("answered again", &told, |told| &told.done).await;
+    let back = since.elapsed();
     stop.cancel();
     for told in &told {
         let wrong = told.wrong.lock().unwrap();
@@ -145,6 +150,11 @@ async fn what_was_acknowledged_outlives_a_restart_of_the_database() {
     let judged = usize::try_from(detector.judged()).unwrap();
     assert!(judged >= uploads, "{judged} of {uploads}");
     audit(&platform, &settings).await;
+    measured(&format!(
+        "the database stopped under load and started again: each of {CLIENTS} clients had uploads and posts taken {:.1} s after it",
+        back.as_secs_f64()
+    ));
+    assert!(back < NORMAL_AGAIN, "{back:?}");
     platform.stop().await.unwrap();
     database.end().await.unwrap();
 }

@@ -13,6 +13,10 @@ use sluicegate_tests::wait::wait_for;
 use crate::shared;
 
 const LIMIT: Duration = Duration::from_mins(2);
+const SLOWEST: Duration = Duration::from_mins(1);
+const NORMAL_AGAIN: Duration = Duration::from_secs(10);
+/// It is left alone for ten seconds.
+const ASKED_AGAIN: Duration = Duration::from_secs(30);
 const CLASSIFY: &str = "/classify";
 
 async fn start_detector() -> (Program, String) {
@@ -76,7 +80,12 @@ async fn one_that_hangs_is_left_out_and_comes_back() {
         after[after.len() / 2].as_millis(),
     ));
 
+    // Whoever asked the one that hangs waited for its time-out; who comes later does not.
+    assert!(slowest < SLOWEST, "{slowest:?}");
+    assert!(after[after.len() / 2] < NORMAL_AGAIN, "{after:?}");
+
     line.release();
+    let since = Instant::now();
     let before = line.asked(CLASSIFY);
     number = 300;
     wait_for("it to be asked again", LIMIT, async || {
@@ -87,6 +96,12 @@ async fn one_that_hangs_is_left_out_and_comes_back() {
     })
     .await
     .unwrap();
+    let back = since.elapsed();
+    shared::measured(&format!(
+        "the detector that had hung was asked again {:.1} s after it answered",
+        back.as_secs_f64()
+    ));
+    assert!(back < ASKED_AGAIN, "{back:?}");
     platform.origin.as_mut().unwrap().must_run().unwrap();
     platform.stop().await.unwrap();
     for detector in [first, second] {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use anyhow::Result;
+pub use sluicegate_conformance::notes::{measured, skip};
 use sluicegate_tests::client::Client;
 use sluicegate_tests::platform::{Options, Platform};
 use tokio::sync::Mutex;
@@ -38,29 +39,4 @@ pub async fn platform() -> Result<Arc<Platform>> {
 /// Somebody new on a platform; handles are counted so that tests do not meet.
 pub async fn somebody(platform: &Platform, handle: &str) -> Result<Client> {
     platform.sign_up(handle).await
-}
-
-/// Notes that a test could not run, where `cargo xtask test` counts it.
-pub fn skip(name: &str, reason: &str) {
-    println!("skipped: {name}: {reason}");
-    note("SLUICEGATE_SKIPPED", &format!("{name}: {reason}\n"));
-}
-
-/// Notes what a test measured, where `cargo xtask test` tells it at its end.
-pub fn measured(figure: &str) {
-    println!("measured: {figure}");
-    note("SLUICEGATE_MEASURED", &format!("{figure}\n"));
-}
-
-/// Adds a line to the file that the variable names.
-fn note(variable: &str, line: &str) {
-    let Some(path) = std::env::var_os(variable) else {
-        return;
-    };
-    let mut file = std::fs::File::options()
-        .append(true)
-        .create(true)
-        .open(path)
-        .unwrap();
-    std::io::Write::write_all(&mut file, line.as_bytes()).unwrap();
 }

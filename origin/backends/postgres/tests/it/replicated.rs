@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sluicegate_conformance::notes::RanOn;
+use sluicegate_conformance::notes::{RanOn, measured};
 use sluicegate_conformance::servers::{PgBouncer, PostgresServer};
 use sluicegate_conformance::stores::{Stores, new_account, new_post, new_session, post_job};
 use sluicegate_contract::ids::{AccountId, PostId};
@@ -19,6 +19,8 @@ use crate::conformance::stores_of;
 
 const NAME: &str = "sluicegate";
 const PATIENCE: Duration = Duration::from_mins(1);
+/// After a replica is as it should be.
+const USED_AGAIN: Duration = Duration::from_secs(30);
 const GLANCE: Duration = Duration::from_millis(20);
 const LAG_LIMIT: Duration = Duration::from_secs(2);
 
@@ -114,6 +116,17 @@ async fn until(origin: &Replicas, holds: impl Fn(&Standing) -> bool) {
     }
 }
 
+/// Notes how long it was until a replica was left out, and used again, and fails if that was too long.
+fn tell(what: &str, out_after: Duration, used_after: Duration) {
+    measured(&format!(
+        "a replica {what}: left out after {:.1} s, used again {:.1} s after it was back; no read failed",
+        out_after.as_secs_f64(),
+        used_after.as_secs_f64()
+    ));
+    assert!(out_after < USED_AGAIN, "left out after {out_after:?}");
+    assert!(used_after < USED_AGAIN, "used again after {used_after:?}");
+}
+
 /// By whom a post is read: `true` if a replica answered.
 async fn by_replica(origin: &Replicas, reader: Reader, post: PostId) -> (bool, bool) {
     let (_, before) = origin.reads();
@@ -177,6 +190,7 @@ async fn a_late_replica_is_left_out_and_comes_back() {
         assert!(seen || since <= LAG_LIMIT, "too old");
         left_out = there.standings().iter().all(|standing| !standing.used);
     }
+    let out_after = written.elapsed();
     until(&there, |standing| standing.why == Why::Late).await;
     assert_eq!(
         compare(&pair.database, &pair.replica.url(NAME), GLANCE)
@@ -189,7 +203,9 @@ async fn a_late_replica_is_left_out_and_comes_back() {
         (true, false)
     );
     pair.replay("resume").await;
+    let since = Instant::now();
     until(&there, |standing| standing.used).await;
+    tell("stood still", out_after, since.elapsed());
     assert_eq!(
         by_replica(&there, Reader::Anybody, first).await,
         (true, true)
@@ -242,16 +258,20 @@ async fn a_replica_that_dies_fails_nobodys_read_and_comes_back() {
         })
     };
     pair.replica.kill().await;
+    let killed = Instant::now();
     until(&origin, |standing| {
         !standing.used && standing.why == Why::Gone
     })
     .await;
+    let out_after = killed.elapsed();
     assert_eq!(
         by_replica(&origin, Reader::Anybody, post).await,
         (true, false)
     );
     pair.replica.start().await;
+    let since = Instant::now();
     until(&origin, |standing| standing.used).await;
+    tell("was killed", out_after, since.elapsed());
     assert!(!reading.is_finished(), "a read failed");
     reading.abort();
     ran.passed();

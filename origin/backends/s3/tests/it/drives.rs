@@ -3,10 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use sluicegate_conformance::notes::RanOn;
+use sluicegate_conformance::notes::{RanOn, measured};
 use sluicegate_conformance::servers::Minio;
 use sluicegate_core::ports::{ObjectStore, PutOptions};
 use sluicegate_s3::S3ObjectStore;
@@ -15,6 +16,8 @@ use crate::minio::settings;
 use crate::server::http;
 
 const OBJECTS: usize = 12;
+/// So many objects written and read.
+const A_WHILE: Duration = Duration::from_secs(30);
 /// More than is kept beside an object's description, so that each drive has a part of it.
 const BYTES: usize = 400_000;
 
@@ -60,7 +63,9 @@ async fn a_drive_that_is_taken_away_loses_nothing() {
     let ran = RanOn::begins(&server.version(), "a drive taken away, and put back");
     let store = S3ObjectStore::new(&settings(&server));
     store.ensure_bucket().await.unwrap();
+    let since = Instant::now();
     write(&store, 0..OBJECTS).await;
+    let normally = since.elapsed();
     assert!(has(&server.drive(0), 0), "each drive has its part");
 
     // While it is written and read, not before.
@@ -71,7 +76,9 @@ async fn a_drive_that_is_taken_away_loses_nothing() {
         while store.head(&last).await.unwrap().is_none() {}
         server.take_out(0);
     };
+    let since = Instant::now();
     tokio::join!(writing, reading, taking);
+    let meanwhile = since.elapsed();
     assert!(server.is_out(0), "nothing took its place meanwhile");
     write(&store, 2 * OBJECTS..3 * OBJECTS).await;
     assert_all(&store, 0..3 * OBJECTS).await;
@@ -89,6 +96,16 @@ async fn a_drive_that_is_taken_away_loses_nothing() {
     assert_eq!(store.head("media/0").await.unwrap(), None);
     assert!(server.is_out(1));
     server.put_back(1);
+    let since = Instant::now();
+    write(&store, 3 * OBJECTS..4 * OBJECTS).await;
+    let after = since.elapsed();
+    measured(&format!(
+        "a drive of four taken away: {OBJECTS} objects written in {normally:.1?} before, written and as many read in \
+         {meanwhile:.1?} while it went, written in {after:.1?} once all were back; none lost"
+    ));
+    for took in [meanwhile, after] {
+        assert!(took < A_WHILE, "{took:?}");
+    }
     ran.passed();
     server.stop().await;
 }
