@@ -1,6 +1,6 @@
 //! A platform whose first worker reaches everything through proxies.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sluicegate_contract::ids::PostId;
 use sluicegate_contract::posts::Post;
@@ -10,12 +10,16 @@ use sluicegate_tests::detector::Detector;
 use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
 use sluicegate_tests::process::{Program, children_of};
 use sluicegate_tests::proxy::{Action, Proxy};
+use sluicegate_tests::redis::Redis;
 use sluicegate_tests::text_model::TextModel;
 use sluicegate_tests::wait::{wait_for, within};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Long enough for the lease of a dead worker to run out.
 const LIMIT: Duration = Duration::from_mins(1);
+
+/// Locks are those of a real worker: 30 s, and lost ones are looked for every 15.
+const DELIVERED_AGAIN: Duration = Duration::from_mins(2);
 
 /// On which way something is seen.
 #[derive(Clone, Copy)]
@@ -42,6 +46,8 @@ pub struct Line {
     platform: Platform,
     /// In the order of `Between`.
     proxies: [Proxy; 4],
+    /// Where it delivers jobs.
+    redis: Option<Redis>,
 }
 
 /// A worker that is held in its moment.
@@ -52,7 +58,18 @@ pub struct Held {
 }
 
 impl Line {
+    /// Jobs are claimed from the table.
     pub async fn start(handle: &str) -> Self {
+        Self::start_with(handle, None).await
+    }
+
+    /// Jobs are delivered by a Redis of its own. `None` if there is none to start.
+    pub async fn on_redis(handle: &str) -> Option<Self> {
+        let redis = Redis::start("noeviction").await.unwrap()?;
+        Some(Self::start_with(handle, Some(redis)).await)
+    }
+
+    async fn start_with(handle: &str, redis: Option<Redis>) -> Self {
         let detector = Detector::start().await.unwrap();
         let model = TextModel::start().await.unwrap();
         let mut options = Options::default()
@@ -62,6 +79,9 @@ impl Line {
             .setting("MODERATION_MODEL", "stand-in")
             .setting("MODERATION_CONTENT_ASYNC", "true");
         options.no_workers = true;
+        if let Some(redis) = &redis {
+            options = options.setting("REDIS_URL", &redis.url());
+        }
         let platform = Platform::start(options).await.unwrap();
         let client = platform.sign_up(handle).await.unwrap();
         let socket = platform.database_socket().unwrap();
@@ -79,6 +99,7 @@ impl Line {
             model,
             platform,
             proxies,
+            redis,
         }
     }
 
@@ -118,6 +139,27 @@ impl Line {
             .await
             .expect(stage);
         worker.stop(STOP_LIMIT).await.unwrap();
+    }
+
+    /// Starts another worker, to which Redis delivers the job once more; until it knows that as many of pictures are completed.
+    /// Answers how long that took.
+    pub async fn is_delivered_again(&self, stage: &str, completed: u64) -> Duration {
+        let redis = self.redis.as_ref().expect("a line on Redis");
+        let since = Instant::now();
+        let worker = self.platform.start_worker().await.unwrap();
+        wait_for(stage, DELIVERED_AGAIN, async || {
+            let there = redis.completed("image-moderation").await?;
+            Ok((there >= completed).then_some(()))
+        })
+        .await
+        .unwrap();
+        let took = since.elapsed();
+        worker.stop(STOP_LIMIT).await.unwrap();
+        took
+    }
+
+    pub fn is_on_redis(&self) -> bool {
+        self.redis.is_some()
     }
 
     pub async fn audit(&self) -> Audit {

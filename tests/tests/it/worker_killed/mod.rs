@@ -7,6 +7,7 @@ use sluicegate_contract::uploads::{Moderation, UploadState};
 use sluicegate_tests::fixtures;
 use sluicegate_tests::proxy::Action;
 
+use crate::shared;
 use line::{Between, Line, Moment};
 
 /// A stage of the job that makes a picture and has it judged.
@@ -158,11 +159,54 @@ async fn while_the_picture_is_judged() {
     all(&stages).await;
 }
 
+/// Redis says who has a job, and its row what has come of it.
+#[tokio::test]
+async fn while_redis_has_delivered_the_job() {
+    let Some(line) = Line::on_redis("delivered_to").await else {
+        return shared::skip("while_redis_has_delivered_the_job", "no redis-server");
+    };
+    let moment = |between, texts, action| Moment {
+        between,
+        texts,
+        action,
+    };
+    let stages = [
+        Stage {
+            name: "has a child decode what Redis delivered",
+            moment: moment(Between::Child, &[], Action::Pass),
+            file: SLOW,
+            left: PROCESSING,
+            objects: 1,
+            judged: 1,
+        },
+        Stage {
+            name: "has the detector's answer and has not heard it",
+            moment: moment(Between::Detector, CLASSIFY, Action::HoldAnswer),
+            file: "photo.png",
+            left: READY,
+            objects: 1,
+            judged: 2,
+        },
+        Stage {
+            name: "has committed the verdict and told nobody",
+            moment: moment(Between::Database, COMMIT, Action::HoldAnswer),
+            file: "photo.jpg",
+            left: PASSED,
+            objects: 1,
+            judged: 1,
+        },
+    ];
+    each(line, &stages).await;
+}
+
 async fn all(stages: &[Stage]) {
-    let line = Line::start("picture_owner").await;
+    each(Line::start("picture_owner").await, stages).await;
+}
+
+async fn each(line: Line, stages: &[Stage]) {
     // What the stages before have left in the store, and asked.
     let (mut kept, mut judged) = (0, 0);
-    for stage in stages {
+    for (stage, nth) in stages.iter().zip(1..) {
         let name = stage.name;
         let killed = line.worker_at(&stage.moment).await;
         let file = match stage.file {
@@ -180,7 +224,13 @@ async fn all(stages: &[Stage]) {
         assert_eq!(objects, kept + stage.objects, "{name}: objects");
         assert_eq!(audit.count("missing").unwrap(), 0, "{name}");
 
-        if stage.left != PASSED {
+        if line.is_on_redis() {
+            let took = line.is_delivered_again(name, nth).await;
+            shared::measured(&format!(
+                "a worker on Redis was killed when it {name}: the next had ended the job {:.0} s after it began",
+                took.as_secs_f64()
+            ));
+        } else if stage.left != PASSED {
             line.next_worker_is_done(name).await;
         }
         let ended = line.client.upload_state(upload.id).await.unwrap();
