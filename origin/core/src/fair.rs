@@ -58,10 +58,10 @@ pub fn places_of_one(places: u32) -> u32 {
     places - places / 4
 }
 
-/// What a choice among ready jobs keeps to.
+/// What whoever begins jobs keeps to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Not more than so many jobs of one owner. Jobs of nobody are not counted.
+    /// A worker has not more than so many jobs of one owner at once. Jobs of nobody are not counted.
     pub of_one_owner: u32,
     /// How many may begin in a time, whoever asks; `None`: as many as there are.
     pub rate: Option<Rate>,
@@ -72,6 +72,28 @@ impl Bounds {
     pub const NONE: Self = Self {
         of_one_owner: u32::MAX,
         rate: None,
+    };
+}
+
+/// How many jobs of one owner wait in a queue that knows no owners: whoever comes next waits there behind them. As many as were
+/// done of that owner within [`Ahead::SPAN`], since about as many begin in as long; but so many at least and at most. Jobs of
+/// nobody are not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ahead {
+    /// Also of an owner of whom nothing was done lately.
+    pub least: u32,
+    /// However fast they are done: they may take longer from one moment to the next.
+    pub most: u32,
+}
+
+impl Ahead {
+    /// What was done for so long is counted.
+    pub const SPAN: Duration = Duration::from_millis(500);
+
+    /// As many as there are.
+    pub const UNBOUNDED: Self = Self {
+        least: u32::MAX,
+        most: u32::MAX,
     };
 }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bullmq::{Error, Job};
 use serde_json::{Value, json};
-use sluicegate_contract::ids::JobId;
+use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::env::Env;
 use sluicegate_core::error::PortError;
+use sluicegate_core::fair::Bounds;
 use sluicegate_core::job::{LeasedJob, foreign_id};
 use sluicegate_core::ports::{Delivered, Delivery, DeliveryRequest, Ended, Hands, JobRelay};
 use tokio::time;
@@ -16,11 +17,17 @@ use tokio::time;
 use crate::bull::Bull;
 use crate::foreign;
 use crate::settings::BullSettings;
+use crate::share::Share;
 
 /// A job of which nothing is known for sure is delivered once more after so long.
 const AGAIN: Duration = Duration::from_secs(5);
 /// A job that may not begin yet is not delivered again before that.
 const HELD: Duration = Duration::from_secs(1);
+/// A job of an owner who has all that one may have here is delivered again after so long, longer each time, up to [`HELD`]: other
+/// workers may have places for it. This one has it delivered as soon as one of that owner has ended.
+const AT_SHARE: Duration = Duration::from_millis(100);
+/// How long BullMQ may take to put away a delivery that was moved.
+const PUT_AWAY: Duration = Duration::from_millis(20);
 /// BullMQ doubles its own pause with each attempt that it counts, without bound: beyond so many it would overflow.
 const COUNTED_MOST: u32 = 20;
 
@@ -36,11 +43,15 @@ pub(crate) struct Shared {
 /// Runs a delivery in a task of its own: BullMQ would hold a job whose handler panicked, and renew its lock, for ever.
 pub(crate) async fn guarded(
     shared: Arc<Shared>,
+    share: Arc<Share<Job>>,
     queue: &'static str,
-    job: Job,
+    job: Arc<Job>,
 ) -> Result<Value, Error> {
     let counted = job.attempts_made();
-    let delivery = async move { deliver(&shared, queue, &job).await };
+    let delivery = async move {
+        share.forget(|held| held.id() == job.id());
+        deliver(&shared, &share, queue, &job).await
+    };
     match tokio::spawn(delivery).await {
         Ok(ended) => ended,
         Err(error) => {
@@ -55,8 +66,14 @@ pub(crate) async fn guarded(
     }
 }
 
-async fn deliver(shared: &Shared, queue: &'static str, job: &Job) -> Result<Value, Error> {
-    let found = match find(shared, queue, job).await {
+async fn deliver(
+    shared: &Arc<Shared>,
+    share: &Arc<Share<Job>>,
+    queue: &'static str,
+    job: &Arc<Job>,
+) -> Result<Value, Error> {
+    let ended = share.ended();
+    let found = match find(shared, share, queue, job).await {
         Ok(Ok(found)) => found,
         Ok(Err(refusal)) => {
             tracing::warn!(
@@ -76,7 +93,10 @@ async fn deliver(shared: &Shared, queue: &'static str, job: &Job) -> Result<Valu
     match found {
         Delivered::Leased(leased) => {
             shared.bull.one_begins(queue);
-            work(shared, job, *leased).await
+            let running = share.begins(leased.owner);
+            let answer = work(shared, job, *leased).await;
+            come_now(shared, running.end()).await;
+            answer
         }
         Delivered::Done => Ok(json!("its effects were committed before")),
         Delivered::Dead => Err(Error::Unrecoverable("buried before".to_owned())),
@@ -85,24 +105,61 @@ async fn deliver(shared: &Shared, queue: &'static str, job: &Job) -> Result<Valu
             later(job, at).await
         }
         Delivered::Held(until) => later(job, until.max(shared.env.now().plus(HELD))).await,
+        Delivered::AtShare(owner) => {
+            let doubled = 1 << job.attempts_started().saturating_sub(1).min(10);
+            let pause = HELD.min(AT_SHARE * doubled);
+            let answer = later(job, shared.env.now().plus(pause)).await;
+            tokio::spawn(hold(
+                shared.clone(),
+                share.clone(),
+                owner,
+                job.clone(),
+                ended,
+            ));
+            answer
+        }
         Delivered::Unknown => later(job, shared.env.now().plus(AGAIN)).await,
+    }
+}
+
+/// Remembers a job that waits in Redis for one of its owner to end.
+async fn hold(
+    shared: Arc<Shared>,
+    share: Arc<Share<Job>>,
+    owner: AccountId,
+    job: Arc<Job>,
+    ended: u64,
+) {
+    // BullMQ keeps locks by the jobs' ids: delivered again before it has put this delivery away, the job would lose its lock.
+    time::sleep(PUT_AWAY).await;
+    come_now(&shared, share.hold(owner, job, ended)).await;
+}
+
+/// Has jobs delivered that wait in Redis for their owner's others. Those that came meanwhile are not there any more, and where it
+/// fails they come after their pause.
+async fn come_now(shared: &Shared, jobs: Vec<Arc<Job>>) {
+    for job in jobs {
+        if let Err(error) = shared.bull.within(job.promote()).await {
+            tracing::debug!(job.id = job.id(), %error, "a job that was held comes later");
+        }
     }
 }
 
 /// The row of a job, leased if that can be; one that came without a row gets one. The inner error says why it cannot.
 async fn find(
     shared: &Shared,
+    share: &Share<Job>,
     queue: &'static str,
     job: &Job,
 ) -> Result<Result<Delivered, String>, PortError> {
     if let Ok(id) = job.id().parse::<JobId>() {
-        let found = lease(shared, queue, job, id).await?;
+        let found = lease(shared, share, queue, job, id).await?;
         if found != Delivered::Unknown {
             return Ok(Ok(found));
         }
     }
     let id = foreign_id(queue, job.id());
-    let found = lease(shared, queue, job, id).await?;
+    let found = lease(shared, share, queue, job, id).await?;
     if found != Delivered::Unknown {
         return Ok(Ok(found));
     }
@@ -114,11 +171,17 @@ async fn find(
     if !shared.rows.adopt(&foreign, now).await? {
         return Ok(Err("its account does not exist".to_owned()));
     }
-    lease(shared, queue, job, id).await.map(Ok)
+    lease(shared, share, queue, job, id).await.map(Ok)
 }
 
-async fn lease(shared: &Shared, queue: &str, job: &Job, id: JobId) -> Result<Delivered, PortError> {
-    let request = DeliveryRequest {
+async fn lease(
+    shared: &Shared,
+    share: &Share<Job>,
+    queue: &str,
+    job: &Job,
+    id: JobId,
+) -> Result<Delivered, PortError> {
+    let request = |of_one_owner| DeliveryRequest {
         job: id,
         queue,
         worker: &shared.settings.worker,
@@ -130,9 +193,21 @@ async fn lease(shared: &Shared, queue: &str, job: &Job, id: JobId) -> Result<Del
         } else {
             Delivery::Attempt
         },
-        rate: shared.settings.rates.of(queue),
+        bounds: Bounds {
+            of_one_owner,
+            rate: shared.settings.rates.of(queue),
+        },
     };
-    shared.rows.lease(&request, shared.env.now()).await
+    let together = share.together().await;
+    let asked = request(together.bound());
+    let found = shared.rows.lease(&asked, shared.env.now()).await?;
+    if together.is_sure() || !matches!(found, Delivered::AtShare(_)) {
+        return Ok(found);
+    }
+    drop(together);
+    let alone = share.alone().await;
+    let asked = request(alone.bound());
+    shared.rows.lease(&asked, shared.env.now()).await
 }
 
 async fn work(shared: &Shared, job: &Job, leased: LeasedJob) -> Result<Value, Error> {

@@ -17,6 +17,7 @@ mod reconcile;
 mod relay;
 mod server;
 mod settings;
+mod share;
 mod work;
 
 pub use bull::Bull;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bullmq::Queue;
 use futures_util::future::join_all;
 use sluicegate_core::env::Env;
+use sluicegate_core::fair::Bounds;
 use sluicegate_core::ports::{
     Delivered, Delivery, DeliveryRequest, Hands, JobRelay, Suspect, Verdict,
 };
@@ -172,7 +173,7 @@ impl Reconciler {
             worker: &self.settings.worker,
             lease: self.settings.lease,
             delivery: Delivery::Burial,
-            rate: None,
+            bounds: Bounds::NONE,
         };
         if let Delivered::Leased(leased) = self.rows.lease(&request, self.env.now()).await? {
             let ended = self.hands.work_on(*leased).await;

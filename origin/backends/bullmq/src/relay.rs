@@ -135,7 +135,8 @@ impl Relay {
             queue,
             limit: self.settings.batch,
             window: self.settings.window,
-            bounds: self.settings.bounds(queue),
+            ahead: self.settings.ahead,
+            rate: self.settings.rates.of(queue),
         };
         let taken = match self.rows.take(&request, self.env.now()).await? {
             Take::Jobs(taken) => taken,

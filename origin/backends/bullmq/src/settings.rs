@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use sluicegate_core::fair::{Bounds, Rates};
+use sluicegate_core::fair::{Ahead, Rates};
 
 /// How the queues on Redis are used.
 #[derive(Debug, Clone)]
 pub struct BullSettings {
-    /// Who this is; for operators to read.
+    /// Who this is: what one owner has of its places is counted by it, so no two may have the same.
     pub worker: String,
     /// How long a lease of a row holds; must be what the hands keep it for.
     pub lease: Duration,
@@ -23,8 +23,8 @@ pub struct BullSettings {
     pub batch: u32,
     /// So many jobs of a queue are in Redis and due, or in work; the rest waits in the table, where turns are chosen.
     pub window: u32,
-    /// So many jobs of one owner wait in Redis and are due, or as many as are in work, if that is more.
-    pub of_one_owner: u32,
+    /// So many jobs of one owner wait in Redis and are due.
+    pub ahead: Ahead,
     /// How many jobs of a queue may begin in a time.
     pub rates: Rates,
     /// The pause before an empty queue is looked at again; it doubles up to `poll_max`. Hints shorten it.
@@ -39,7 +39,7 @@ pub struct BullSettings {
 
 impl BullSettings {
     /// Leases of 10 s, locks of 30 s, looks for lost workers every 15 s up to three times a job, batches of 200, a window of
-    /// 1,000, 8 of one owner, no rates, polls after 250 ms to 1 s, rows compared every 30 s, 20 s to drain.
+    /// 1,000, 2 to 16 of one owner, no rates, polls after 250 ms to 1 s, rows compared every 30 s, 20 s to drain.
     pub fn new(worker: impl Into<String>) -> Self {
         Self {
             worker: worker.into(),
@@ -51,19 +51,12 @@ impl BullSettings {
             call_timeout: Duration::from_secs(5),
             batch: 200,
             window: 1_000,
-            of_one_owner: 8,
+            ahead: Ahead { least: 2, most: 16 },
             rates: Rates::default(),
             poll_min: Duration::from_millis(250),
             poll_max: Duration::from_secs(1),
             check_after: Duration::from_secs(30),
             drain: Duration::from_secs(20),
-        }
-    }
-
-    pub(crate) fn bounds(&self, queue: &str) -> Bounds {
-        Bounds {
-            of_one_owner: self.of_one_owner,
-            rate: self.rates.of(queue),
         }
     }
 }

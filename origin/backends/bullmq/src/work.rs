@@ -16,6 +16,7 @@ use crate::bull::Bull;
 use crate::deliver::{Shared, guarded};
 use crate::error::BullError;
 use crate::settings::BullSettings;
+use crate::share::Share;
 
 /// After the time to drain, so long for giving jobs back.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -98,8 +99,10 @@ impl Workers {
             .max_stalled_count(settings.max_stalled_count)
             .drain_delay(IDLE)
             .run_retry_delay(settings.retry_pause);
-        let shared = self.shared.clone();
-        let handler = move |job: Job, _: JobToken| guarded(shared.clone(), queue, job);
+        let (shared, share) = (self.shared.clone(), Arc::new(Share::of(concurrency)));
+        let handler = move |job: Job, _: JobToken| {
+            guarded(shared.clone(), share.clone(), queue, Arc::new(job))
+        };
         self.shared
             .bull
             .within(Worker::with_options(queue, handler, options))

@@ -15,13 +15,13 @@ mod pauses;
 mod priorities;
 mod rates;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
-use sluicegate_core::fair::{Bounds, Priority};
+use sluicegate_core::fair::{Ahead, Bounds, Priority};
 use sluicegate_core::job::{LeasedJob, NewJob};
 use sluicegate_core::ports::{
     ClaimRequest, Delivered, Delivery, DeliveryRequest, JobQueue, JobRelay, Take, TakeRequest,
@@ -41,6 +41,7 @@ promises!(Arc<dyn Begins>:
     lets_owners_take_turns,
     takes_turns_when_delays_have_ended,
     bounds_what_one_owner_has_at_once,
+    begins_the_next_of_an_owner_when_one_has_ended,
     lets_jobs_of_nobody_pass,
     saves_nothing_up_for_who_was_idle,
     begins_no_more_than_the_rate,
@@ -97,13 +98,35 @@ impl Begins for ByClaim {
     }
 }
 
-/// By a relay, and another queue that delivers at once whatever it is handed.
-pub struct ByRelay(pub Arc<dyn JobRelay>, pub Arc<dyn JobQueue>);
+/// By a relay, and another queue that delivers at once whatever it is handed, and what could not begin each time again.
+pub struct ByRelay {
+    rows: Arc<dyn JobRelay>,
+    jobs: Arc<dyn JobQueue>,
+    held: Mutex<Vec<(&'static str, JobId)>>,
+}
+
+impl ByRelay {
+    /// Both of the same rows.
+    pub fn new(rows: Arc<dyn JobRelay>, jobs: Arc<dyn JobQueue>) -> Self {
+        Self {
+            rows,
+            jobs,
+            held: Mutex::default(),
+        }
+    }
+
+    /// What waits in the other queue.
+    fn held(&self, queue: &'static str) -> Vec<JobId> {
+        let mut held = self.held.lock().unwrap();
+        let of_queue = held.extract_if(.., |(other, _)| *other == queue);
+        of_queue.map(|(_, job)| job).collect()
+    }
+}
 
 #[async_trait]
 impl Begins for ByRelay {
     fn jobs(&self) -> &Arc<dyn JobQueue> {
-        &self.1
+        &self.jobs
     }
 
     async fn begin(
@@ -117,25 +140,27 @@ impl Begins for ByRelay {
             queue,
             limit,
             window: 1_000,
-            bounds,
+            ahead: Ahead::UNBOUNDED,
+            rate: bounds.rate,
         };
-        let Take::Jobs(taken) = self.0.take(&request, now).await.unwrap() else {
-            return Vec::new();
-        };
-        let ids: Vec<JobId> = taken.jobs().iter().map(|job| job.id).collect();
-        taken.confirm(now).await.unwrap();
+        let mut there = self.held(queue);
+        if let Take::Jobs(taken) = self.rows.take(&request, now).await.unwrap() {
+            there.extend(taken.jobs().iter().map(|job| job.id));
+            taken.confirm(now).await.unwrap();
+        }
         let mut begun = Vec::new();
-        for job in ids {
+        for job in there {
             let request = DeliveryRequest {
                 job,
                 queue,
                 worker: "suite",
                 lease: LEASE,
                 delivery: Delivery::Attempt,
-                rate: bounds.rate,
+                bounds,
             };
-            match self.0.lease(&request, now).await.unwrap() {
+            match self.rows.lease(&request, now).await.unwrap() {
                 Delivered::Leased(job) => begun.push(*job),
+                Delivered::AtShare(_) => self.held.lock().unwrap().push((queue, job)),
                 other => panic!("what was handed over does not begin: {other:?}"),
             }
         }

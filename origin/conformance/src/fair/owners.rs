@@ -112,6 +112,26 @@ pub async fn bounds_what_one_owner_has_at_once(by: &Arc<dyn Begins>) {
     assert_eq!((count(&begun, many), count(&begun, other)), (3, 1));
 }
 
+/// Who has the bound, and more waiting, has the next begin when one has ended, and not before.
+pub async fn begins_the_next_of_an_owner_when_one_has_ended(by: &Arc<dyn Begins>) {
+    let queue = "begins_the_next_of_an_owner_when_one_has_ended";
+    let bounds = Bounds {
+        of_one_owner: 2,
+        rate: None,
+    };
+    add_many(by, queue, somebody(), 5).await;
+    let mut begun = by.begin(queue, 3, bounds, at(1)).await;
+    assert_eq!(begun.len(), 2);
+    for _ in 0..3 {
+        assert!(by.begin(queue, 3, bounds, at(2)).await.is_empty());
+        let lease = begun.pop().unwrap().lease;
+        by.jobs().settle(&lease, at(2)).await.unwrap();
+        let next = by.begin(queue, 3, bounds, at(3)).await;
+        assert_eq!(next.len(), 1, "one place is free");
+        begun.extend(next);
+    }
+}
+
 /// What nobody owns is nobody's flood.
 pub async fn lets_jobs_of_nobody_pass(by: &Arc<dyn Begins>) {
     let queue = "lets_jobs_of_nobody_pass";

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
-use sluicegate_core::fair::{Bounds, Priority};
+use sluicegate_core::fair::{Ahead, Bounds, Priority};
 use sluicegate_core::job::{JobState, LeasedJob, NewJob, POST_JOB, POST_QUEUE, Turn};
 use sluicegate_core::ports::{
     ClaimRequest, Delivered, Delivery, DeliveryRequest, ForeignJob, HandOver, JobQueue, JobRelay,
@@ -48,6 +48,8 @@ promises!((Arc<dyn JobRelay>, Arc<dyn JobQueue>):
     recalls_what_waits,
     leaves_what_a_claim_took_over_to_the_table,
     bounds_what_waits_elsewhere_of_one_owner,
+    has_as_much_wait_elsewhere_as_was_done_lately,
+    leases_no_more_of_one_owner_than_its_share,
     tells_what_is_held_back,
     begins_nothing_that_waits_elsewhere_while_paused,
     paces_what_is_begun_once_more,
@@ -80,7 +82,8 @@ async fn take(both: &Both, queue: &str, window: u32, now: Timestamp) -> Option<B
         queue,
         limit: 10,
         window,
-        bounds: Bounds::NONE,
+        ahead: Ahead::UNBOUNDED,
+        rate: None,
     };
     match both.0.take(&request, now).await.unwrap() {
         Take::Jobs(jobs) => Some(jobs),
@@ -111,7 +114,7 @@ async fn deliver(
         worker: "suite",
         lease: LEASE,
         delivery,
-        rate: None,
+        bounds: Bounds::NONE,
     };
     both.0.lease(&request, now).await.unwrap()
 }

@@ -13,7 +13,7 @@ use crate::job::{JobView, Lease, LeaseLost, LeasedJob, NewJob};
 pub struct ClaimRequest<'a> {
     /// From this queue.
     pub queue: &'a str,
-    /// Who asks; for operators to read.
+    /// Who asks: what this worker has at once of one owner is counted by it.
     pub worker: &'a str,
     /// At most so many.
     pub limit: u32,

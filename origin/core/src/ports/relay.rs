@@ -6,7 +6,7 @@ use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
 
 use crate::error::PortError;
-use crate::fair::{Bounds, Rate};
+use crate::fair::{Ahead, Bounds, Rate};
 use crate::job::LeasedJob;
 
 /// Which ready jobs are to be handed to the other queue.
@@ -19,9 +19,10 @@ pub struct TakeRequest<'a> {
     /// Not more than so many are to be in the other queue and due, or in work. Those that wait there for another
     /// attempt do not count: jobs that keep failing keep no others back.
     pub window: u32,
-    /// Of one owner: that wait in the other queue and are due, or as many as of that owner are in work, if that is more. So whoever
-    /// comes next waits there for few of each other.
-    pub bounds: Bounds,
+    /// How many of one owner wait in the other queue and are due.
+    pub ahead: Ahead,
+    /// How many may begin in a time, whoever asks.
+    pub rate: Option<Rate>,
 }
 
 /// What there is to hand over.
@@ -79,14 +80,15 @@ pub struct DeliveryRequest<'a> {
     pub job: JobId,
     /// It must be of this queue.
     pub queue: &'a str,
-    /// Who works; for operators to read.
+    /// Who works: what this worker has at once of one owner is counted by it.
     pub worker: &'a str,
     /// How long the lease holds without a heartbeat.
     pub lease: Duration,
     /// What for.
     pub delivery: Delivery,
-    /// How many may begin in a time. What was handed over is paid for; what is begun once more, or came without a row, is not.
-    pub rate: Option<Rate>,
+    /// Of one owner: that this worker has at once. Leases that it asks for at the same moment do not see each other. Of the rate,
+    /// what was handed over is paid for; what is begun once more, or came without a row, is not. Burials keep to none.
+    pub bounds: Bounds,
 }
 
 /// What is to be done about a delivery.
@@ -102,6 +104,8 @@ pub enum Delivered {
     Busy(Timestamp),
     /// The queue is paused, or its rate is used up, at least until then.
     Held(Timestamp),
+    /// This worker has as many jobs of that owner as it may have at once.
+    AtShare(AccountId),
     /// There is no such row.
     Unknown,
 }
@@ -153,7 +157,7 @@ pub enum Verdict {
 #[async_trait]
 pub trait JobRelay: Send + Sync {
     /// Ready jobs whose time has come, in the order of [`claim`](super::JobQueue::claim). Several relays never take the same.
-    /// Window and bounds hold but for what relays take at the same moment; the rate holds.
+    /// Window and `ahead` hold but for what relays take at the same moment; the rate holds.
     async fn take(&self, request: &TakeRequest<'_>, now: Timestamp) -> Result<Take, PortError>;
 
     /// Whether no job of the queue is to be begun.

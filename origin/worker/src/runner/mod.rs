@@ -39,7 +39,7 @@ pub struct QueueSettings {
 /// How a [`Runner`] works.
 #[derive(Debug, Clone)]
 pub struct RunnerSettings {
-    /// Who this is; for operators to read.
+    /// Who this is: what one owner has of its places is counted by it, so no two may have the same.
     pub worker: String,
     /// What to work on.
     pub queues: Vec<QueueSettings>,

@@ -1,11 +1,10 @@
-//! Whose turn it is, where Redis delivers.
+//! Whose turn it is, where Redis delivers. Floods: `floods.rs`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sluicegate_conformance::fair::{self, Begins};
-use sluicegate_contract::ids::AccountId;
 use sluicegate_core::fair::{Rate, Rates};
 use sluicegate_core::job::{JobState, POST_QUEUE};
 use sluicegate_worker::Outcome;
@@ -18,38 +17,6 @@ async fn bullmq_through_the_relay_is_fair() {
     let world = World::new().await;
     let begins: Arc<dyn Begins> = Arc::new(ByRedis::new(redis, world));
     fair::run(&begins).await;
-}
-
-/// Redis takes jobs as they come, so what counts is how many of the flood are in it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_single_job_passes_a_flood_on_real_workers() {
-    const FLOOD: usize = 3_000;
-    let redis = redis_or_skip!();
-    let world = World::new().await;
-    let many = AccountId(world.env.new_id());
-    for _ in 0..FLOOD {
-        world.add_of(many).await;
-    }
-    // A detector, in small: the flood would take 15 s by the four workers.
-    let job = TestJob::new(|_| async {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        Ok(Outcome::Done)
-    });
-    let bull = redis.bull();
-    let running = world.run(&bull, &job, quick());
-    until("the flood flows", async || job.runs() >= 50).await;
-    for _ in 0..3 {
-        let (before, began) = (job.runs(), Instant::now());
-        let single = world.add().await;
-        world.until_state(single, JobState::Done).await;
-        let (passed, took) = (job.runs() - before, began.elapsed());
-        // Eight wait in Redis and four are in work; what begins until the relay looks again, and until the end is seen, comes on
-        // top.
-        assert!(passed < FLOOD / 10, "{passed} began before it");
-        assert!(took < Duration::from_secs(10), "it took {took:?}");
-    }
-    assert!(job.runs() < FLOOD, "the flood was over");
-    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,11 +3,13 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "tests fail by panicking"
 )]
 
 mod fair;
 mod faults;
+mod floods;
 mod foreign;
 mod node;
 mod pitfalls;

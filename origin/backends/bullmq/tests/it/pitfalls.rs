@@ -10,7 +10,7 @@ use sluicegate_core::job::{JobState, LeasedJob};
 use sluicegate_core::ports::{Ended, Hands};
 use sluicegate_worker::Outcome;
 
-use crate::support::{TestJob, World, quick, redis_or_skip, until};
+use crate::support::{Log, TestJob, World, quick, redis_or_skip, until};
 
 #[tokio::test]
 async fn a_job_that_panics_is_tried_again() {
@@ -108,6 +108,24 @@ async fn a_job_survives_as_many_lost_workers_as_are_allowed_and_then_is_buried()
     assert!(dead.last_error.is_some());
     running.stop().await;
     assert_eq!((job.runs(), job.deaths()), (0, 1));
+}
+
+/// A worker's events come in order through a channel without bounds. That the last of many is heard says that none of those
+/// before it is kept.
+#[tokio::test]
+async fn events_of_a_worker_do_not_pile_up() {
+    let mut redis = redis_or_skip!();
+    let log = Log::of_this_thread();
+    let world = World::new().await;
+    let (bull, job) = (redis.bull(), TestJob::done());
+    let running = world.run(&bull, &job, quick());
+    let jobs = world.add_many(300).await;
+    world.until_all_done(&jobs).await;
+    let heard = || log.has("a worker on Redis");
+    assert!(!heard(), "nothing has gone wrong yet");
+    redis.kill().await;
+    until("the end of Redis is heard of", async || heard()).await;
+    running.stop().await;
 }
 
 #[test]

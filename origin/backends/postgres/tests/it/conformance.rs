@@ -56,7 +56,7 @@ async fn claims_are_fair() {
 async fn relays_are_fair() {
     let database = TestDatabase::new().await;
     let (rows, jobs) = (database.database().relay(), database.database().jobs());
-    fair::run(&(Arc::new(fair::ByRelay(rows, jobs)) as Arc<dyn fair::Begins>)).await;
+    fair::run(&(Arc::new(fair::ByRelay::new(rows, jobs)) as Arc<dyn fair::Begins>)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

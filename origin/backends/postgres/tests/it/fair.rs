@@ -32,7 +32,7 @@ fn query(with: &str) -> String {
     found.remove(0)
 }
 
-/// So many ready jobs of one owner, and one of another.
+/// So many ready jobs of one owner, as many that are done, and a ready one of another.
 async fn flood(pool: &PgPool, number: i32) {
     let insert = "insert into jobs (id, queue, name, payload, owner_id, run_at, max_attempts,
             created_at)
@@ -47,6 +47,18 @@ async fn flood(pool: &PgPool, number: i32) {
             .await
             .unwrap();
     }
+    let done = "insert into jobs (id, queue, name, payload, owner_id, state, run_at, max_attempts,
+            created_at, settled_at)
+        select gen_random_uuid(), $1, 'suite', '{}', $2, 'done', now(), 3, now(),
+            now() - interval '1 s' * second
+        from generate_series(1, $3) as second";
+    sqlx::query(done)
+        .bind(QUEUE)
+        .bind(Uuid::from_u128(1))
+        .bind(number)
+        .execute(pool)
+        .await
+        .unwrap();
 }
 
 /// The pages that the query touches with this many rows, by the plan that it has for any values; and that plan.
@@ -92,10 +104,11 @@ async fn what_a_choice_costs_does_not_grow_with_what_waits() {
     let now = "now(), 4";
     let before = "now() - interval '30 s'";
     let claim = format!("'{QUEUE}', {now}, now() + interval '10 s', 'suite', {before}, 80, 3");
-    let take = format!("'{QUEUE}', {now}, 1000, {before}, 80, 8");
+    let lately = "now() - interval '0.5 s'";
+    let take = format!("'{QUEUE}', {now}, 1000, {before}, 80, 2, 16, {lately}");
     for (with, values) in [
         ("fitting as materialized", claim),
-        ("shares as materialized", take),
+        ("lately as materialized", take),
     ] {
         let query = query(with);
         let (few, _) = cost(&query, &values, 500).await;

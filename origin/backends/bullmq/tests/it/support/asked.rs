@@ -1,18 +1,35 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{
-    Delivered, DeliveryRequest, ForeignJob, JobRelay, Suspect, Take, TakeRequest, Verdict,
+    Delivered, DeliveryRequest, ForeignJob, HandOver, JobRelay, ReadyJob, Suspect, Take,
+    TakeRequest, Verdict,
 };
 
-/// Rows of which is counted how often somebody asked whether a queue is paused, and was told that it is.
+/// Rows of which is counted how often somebody asked whether a queue is paused, and was told that it is; and whose relays can be
+/// made to die.
 pub(crate) struct Asked {
     inner: Arc<dyn JobRelay>,
     told: AtomicUsize,
+    confirms: AtomicBool,
+}
+
+/// What a relay handed over that died before it could say so.
+struct Unconfirmed(Box<dyn HandOver>);
+
+#[async_trait]
+impl HandOver for Unconfirmed {
+    fn jobs(&self) -> &[ReadyJob] {
+        self.0.jobs()
+    }
+
+    async fn confirm(self: Box<Self>, _now: Timestamp) -> Result<(), PortError> {
+        Err(PortError::unavailable("database", "the relay is dead"))
+    }
 }
 
 impl Asked {
@@ -20,7 +37,13 @@ impl Asked {
         Arc::new(Self {
             inner,
             told: AtomicUsize::new(0),
+            confirms: AtomicBool::new(true),
         })
+    }
+
+    /// From now on relays die between adding to Redis and confirming.
+    pub(crate) fn let_relays_die(&self) {
+        self.confirms.store(false, Ordering::SeqCst);
     }
 
     pub(crate) fn told(&self) -> usize {
@@ -31,7 +54,13 @@ impl Asked {
 #[async_trait]
 impl JobRelay for Asked {
     async fn take(&self, request: &TakeRequest<'_>, now: Timestamp) -> Result<Take, PortError> {
-        self.inner.take(request, now).await
+        let taken = self.inner.take(request, now).await?;
+        Ok(match taken {
+            Take::Jobs(jobs) if !self.confirms.load(Ordering::SeqCst) => {
+                Take::Jobs(Box::new(Unconfirmed(jobs)))
+            }
+            taken => taken,
+        })
     }
 
     async fn is_paused(&self, queue: &str) -> Result<bool, PortError> {

@@ -6,16 +6,19 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
-use sluicegate_core::job::{LeasedJob, POST_JOB, POST_QUEUE};
+use sluicegate_core::job::{LeasedJob, POST_QUEUE};
 use sluicegate_core::ports::{JobQueue, SettleError};
 use sluicegate_worker::{Job, JobError, Outcome};
+
+use super::world::name_in;
 
 type Body = dyn Fn(LeasedJob) -> Pin<Box<dyn Future<Output = Result<Outcome, JobError>> + Send>>
     + Send
     + Sync;
 
-/// The job of posts, with the body of a test; counts.
+/// The job of posts, or that of pictures, with the body of a test; counts.
 pub(crate) struct TestJob {
+    queue: &'static str,
     body: Box<Body>,
     runs: Mutex<HashMap<JobId, usize>>,
     deaths: AtomicUsize,
@@ -26,7 +29,19 @@ impl TestJob {
     where
         F: Future<Output = Result<Outcome, JobError>> + Send + 'static,
     {
+        Self::of(POST_QUEUE, body)
+    }
+
+    /// That of this queue.
+    pub(crate) fn of<F>(
+        queue: &'static str,
+        body: impl Fn(LeasedJob) -> F + Send + Sync + 'static,
+    ) -> Arc<Self>
+    where
+        F: Future<Output = Result<Outcome, JobError>> + Send + 'static,
+    {
         Arc::new(Self {
+            queue,
             body: Box::new(move |job| Box::pin(body(job))),
             runs: Mutex::default(),
             deaths: AtomicUsize::new(0),
@@ -36,6 +51,10 @@ impl TestJob {
     /// One that is done at once.
     pub(crate) fn done() -> Arc<Self> {
         Self::new(|_| async { Ok(Outcome::Done) })
+    }
+
+    pub(crate) fn queue(&self) -> &'static str {
+        self.queue
     }
 
     /// All attempts at all jobs.
@@ -65,11 +84,11 @@ pub(crate) struct Counted(pub(crate) Arc<TestJob>);
 #[async_trait]
 impl Job for Counted {
     fn queue(&self) -> &'static str {
-        POST_QUEUE
+        self.0.queue
     }
 
     fn name(&self) -> &'static str {
-        POST_JOB
+        name_in(self.0.queue)
     }
 
     async fn run(&self, job: &LeasedJob) -> Result<Outcome, JobError> {

@@ -1,14 +1,16 @@
 mod asked;
 mod jobs;
+mod log;
 mod named_time;
 mod server;
 mod world;
 
 pub(crate) use asked::Asked;
 pub(crate) use jobs::TestJob;
+pub(crate) use log::Log;
 pub(crate) use named_time::ByRedis;
 pub(crate) use server::{Redis, bull};
-pub(crate) use world::{World, quick};
+pub(crate) use world::{Running, World, name_in, quick};
 
 use std::time::Duration;
 

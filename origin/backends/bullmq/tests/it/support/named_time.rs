@@ -6,7 +6,7 @@ use sluicegate_conformance::fair::{Begins, LEASE};
 use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::env::{Clock, Env};
-use sluicegate_core::fair::{Bounds, Rates};
+use sluicegate_core::fair::{Ahead, Bounds, Rates};
 use sluicegate_core::job::LeasedJob;
 use sluicegate_core::ports::{Delivered, Delivery, DeliveryRequest, JobQueue, JobRelay};
 
@@ -66,7 +66,7 @@ impl Begins for ByRedis {
         *self.clock.0.lock().unwrap() = now;
         let settings = BullSettings {
             batch: limit,
-            of_one_owner: bounds.of_one_owner,
+            ahead: Ahead::UNBOUNDED,
             rates: Rates::new([(queue, bounds.rate)]),
             ..quick()
         };
@@ -80,7 +80,7 @@ impl Begins for ByRedis {
                 worker: "suite",
                 lease: LEASE,
                 delivery: Delivery::Attempt,
-                rate: bounds.rate,
+                bounds,
             };
             // Several may look at once: one of them has it.
             if let Delivered::Leased(leased) = self.world.rows.lease(&request, now).await.unwrap() {

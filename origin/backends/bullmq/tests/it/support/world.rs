@@ -1,16 +1,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
 use sluicegate_bullmq::{Bull, BullSettings, Reconciler, Relay, Workers};
 use sluicegate_conformance::stores::{new_account, new_session};
 use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_core::env::Env;
 use sluicegate_core::fair::Priority;
-use sluicegate_core::job::{JobState, JobView, NewJob, POST_JOB, POST_QUEUE};
+use sluicegate_core::job::{
+    IMAGE_JOB, IMAGE_QUEUE, JobState, JobView, NewJob, POST_JOB, POST_QUEUE,
+};
 use sluicegate_core::ports::{Hands, JobQueue, JobRelay};
-use sluicegate_core::wake::Waker;
+use sluicegate_core::wake::{Wake, Waker};
 use sluicegate_local::system_env;
 use sluicegate_worker::{QueueSettings, Registry, Runner, RunnerSettings};
 use tokio::task::JoinSet;
@@ -18,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::jobs::{Counted, TestJob};
 use super::until;
+
+const WRITERS: usize = 8;
 
 /// Settings with short times: lost workers are found in a second or two.
 pub(crate) fn quick() -> BullSettings {
@@ -29,6 +34,15 @@ pub(crate) fn quick() -> BullSettings {
         poll_min: Duration::from_millis(50),
         drain: Duration::from_secs(5),
         ..BullSettings::new("test")
+    }
+}
+
+/// The job of a queue whose jobs are the original's.
+pub(crate) fn name_in(queue: &str) -> &'static str {
+    if queue == IMAGE_QUEUE {
+        IMAGE_JOB
+    } else {
+        POST_JOB
     }
 }
 
@@ -104,13 +118,39 @@ impl World {
         self.write(owner, max_attempts, later).await
     }
 
+    /// One of either queue whose jobs are the original's.
+    pub(crate) async fn add_to(&self, queue: &'static str) -> JobId {
+        let owner = AccountId(self.env.new_id());
+        self.write_to(queue, owner, 3, Duration::ZERO).await
+    }
+
+    /// What the original's jobs say.
+    pub(crate) fn payload(&self, queue: &str, owner: AccountId) -> Value {
+        let id = self.env.new_id();
+        if queue == IMAGE_QUEUE {
+            json!({ "key": format!("{id}.webp"), "uploadType": "header_image", "userId": owner })
+        } else {
+            json!({ "postId": id, "userId": owner })
+        }
+    }
+
     async fn write(&self, owner: AccountId, max_attempts: u32, later: Duration) -> JobId {
+        self.write_to(POST_QUEUE, owner, max_attempts, later).await
+    }
+
+    async fn write_to(
+        &self,
+        queue: &'static str,
+        owner: AccountId,
+        max_attempts: u32,
+        later: Duration,
+    ) -> JobId {
         let now = self.env.now();
         let job = NewJob {
             id: JobId(self.env.new_id()),
-            queue: POST_QUEUE,
-            name: POST_JOB,
-            payload: json!({ "postId": self.env.new_id(), "userId": owner }),
+            queue,
+            name: name_in(queue),
+            payload: self.payload(queue, owner),
             owner,
             priority: Priority::Normal,
             dedup_key: None,
@@ -131,21 +171,42 @@ impl World {
         jobs
     }
 
+    /// So many of one owner's, by several writers.
+    pub(crate) async fn flood(&self, owner: AccountId, number: usize) {
+        let writers = (0..WRITERS).map(async |writer| {
+            for _ in (writer..number).step_by(WRITERS) {
+                self.add_of(owner).await;
+            }
+        });
+        join_all(writers).await;
+    }
+
+    /// Adds one of nobody else's, and tells of it as a store does.
+    pub(crate) async fn add_and_wake(&self) -> JobId {
+        let id = self.add().await;
+        self.waker.wake(Wake::Jobs(POST_QUEUE));
+        id
+    }
+
     pub(crate) fn relay(&self, bull: &Arc<Bull>, settings: BullSettings) -> Relay {
         let (rows, env, waker) = (self.rows.clone(), self.env.clone(), self.waker.clone());
         Relay::new(bull.clone(), rows, env, waker, settings)
     }
 
     pub(crate) fn hands(&self, job: &Arc<TestJob>, settings: &BullSettings) -> Arc<dyn Hands> {
+        self.runner(job, settings).hands()
+    }
+
+    fn runner(&self, job: &Arc<TestJob>, settings: &BullSettings) -> Runner {
         let registry = Registry::new(vec![Arc::new(Counted(job.clone()))]);
-        let mut how = RunnerSettings::new("test");
+        let mut how = RunnerSettings::new(settings.worker.clone());
         how.lease = settings.lease;
         how.queues = vec![QueueSettings {
-            queue: POST_QUEUE,
+            queue: job.queue(),
             concurrency: 4,
         }];
         let (queue, env, waker) = (self.queue.clone(), self.env.clone(), self.waker.clone());
-        Runner::new(queue, registry, env, waker, how).hands()
+        Runner::new(queue, registry, env, waker, how)
     }
 
     pub(crate) fn reconciler(
@@ -187,11 +248,21 @@ impl World {
         settings: BullSettings,
     ) -> Running {
         let hands = self.hands(job, &settings);
-        self.work_with(bull, hands, settings)
+        self.work_on(job.queue(), bull, hands, settings)
     }
 
     pub(crate) fn work_with(
         &self,
+        bull: &Arc<Bull>,
+        hands: Arc<dyn Hands>,
+        settings: BullSettings,
+    ) -> Running {
+        self.work_on(POST_QUEUE, bull, hands, settings)
+    }
+
+    fn work_on(
+        &self,
+        queue: &'static str,
         bull: &Arc<Bull>,
         hands: Arc<dyn Hands>,
         settings: BullSettings,
@@ -201,7 +272,15 @@ impl World {
             self.workers(bull, hands, settings),
             running.shutdown.clone(),
         );
-        running.add(async move { workers.run(&[(POST_QUEUE, 4)], shutdown).await });
+        running.add(async move { workers.run(&[(queue, 4)], shutdown).await });
+        running
+    }
+
+    /// A worker by the table.
+    pub(crate) fn run_table(&self, job: &Arc<TestJob>) -> Running {
+        let mut running = Running::new();
+        let (runner, shutdown) = (self.runner(job, &quick()), running.shutdown.clone());
+        running.add(runner.run(shutdown));
         running
     }
 
@@ -214,10 +293,11 @@ impl World {
     ) -> Running {
         let mut running = self.work(bull, job, settings.clone());
         let (relay, shutdown) = (self.relay(bull, settings.clone()), running.shutdown.clone());
-        running.add(async move { relay.run(&[POST_QUEUE], shutdown).await });
+        let queue = job.queue();
+        running.add(async move { relay.run(&[queue], shutdown).await });
         let reconciler = self.reconciler(bull, job, settings);
         let shutdown = running.shutdown.clone();
-        running.add(async move { reconciler.run(&[POST_QUEUE], shutdown).await });
+        running.add(async move { reconciler.run(&[queue], shutdown).await });
         running
     }
 

@@ -1,3 +1,4 @@
+use sluicegate_contract::ids::AccountId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::job::JobState;
 use sluicegate_core::ports::{Delivered, Delivery, DeliveryRequest, ForeignJob};
@@ -15,7 +16,7 @@ pub(super) async fn lease(
     now: Timestamp,
 ) -> sqlx::Result<Delivered> {
     let mut connection = pool.acquire().await?;
-    let Some(rate) = request.rate else {
+    let Some(rate) = request.bounds.rate else {
         return begin(&mut connection, request, now).await;
     };
     if request.delivery == Delivery::Burial || is_paid_for(&mut connection, request).await? {
@@ -78,7 +79,13 @@ async fn begin(
             ))
         ) and ($6 or not exists (
             select from job_queues where queue = $2 and paused_at is not null
-        ))
+        )) and (
+            $6 or owner_id = '00000000-0000-0000-0000-000000000000' or $8 > (
+                select count(*) from jobs as others
+                where others.queue = $2 and others.state = 'running' and others.worker = $5
+                    and others.owner_id = jobs.owner_id and others.id <> jobs.id
+            )
+        )
         returning id, attempt, attempts_used, queue, name, payload, owner_id, max_attempts,
             traceparent, created_at"#,
         request.job.0,
@@ -88,6 +95,7 @@ async fn begin(
         request.worker,
         request.delivery == Delivery::Burial,
         request.delivery == Delivery::Again,
+        i64::from(request.bounds.of_one_owner),
     )
     .fetch_optional(&mut *connection)
     .await?;
@@ -97,16 +105,21 @@ async fn begin(
     }
 }
 
-/// Why it could not be leased. The row may have changed meanwhile: then it is asked for again soon.
+/// Why it could not be leased. The row may have changed meanwhile: one for which there is no reason is taken for one of too many,
+/// which are asked for again soonest.
 async fn refused(
     connection: &mut PgConnection,
     request: &DeliveryRequest<'_>,
     now: Timestamp,
 ) -> sqlx::Result<Delivered> {
     let row = sqlx::query!(
-        r#"select state, lease_until, exists (
+        r#"select state, lease_until, owner_id, exists (
             select from job_queues where queue = $2 and paused_at is not null
-        ) as "paused!"
+        ) as "paused!", exists (
+            select from jobs as open
+            where open.queue = jobs.queue and open.dedup_key = jobs.dedup_key
+                and open.state in ('ready', 'running', 'relayed')
+        ) as "another!"
         from jobs where id = $1 and queue = $2"#,
         request.job.0,
         request.queue,
@@ -116,13 +129,18 @@ async fn refused(
     let Some(row) = row else {
         return Ok(Delivered::Unknown);
     };
+    let until = row.lease_until.map_or(now, Timestamp::from);
     Ok(match job_state(&row.state)? {
         JobState::Done => Delivered::Done,
-        JobState::Dead if row.paused && request.delivery == Delivery::Again => Delivered::Held(now),
-        JobState::Dead => Delivered::Dead,
-        JobState::Ready | JobState::Relayed if row.paused => Delivered::Held(now),
-        JobState::Ready | JobState::Running | JobState::Relayed => {
-            Delivered::Busy(row.lease_until.map_or(now, Into::into))
+        JobState::Dead if request.delivery != Delivery::Again => Delivered::Dead,
+        JobState::Dead if row.another && !row.paused => Delivered::Dead,
+        JobState::Running if until > now => Delivered::Busy(until),
+        JobState::Dead | JobState::Ready | JobState::Running | JobState::Relayed => {
+            if row.paused {
+                Delivered::Held(now)
+            } else {
+                Delivered::AtShare(AccountId(row.owner_id))
+            }
         }
     })
 }

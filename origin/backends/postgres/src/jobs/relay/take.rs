@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
-use sluicegate_core::fair::Priority;
+use sluicegate_core::fair::{Ahead, Priority};
 use sluicegate_core::ports::{HandOver, ReadyJob, Take, TakeRequest};
 use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
@@ -87,7 +87,7 @@ async fn within_rate(
     request: &TakeRequest<'_>,
     now: Timestamp,
 ) -> sqlx::Result<Vec<ReadyJob>> {
-    let Some(rate) = request.bounds.rate else {
+    let Some(rate) = request.rate else {
         return lock(connection, request, request.limit, now).await;
     };
     let mut budget = Budget::hold(connection, request.queue, rate, now).await?;
@@ -100,8 +100,8 @@ async fn within_rate(
 }
 
 /// Which rows are chosen of those that are ready. The window keeps the choice in the table for as long as it can be made
-/// well; the bound of one owner keeps the others' jobs near the front of the other queue, which knows no owners. Nothing here grows
-/// with what waits; see the claim.
+/// well; what waits there of one owner is what drains soon, so that others' jobs are near the front of that queue, which knows no
+/// owners. Nothing here grows with what waits; see the claim.
 async fn lock(
     connection: &mut PgConnection,
     request: &TakeRequest<'_>,
@@ -119,10 +119,15 @@ async fn lock(
             select case when exists (
                 select from job_queues where queue = $1 and paused_at is not null
             ) then 0 else least($3, greatest($4 - (select count(*) from there), 0)) end as places
-        ), shares as materialized (
-            select owner_id, greatest($7, count(*) filter (where runs))
-                - count(*) filter (where not runs) as places
-            from there group by owner_id
+        ), ahead as materialized (
+            select owner_id, count(*) as jobs from there where not runs group by owner_id
+        ), lately as materialized (
+            select owner_id, count(*) as jobs from (
+                select queue, owner_id from jobs
+                where state = 'done' and settled_at > $9
+                order by settled_at desc limit $4
+            ) as done
+            where queue = $1 group by owner_id
         ), waiting as materialized (
             select head.id, head.owner_id, head.priority, head.turn,
                 head.priority > 0 and head.place = 1 and head.run_at <= $5
@@ -149,8 +154,10 @@ async fn lock(
         select free.id, free.name, free.payload, free.run_at, free.max_attempts, free.attempt
         from (
             select counted.id from counted
-            left join shares on shares.owner_id = counted.owner_id
-            where counted.nth <= coalesce(shares.places, $7)
+            left join ahead on ahead.owner_id = counted.owner_id
+            left join lately on lately.owner_id = counted.owner_id
+            where counted.nth + coalesce(ahead.jobs, 0)
+                    <= greatest($7, least($8, coalesce(lately.jobs, 0)))
                 or counted.owner_id = '00000000-0000-0000-0000-000000000000'
             order by owed desc, priority, turn, counted.id
         ) as candidate
@@ -167,7 +174,9 @@ async fn lock(
         i64::from(request.window),
         now.minus(Priority::PATIENCE).into_inner(),
         4 * i64::from(limit) + AHEAD,
-        i64::from(request.bounds.of_one_owner),
+        i64::from(request.ahead.least),
+        i64::from(request.ahead.most),
+        now.minus(Ahead::SPAN).into_inner(),
     )
     .fetch_all(connection)
     .await?;
