@@ -2,22 +2,30 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bullmq::types::JobState as There;
 use serde_json::{Value, json};
+use sluicegate_bullmq::Bull;
 use sluicegate_conformance::notes::{RanOn, skip};
-use sluicegate_core::job::{JobState, POST_JOB, POST_QUEUE, foreign_id};
+use sluicegate_conformance::servers::RedisCluster;
+use sluicegate_core::job::{IMAGE_QUEUE, JobState, POST_QUEUE, foreign_id};
 use sluicegate_worker::Outcome;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use crate::support::{Redis, TestJob, World, quick, redis_or_skip, test_name, until};
+use crate::support::{
+    Redis, TestJob, World, bull, name_in, quick, redis_or_skip, test_name, until,
+};
 
 /// Time for Node to start on a loaded machine.
 const ANSWER: Duration = Duration::from_mins(1);
+
+/// Those whose jobs Node may add and do.
+const ORIGINALS: [&str; 2] = [POST_QUEUE, IMAGE_QUEUE];
 
 static FOLDER: OnceCell<Result<PathBuf, String>> = OnceCell::const_new();
 
@@ -104,29 +112,57 @@ macro_rules! node_or_skip {
     }};
 }
 
-async fn there(redis: &Redis, id: &str) -> There {
-    redis
-        .queue(POST_QUEUE)
-        .await
-        .get_job_state(id)
-        .await
-        .unwrap()
+macro_rules! cluster_or_skip {
+    () => {{
+        let Some(cluster) = RedisCluster::start(&test_name()).await else {
+            return;
+        };
+        match folder().await {
+            Ok(folder) => (cluster, folder),
+            Err(reason) => {
+                skip(&test_name(), &reason);
+                return;
+            }
+        }
+    }};
+}
+
+fn ports(cluster: &RedisCluster) -> String {
+    let ports: Vec<_> = cluster.ports().map(|port| port.to_string()).collect();
+    ports.join(",")
+}
+
+async fn there(redis: &Redis, queue: &str, id: &str) -> There {
+    redis.queue(queue).await.get_job_state(id).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_node_worker_does_our_jobs_and_retries_them() {
     let (redis, folder) = node_or_skip!();
     let ran = RanOn::begins("Node, BullMQ 6.7.0", "a worker on our jobs");
-    let world = World::new().await;
-    let id = world.add_with(3, Duration::ZERO).await;
-    let bull = redis.bull();
-    world
-        .relay(&bull, quick())
-        .relay_once(POST_QUEUE)
-        .await
-        .unwrap();
     let port = redis.port().to_string();
-    let mut peer = Peer::start(&folder, &["work", &port, POST_QUEUE]);
+    for queue in ORIGINALS {
+        node_works(queue, &redis.bull(), &folder, &port).await;
+    }
+    ran.passed();
+}
+
+#[tokio::test]
+async fn a_node_worker_does_our_jobs_in_a_cluster() {
+    let (cluster, folder) = cluster_or_skip!();
+    let ran = RanOn::begins("Node, BullMQ 6.7.0, in a cluster", "a worker on our jobs");
+    let bull = bull(&cluster.urls(), None);
+    node_works(IMAGE_QUEUE, &bull, &folder, &ports(&cluster)).await;
+    ran.passed();
+}
+
+/// A worker of Node does a job of ours at its second attempt, and its row knows.
+async fn node_works(queue: &'static str, bull: &Arc<Bull>, folder: &Path, ports: &str) {
+    let world = World::new().await;
+    let id = world.add_to(queue).await;
+    let relay = world.relay(bull, quick());
+    assert_eq!(relay.relay_once(queue).await.unwrap(), 1);
+    let mut peer = Peer::start(folder, &["work", ports, queue]);
     assert_eq!(peer.says().await, json!({ "ready": true }));
     // Its first attempt fails: our options have it retry.
     let first = peer.says().await;
@@ -136,7 +172,7 @@ async fn a_node_worker_does_our_jobs_and_retries_them() {
     );
     let second = peer.says().await;
     assert_eq!(second["event"], "completed");
-    assert_eq!(second["name"], POST_JOB);
+    assert_eq!(second["name"], name_in(queue));
     assert_eq!(second["data"], world.view(id).await.payload);
     assert_eq!(second["attempts"], 3);
     assert_eq!(
@@ -145,14 +181,13 @@ async fn a_node_worker_does_our_jobs_and_retries_them() {
     );
 
     let job = TestJob::done();
-    let reconciler = world.reconciler(&bull, &job, quick());
+    let reconciler = world.reconciler(bull, &job, quick());
     let done = async || {
-        reconciler.compare(POST_QUEUE).await.unwrap();
+        reconciler.compare(queue).await.unwrap();
         world.view(id).await.state == JobState::Done
     };
     until("its row is done", done).await;
     assert_eq!(job.runs(), 0);
-    ran.passed();
 }
 
 #[tokio::test]
@@ -186,14 +221,35 @@ async fn what_a_node_worker_gives_up_is_buried() {
 async fn we_do_what_a_node_producer_adds() {
     let (redis, folder) = node_or_skip!();
     let ran = RanOn::begins("Node, BullMQ 6.7.0", "a producer for our workers");
+    let port = redis.port().to_string();
+    for queue in ORIGINALS {
+        node_adds(queue, &redis.bull(), &folder, &port).await;
+        assert_eq!(there(&redis, queue, "from-node").await, There::Completed);
+    }
+    ran.passed();
+}
+
+#[tokio::test]
+async fn we_do_what_a_node_producer_adds_to_a_cluster() {
+    let (cluster, folder) = cluster_or_skip!();
+    let ran = RanOn::begins(
+        "Node, BullMQ 6.7.0, in a cluster",
+        "a producer for our workers",
+    );
+    let bull = bull(&cluster.urls(), None);
+    node_adds(IMAGE_QUEUE, &bull, &folder, &ports(&cluster)).await;
+    ran.passed();
+}
+
+/// A job that a producer of Node adds gets a row, and is done at its second attempt.
+async fn node_adds(queue: &'static str, bull: &Arc<Bull>, folder: &Path, ports: &str) {
     let world = World::new().await;
     let user = world.account().await;
-    let data = json!({ "postId": world.env.new_id(), "userId": user }).to_string();
-    let port = redis.port().to_string();
-    let arguments = ["add", &port, POST_QUEUE, POST_JOB, "from-node", "3", &data];
-    let mut peer = Peer::start(&folder, &arguments);
+    let data = world.payload(queue, user).to_string();
+    let arguments = ["add", ports, queue, name_in(queue), "from-node", "3", &data];
+    let mut peer = Peer::start(folder, &arguments);
     assert_eq!(peer.says().await, json!({ "added": "from-node" }));
-    let job = TestJob::new(|job| async move {
+    let job = TestJob::of(queue, |job| async move {
         Ok(if job.lease.attempt == 1 {
             Outcome::Retry {
                 error: "down".to_owned(),
@@ -203,18 +259,17 @@ async fn we_do_what_a_node_producer_adds() {
             Outcome::Done
         })
     });
-    let running = world.run(&redis.bull(), &job, quick());
-    until("it is completed", async || {
-        there(&redis, "from-node").await == There::Completed
-    })
-    .await;
+    let running = world.run(bull, &job, quick());
+    let id = foreign_id(queue, "from-node");
+    let done = async || {
+        let row = world.queue.job(id).await.unwrap();
+        row.is_some_and(|row| row.state == JobState::Done)
+    };
+    until("its row is done", done).await;
+    // What it has in work it tells Redis of.
     running.stop().await;
-    let row = world.view(foreign_id(POST_QUEUE, "from-node")).await;
-    assert_eq!(
-        (row.state, row.max_attempts, job.runs()),
-        (JobState::Done, 3, 2)
-    );
-    ran.passed();
+    let row = world.view(id).await;
+    assert_eq!((row.max_attempts, job.runs()), (3, 2));
 }
 
 #[tokio::test]
@@ -241,7 +296,7 @@ async fn bull_board_lists_pauses_and_retries_our_jobs() {
     let first = world.add().await;
     world.until_state(first, JobState::Dead).await;
     until("Redis knows", async || {
-        there(&redis, &first.to_string()).await == There::Failed
+        there(&redis, POST_QUEUE, &first.to_string()).await == There::Failed
     })
     .await;
     let list = ask(
@@ -259,7 +314,7 @@ async fn bull_board_lists_pauses_and_retries_our_jobs() {
     world.until_state(second, JobState::Relayed).await;
     ask(&board, "PUT", &format!("/post-processing/{first}/retry")).await;
     until("it waits", async || {
-        there(&redis, &first.to_string()).await == There::Waiting
+        there(&redis, POST_QUEUE, &first.to_string()).await == There::Waiting
     })
     .await;
     assert_eq!(job.runs(), 1);

@@ -1,4 +1,5 @@
 // A peer on the same queues, made of the real packages. One JSON object a line on stdout; ends with its stdin.
+// Several ports, with commas between them, are the nodes of a cluster.
 //   node peer.mjs add <port> <queue> <name> <id> <attempts> <data>
 //   node peer.mjs work <port> <queue> [fail]
 //   node peer.mjs board <port> <queue>
@@ -7,15 +8,20 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
 import { Queue, UnrecoverableError, Worker } from 'bullmq';
 import express from 'express';
+import { Cluster } from 'ioredis';
 
 const [what, port, name, ...rest] = process.argv.slice(2);
-const connection = { host: '127.0.0.1', port: Number(port), maxRetriesPerRequest: null };
+const nodes = port.split(',').map((each) => ({ host: '127.0.0.1', port: Number(each) }));
+// All keys of a queue must be on one node: what operators of a cluster have to set, too.
+const [connection, prefix] = nodes.length > 1
+  ? [new Cluster(nodes, { redisOptions: { maxRetriesPerRequest: null } }), '{bull}']
+  : [{ ...nodes[0], maxRetriesPerRequest: null }, 'bull'];
 const say = (line) => console.log(JSON.stringify(line));
 process.stdin.on('end', () => process.exit(0)).resume();
 
 if (what === 'add') {
   const [job, jobId, attempts, data] = rest;
-  const queue = new Queue(name, { connection });
+  const queue = new Queue(name, { connection, prefix });
   await queue.add(job, JSON.parse(data), {
     jobId,
     attempts: Number(attempts),
@@ -31,7 +37,7 @@ if (what === 'add') {
     if (job.attemptsMade === 0) throw new Error('once');
     return { by: 'node' };
   };
-  const worker = new Worker(name, work, { connection, concurrency: 4 });
+  const worker = new Worker(name, work, { connection, prefix, concurrency: 4 });
   const seen = (event) => (job) => say({
     event, id: job.id, name: job.name, data: job.data, attempts: job.opts.attempts,
     backoff: job.opts.backoff, made: job.attemptsMade,
