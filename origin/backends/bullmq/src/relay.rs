@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use bullmq::types::{BackoffStrategy, KeepJobs, RemoveOnFinish};
-use bullmq::{BulkJob, JobOptions, Queue};
+use bullmq::{BulkJob, Job, JobOptions, Queue};
 use futures_util::future::try_join_all;
+use sluicegate_contract::ids::JobId;
 use sluicegate_core::env::Env;
 use sluicegate_core::ports::{JobRelay, ReadyJob, Take, TakeRequest};
 use sluicegate_core::wake::{Wake, Waker};
@@ -177,6 +178,23 @@ fn bulk_job(job: &ReadyJob) -> BulkJob {
         ..JobOptions::default()
     };
     BulkJob::with_options(job.name.clone(), job.payload.clone(), options)
+}
+
+/// Whether a relay added this job: by its id, and options that nobody else gives. Not what it is about: any job of ours is about
+/// what a foreign one could be about.
+pub(crate) fn is_ours(job: &Job) -> bool {
+    let is_v7 = job
+        .id()
+        .parse::<JobId>()
+        .is_ok_and(|id| id.0.get_version_num() == 7);
+    let of_done = job.opts().remove_on_complete.as_ref();
+    is_v7
+        && matches!(of_done, Some(RemoveOnFinish::Options(kept))
+            if (kept.age, kept.count) == (DONE_KEPT.age, DONE_KEPT.count))
+        && matches!(
+            job.opts().backoff,
+            Some(BackoffStrategy::Exponential(BACKOFF_MS))
+        )
 }
 
 /// Until somebody says that the queue has jobs. A listener that missed hints looks, too.

@@ -93,3 +93,45 @@ async fn what_is_wrong_fails_at_once_and_says_why() {
     running.stop().await;
     assert_eq!(job.runs(), 0);
 }
+
+/// Its row is gone for good, and Redis still knows it: somebody who has it tried again there has nothing done.
+#[tokio::test]
+async fn a_discarded_job_is_not_taken_for_somebody_elses() {
+    let redis = redis_or_skip!();
+    let world = World::new().await;
+    // An account that exists: as somebody else's, the job could be done.
+    let owner = world.account().await;
+    let job = TestJob::new(|_| async {
+        Ok(Outcome::Fail {
+            error: "never".to_owned(),
+        })
+    });
+    let running = world.run(&redis.bull(), &job, quick());
+    let id = world.add_of(owner).await;
+    world.until_state(id, JobState::Dead).await;
+    let (queue, name) = (redis.queue(POST_QUEUE).await, id.to_string());
+    let failed = async || queue.get_job_state(&name).await.unwrap() == There::Failed;
+    until("Redis knows", failed).await;
+    assert!(world.queue.discard(id).await.unwrap());
+
+    let there = async || queue.get_job(&name).await.unwrap().unwrap();
+    there().await.retry("failed", None).await.unwrap();
+    let refused = async || there().await.failed_reason().contains("discarded");
+    until("it is refused", refused).await;
+    until("it has failed again", failed).await;
+    running.stop().await;
+    assert_eq!(job.runs(), 1);
+    let as_foreign = foreign_id(POST_QUEUE, &name);
+    assert_eq!(world.queue.job(as_foreign).await.unwrap(), None);
+
+    // A producer's own job may have such an id, too.
+    let other = world.env.new_id();
+    let data = json!({ "postId": other, "userId": owner });
+    redis.add(POST_QUEUE, &other.to_string(), data).await;
+    let done = TestJob::done();
+    let running = world.run(&redis.bull(), &done, quick());
+    let row = foreign_id(POST_QUEUE, &other.to_string());
+    until("it ran", async || done.runs() == 1).await;
+    world.until_state(row, JobState::Done).await;
+    running.stop().await;
+}
