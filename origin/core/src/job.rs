@@ -230,14 +230,18 @@ pub fn purge_id(cause: Uuid, picture: MediaKey) -> JobId {
     JobId(derived_id(&[cause.as_bytes(), picture.0.0.as_bytes()]))
 }
 
-/// The id of the row of a job that somebody put into a queue without one: the same for each delivery.
-pub fn foreign_id(queue: &str, id: &str) -> JobId {
+/// The id of the row of a job that somebody put into a queue without one: the same for each delivery. Its own id there may come
+/// again, with another job: where that queue was emptied its numbers begin anew, and producers choose ids as they like. So
+/// when it was added (milliseconds since 1970) belongs to it.
+pub fn foreign_id(queue: &str, id: &str, added_ms: u64) -> JobId {
     JobId(derived_id(&[
         b"foreign",
         &[0],
         queue.as_bytes(),
         &[0],
         id.as_bytes(),
+        &[0],
+        &added_ms.to_be_bytes(),
     ]))
 }
 
@@ -459,10 +463,11 @@ mod tests {
 
     #[test]
     fn foreign_jobs_are_known_again() {
-        let id = foreign_id(POST_QUEUE, "17");
-        assert_eq!(foreign_id(POST_QUEUE, "17"), id);
-        assert_ne!(foreign_id(IMAGE_QUEUE, "17"), id);
-        assert_ne!(foreign_id(POST_QUEUE, "18"), id);
+        let id = foreign_id(POST_QUEUE, "17", 5);
+        assert_eq!(foreign_id(POST_QUEUE, "17", 5), id);
+        assert_ne!(foreign_id(IMAGE_QUEUE, "17", 5), id);
+        assert_ne!(foreign_id(POST_QUEUE, "18", 5), id);
+        assert_ne!(foreign_id(POST_QUEUE, "17", 6), id);
     }
 
     #[test]

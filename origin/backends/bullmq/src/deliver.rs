@@ -29,6 +29,9 @@ const HELD: Duration = Duration::from_secs(1);
 const AT_SHARE: Duration = Duration::from_millis(100);
 /// How long BullMQ may take to put away a delivery that was moved.
 const PUT_AWAY: Duration = Duration::from_millis(20);
+/// So often a pause is doubled at most: up to half a minute, and beyond [`HELD`].
+const HELD_DOUBLED: u32 = 4;
+const AT_SHARE_DOUBLED: u32 = 10;
 /// BullMQ doubles its own pause with each attempt that it counts, without bound: beyond so many it would overflow.
 const COUNTED_MOST: u32 = 20;
 
@@ -105,10 +108,14 @@ async fn deliver(
             let at = until.max(shared.env.now()).plus(Duration::from_secs(1));
             later(job, at).await
         }
-        Delivered::Held(until) => later(job, until.max(shared.env.now().plus(HELD))).await,
+        Delivered::Held(until) => {
+            // All that are held would come back together and pay for nothing: those that were held often come later.
+            let [random] = shared.env.random::<1>();
+            let pause = HELD * doubled(job, HELD_DOUBLED) * (255 + u32::from(random)) / 255;
+            later(job, until.max(shared.env.now().plus(pause))).await
+        }
         Delivered::AtShare(owner) => {
-            let doubled = 1 << job.attempts_started().saturating_sub(1).min(10);
-            let pause = HELD.min(AT_SHARE * doubled);
+            let pause = HELD.min(AT_SHARE * doubled(job, AT_SHARE_DOUBLED));
             let answer = later(job, shared.env.now().plus(pause)).await;
             tokio::spawn(hold(
                 shared.clone(),
@@ -134,6 +141,11 @@ async fn hold(
     // BullMQ keeps locks by the jobs' ids: delivered again before it has put this delivery away, the job would lose its lock.
     time::sleep(PUT_AWAY).await;
     come_now(&shared, share.hold(owner, job, ended)).await;
+}
+
+/// By how much a pause grows with each delivery of the job.
+fn doubled(job: &Job, most: u32) -> u32 {
+    1 << job.attempts_started().saturating_sub(1).min(most)
 }
 
 /// Has jobs delivered that wait in Redis for their owner's others. Those that came meanwhile are not there any more, and where it
@@ -163,7 +175,7 @@ async fn find(
             return Ok(Err("its row is gone: it was discarded".to_owned()));
         }
     }
-    let id = foreign_id(queue, job.id());
+    let id = foreign_id(queue, job.id(), job.timestamp());
     let found = lease(shared, share, queue, job, id).await?;
     if found != Delivered::Unknown {
         return Ok(Ok(found));

@@ -26,7 +26,7 @@ pub(crate) fn read(queue: &str, job: &Job, now: Timestamp) -> Result<ForeignJob,
     };
     let added = i64::try_from(job.timestamp()).ok();
     Ok(ForeignJob {
-        id: foreign_id(queue, job.id()),
+        id: foreign_id(queue, job.id(), job.timestamp()),
         relayed_as: job.id().to_owned(),
         queue,
         name,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sluicegate_bullmq::Bull;
 use sluicegate_conformance::notes::{RanOn, skip};
 use sluicegate_conformance::servers::RedisCluster;
-use sluicegate_core::job::{IMAGE_QUEUE, JobState, POST_QUEUE, foreign_id};
+use sluicegate_core::job::{IMAGE_QUEUE, JobState, POST_QUEUE};
 use sluicegate_worker::Outcome;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
@@ -260,15 +260,14 @@ async fn node_adds(queue: &'static str, bull: &Arc<Bull>, folder: &Path, ports: 
         })
     });
     let running = world.run(bull, &job, quick());
-    let id = foreign_id(queue, "from-node");
     let done = async || {
-        let row = world.queue.job(id).await.unwrap();
-        row.is_some_and(|row| row.state == JobState::Done)
+        let rows = job.rows();
+        rows.len() == 1 && world.view(rows[0]).await.state == JobState::Done
     };
     until("its row is done", done).await;
     // What it has in work it tells Redis of.
     running.stop().await;
-    let row = world.view(id).await;
+    let row = world.view(job.rows()[0]).await;
     assert_eq!((row.max_attempts, job.runs()), (3, 2));
 }
 

@@ -62,6 +62,11 @@ impl TestJob {
         self.runs.lock().unwrap().values().sum()
     }
 
+    /// What was tried.
+    pub(crate) fn rows(&self) -> Vec<JobId> {
+        self.runs.lock().unwrap().keys().copied().collect()
+    }
+
     /// The most attempts at one job.
     pub(crate) fn most_runs(&self) -> usize {
         self.runs

@@ -110,15 +110,17 @@ async fn lock(
 ) -> sqlx::Result<Vec<ReadyJob>> {
     let rows = sqlx::query!(
         r#"with there as materialized (
-            (select owner_id, priority, false as runs from jobs
+            (select owner_id, priority, false as runs, attempt > 0 as again from jobs
                 where queue = $1 and state = 'relayed' and run_at <= $2 limit $4)
             union all
-            (select owner_id, priority, true from jobs
+            (select owner_id, priority, true, false from jobs
                 where queue = $1 and state = 'running' limit $4)
         ), room as materialized (
             select case when exists (
                 select from job_queues where queue = $1 and paused_at is not null
-            ) then 0 else least($3, greatest($4 - (select count(*) from there), 0)) end as places
+            ) then 0 else least($3, greatest($4 - (
+                select count(*) from there where not again
+            ), 0)) end as places
         ), ahead as materialized (
             select owner_id, count(*) as jobs from there where not runs group by owner_id
         ), lately as materialized (
