@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// What is in force for new connections, as the server writes it; `0` is no limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleLimits {
-    /// A statement in all: calls are given up after 10 s.
+    /// A statement in all: calls are given up after 10 s, and what they asked for must not go on for long after that.
     pub statement: String,
     /// A wait for a lock.
     pub lock: String,
@@ -23,8 +23,9 @@ pub struct RoleLimits {
     pub idle_in_transaction: String,
 }
 
-/// Sets those that nobody has set for the role of this URL: statements 60 s, waits for locks 10 s, idle transactions
-/// 60 s. Needs a direct connection. Idempotent, and does not touch what an operator chose.
+/// Sets those that nobody has set for the role of this URL: statements 15 s (also where an earlier release set 60 s),
+/// waits for locks 10 s, idle transactions 60 s. Needs a direct connection. Idempotent, and does not touch what an
+/// operator chose.
 pub async fn set_role_limits(direct_url: &str) -> Result<(), PortError> {
     let options = connect_options(direct_url)?;
     bounded(LIMIT, async {
@@ -35,9 +36,9 @@ pub async fn set_role_limits(direct_url: &str) -> Result<(), PortError> {
             begin
                 perform pg_advisory_xact_lock(hashtext('sluicegate role limits'));
                 foreach wanted slice 1 in array array[
-                    array['statement_timeout', '60s'],
-                    array['lock_timeout', '10s'],
-                    array['idle_in_transaction_session_timeout', '60s']
+                    array['statement_timeout', '15s', '60s'],
+                    array['lock_timeout', '10s', '10s'],
+                    array['idle_in_transaction_session_timeout', '60s', '60s']
                 ] loop
                     if not exists (
                         select from pg_db_role_setting, unnest(setconfig) as setting
@@ -45,6 +46,7 @@ pub async fn set_role_limits(direct_url: &str) -> Result<(), PortError> {
                             and setdatabase in
                                 (0, (select oid from pg_database where datname = current_database()))
                             and starts_with(setting, wanted[1] || '=')
+                            and (setdatabase = 0 or setting <> wanted[1] || '=' || wanted[3])
                     ) then
                         execute format('alter role %I in database %I set %I = %L',
                             current_user, current_database(), wanted[1], wanted[2]);

@@ -9,6 +9,7 @@
 mod census;
 mod conformance;
 mod fair;
+mod limits;
 mod pooled;
 mod released;
 mod replicated;
