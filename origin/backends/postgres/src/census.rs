@@ -4,10 +4,10 @@ use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::UploadState;
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::QueueStats;
-use sqlx::PgPool;
 
 use crate::columns::unsigned_long;
 use crate::database::Database;
+use crate::pool::Pool;
 
 /// Nothing is counted beyond this many: "at least" says enough then, and counting stays cheap.
 pub const COUNT_LIMIT: i64 = 100_000;
@@ -52,17 +52,12 @@ impl Database {
 
     /// How the pool stands; asks nobody.
     pub fn pool_state(&self) -> PoolState {
-        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
-        PoolState {
-            in_use: self.pool.size().saturating_sub(idle),
-            idle,
-            most: self.pool.options().get_max_connections(),
-        }
+        self.pool.state()
     }
 }
 
 async fn queue_stats(
-    pool: &PgPool,
+    pool: &Pool,
     queues: &[&str],
     now: Timestamp,
 ) -> sqlx::Result<Vec<(String, QueueStats)>> {
@@ -106,7 +101,7 @@ async fn queue_stats(
     stats.collect()
 }
 
-async fn upload_states(pool: &PgPool) -> sqlx::Result<[(UploadState, u64); 4]> {
+async fn upload_states(pool: &Pool) -> sqlx::Result<[(UploadState, u64); 4]> {
     let row = sqlx::query!(
         r#"select
             (select count(*) from (select from uploads

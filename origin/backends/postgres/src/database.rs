@@ -6,8 +6,7 @@ use sluicegate_core::ports::{
     AccountStore, AnswerStore, AuditStore, ErasureStore, JobQueue, JobRelay, PostStore,
     SessionStore, SigningKeyStore, SweepStore, UploadStore,
 };
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 
 use crate::accounts::PgAccounts;
 use crate::answers::PgAnswers;
@@ -17,7 +16,9 @@ use crate::error::{bounded, port_error};
 use crate::jobs::PgJobs;
 use crate::jobs::relay::PgRelay;
 use crate::migrate::{SchemaState, schema_state};
+use crate::pool::Pool;
 use crate::posts::PgPosts;
+use crate::replicas::Served;
 use crate::sessions::PgSessions;
 use crate::signing_keys::PgSigningKeys;
 use crate::sweep::PgSweep;
@@ -47,7 +48,7 @@ impl Default for Options {
 /// A pool of connections, and the stores on it. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
 pub struct Database {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
     call_timeout: Duration,
 }
 
@@ -55,11 +56,7 @@ impl Database {
     /// Connects. `Unavailable` if nobody answers in time, `Failed` if the URL is wrong or the server
     /// refuses us. Sets nothing on the session, so that a pooler in transaction mode may stand between.
     pub async fn connect(url: &str, options: &Options) -> Result<Self, PortError> {
-        let connect = connect_options(url)?;
-        let pool = PgPoolOptions::new()
-            .max_connections(options.max_connections)
-            .acquire_timeout(options.acquire_timeout)
-            .connect_with(connect)
+        let pool = Pool::connect(options, connect_options(url)?)
             .await
             .map_err(port_error)?;
         Ok(Self {
@@ -68,13 +65,14 @@ impl Database {
         })
     }
 
-    /// As [`Database::connect`], but connects when it is first needed: it need not be there yet. Fails only if the URL
-    /// cannot be read.
-    pub(crate) fn lazy(url: &str, options: &Options) -> Result<Self, PortError> {
-        let pool = PgPoolOptions::new()
-            .max_connections(options.max_connections)
-            .acquire_timeout(options.acquire_timeout)
-            .connect_lazy_with(connect_options(url)?);
+    /// A replica's: as [`Database::connect`], but connects when it is first needed, and lends connections to `served`
+    /// alone. Fails only if the URL cannot be read.
+    pub(crate) fn of_replica(
+        url: &str,
+        options: &Options,
+        served: &Arc<Served>,
+    ) -> Result<Self, PortError> {
+        let pool = Pool::of_replica(options, connect_options(url)?, served);
         Ok(Self {
             pool,
             call_timeout: options.call_timeout,

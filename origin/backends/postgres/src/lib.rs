@@ -21,6 +21,7 @@ mod jobs;
 mod limits;
 pub mod maintenance;
 mod migrate;
+mod pool;
 mod pooler;
 mod posts;
 mod records;

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
 use sluicegate_core::error::PortError;
-use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPoolOptions;
 
 use crate::database::connect_options;
 use crate::error::{migrate_error, port_error};
+use crate::pool::Pool;
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
@@ -47,7 +47,7 @@ pub async fn migrate(url: &str) -> Result<(), PortError> {
     result
 }
 
-pub(crate) async fn schema_state(pool: &PgPool) -> sqlx::Result<SchemaState> {
+pub(crate) async fn schema_state(pool: &Pool) -> sqlx::Result<SchemaState> {
     // The table is made by the migrator, so the macros cannot know it.
     let applied: sqlx::Result<Option<i64>> =
         sqlx::query_scalar("select max(version) from _sqlx_migrations where success")

@@ -1,10 +1,10 @@
 use sluicegate_contract::ids::AccountId;
 use sluicegate_core::moderation::{Record, Subject};
-use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::columns;
+use crate::pool::Pool;
 
 struct RecordRow {
     id: Uuid,
@@ -36,7 +36,7 @@ impl RecordRow {
 }
 
 /// The records about `subject`, oldest first.
-pub(crate) async fn list(pool: &PgPool, subject: Subject) -> sqlx::Result<Vec<Record>> {
+pub(crate) async fn list(pool: &Pool, subject: Subject) -> sqlx::Result<Vec<Record>> {
     let rows = match subject {
         Subject::Upload(id) => {
             sqlx::query_as!(

@@ -5,10 +5,12 @@ mod database;
 mod minio;
 mod pgbouncer;
 mod postgres;
+mod proxy;
 mod redis;
 
 pub use database::make_database;
 pub use minio::Minio;
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
+pub use proxy::Proxy;
 pub use redis::{RedisCluster, RedisServer};

@@ -30,19 +30,40 @@ impl PostgresServer {
     /// # Panics
     /// If there is no Postgres, or one of them does not start.
     pub async fn replicated() -> (Self, Self) {
+        let (primary, [replica]) = Self::with_replicas().await;
+        (primary, replica)
+    }
+
+    /// A primary and so many replicas of it, all with nothing in them.
+    ///
+    /// # Panics
+    /// If there is no Postgres, or one of them does not start.
+    pub async fn with_replicas<const COUNT: usize>() -> (Self, [Self; COUNT]) {
         let mut primary = Self::make();
-        // Before its first start: both begin with the same files, and all that comes is streamed.
-        let mut replica = primary.copy();
+        // Before its first start: all begin with the same files, and all that comes is streamed.
+        let mut replicas = std::array::from_fn(|_| primary.copy());
         primary.start().await;
+        for replica in &mut replicas {
+            replica.follow(&primary).await;
+        }
+        (primary, replicas)
+    }
+
+    /// Stops it, and starts it as a replica of that one.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub async fn follow(&mut self, primary: &Self) {
+        self.kill().await;
         let conninfo = format!(
             "primary_conninfo='host=127.0.0.1 port={} user={USER} password={PASSWORD} application_name=replica'\n",
             primary.port
         );
-        replica.add_settings(&conninfo);
-        fs::write(replica.data().join("standby.signal"), "").expect("can be written");
-        replica.place.give(&replica.data().join("standby.signal"));
-        replica.start().await;
-        (primary, replica)
+        self.add_settings(&conninfo);
+        let signal = self.data().join("standby.signal");
+        fs::write(&signal, "").expect("can be written");
+        self.place.give(&signal);
+        self.start().await;
     }
 
     /// A Postgres alone.

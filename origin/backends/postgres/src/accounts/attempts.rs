@@ -1,7 +1,7 @@
 use sluicegate_contract::time::Timestamp;
-use sqlx::PgPool;
 
 use crate::columns::unsigned_long;
+use crate::pool::Pool;
 
 /// The newest so many attempts under a key are kept, so a count never exceeds it.
 const KEPT: i64 = 1_000;
@@ -9,7 +9,7 @@ const KEPT: i64 = 1_000;
 /// Counts one attempt. One row a key: of attempts that come at once each waits for the one before and
 /// counts it. Also forgets a few keys that nobody used for a day, so that the table stays small.
 pub(super) async fn count(
-    pool: &PgPool,
+    pool: &Pool,
     key: &str,
     now: Timestamp,
     since: Timestamp,
@@ -40,7 +40,7 @@ pub(super) async fn count(
     unsigned_long(count)
 }
 
-pub(super) async fn forget(pool: &PgPool, key: &str) -> sqlx::Result<()> {
+pub(super) async fn forget(pool: &Pool, key: &str) -> sqlx::Result<()> {
     sqlx::query!("delete from attempts where key = $1", key)
         .execute(pool)
         .await

@@ -1,13 +1,13 @@
 use sluicegate_contract::ids::AccountId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::job::NewJob;
-use sqlx::PgPool;
 
 use crate::jobs;
+use crate::pool::Pool;
 
 /// The first call finds the account in use, and commits the job with its end.
 pub(super) async fn leave(
-    pool: &PgPool,
+    pool: &Pool,
     id: AccountId,
     now: Timestamp,
     delete_after: Timestamp,
@@ -42,7 +42,7 @@ pub(super) async fn leave(
 }
 
 /// What is not deleted counts as restored: a repeat says the same.
-pub(super) async fn restore(pool: &PgPool, id: AccountId, now: Timestamp) -> sqlx::Result<bool> {
+pub(super) async fn restore(pool: &Pool, id: AccountId, now: Timestamp) -> sqlx::Result<bool> {
     let restored = sqlx::query!(
         "update accounts set delete_after = null
         where id = $1 and not erasing and coalesce(delete_after > $2, true)",
@@ -54,7 +54,7 @@ pub(super) async fn restore(pool: &PgPool, id: AccountId, now: Timestamp) -> sql
     Ok(restored.rows_affected() > 0)
 }
 
-pub(super) async fn is_hidden(pool: &PgPool, id: AccountId) -> sqlx::Result<bool> {
+pub(super) async fn is_hidden(pool: &Pool, id: AccountId) -> sqlx::Result<bool> {
     sqlx::query_scalar!(
         r#"select not exists (
             select from accounts where id = $1 and delete_after is null

@@ -1,8 +1,9 @@
 use sluicegate_contract::ids::{AccountId, UploadId};
 use sluicegate_core::account::PictureSlot;
-use sqlx::PgPool;
 
 use super::row::{AccountRow, account_query};
+
+use crate::pool::Pool;
 
 /// The lock makes this and a removal take turns: the one that comes second sees what the first did.
 /// Both lock the upload before the account, so they cannot wait for each other. What was loose is so no longer: its time
@@ -30,7 +31,7 @@ macro_rules! set_query {
 }
 
 pub(super) async fn set(
-    pool: &PgPool,
+    pool: &Pool,
     id: AccountId,
     slot: PictureSlot,
     upload: UploadId,
@@ -51,7 +52,7 @@ pub(super) async fn set(
 }
 
 pub(super) async fn clear(
-    pool: &PgPool,
+    pool: &Pool,
     id: AccountId,
     slot: PictureSlot,
 ) -> sqlx::Result<Option<AccountRow>> {

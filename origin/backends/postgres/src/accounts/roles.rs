@@ -1,12 +1,12 @@
 use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::token::Role;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::columns;
+use crate::pool::Pool;
 
 pub(super) async fn set(
-    pool: &PgPool,
+    pool: &Pool,
     handle: &str,
     role: Role,
     record: Uuid,

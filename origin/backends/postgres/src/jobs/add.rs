@@ -1,14 +1,15 @@
 use sluicegate_contract::ids::JobId;
 use sluicegate_core::job::NewJob;
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 
 use crate::columns::int;
+use crate::pool::Pool;
 
 /// What stands in the way may be over between two looks; it is not so again and again.
 const TRIES: u32 = 3;
 
 /// The id of the job that stands: this one's, or that of the open one with its key.
-pub(super) async fn add(pool: &PgPool, job: &NewJob) -> sqlx::Result<JobId> {
+pub(super) async fn add(pool: &Pool, job: &NewJob) -> sqlx::Result<JobId> {
     for _ in 0..TRIES {
         if insert(pool, job).await? {
             return Ok(job.id);
@@ -45,7 +46,7 @@ pub(crate) async fn insert(executor: impl PgExecutor<'_>, job: &NewJob) -> sqlx:
     Ok(written.rows_affected() > 0)
 }
 
-async fn standing(pool: &PgPool, job: &NewJob) -> sqlx::Result<Option<JobId>> {
+async fn standing(pool: &Pool, job: &NewJob) -> sqlx::Result<Option<JobId>> {
     let id = sqlx::query_scalar!(
         "select id from jobs
         where id = $1 or (

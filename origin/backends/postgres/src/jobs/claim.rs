@@ -7,13 +7,14 @@ use sluicegate_contract::time::Timestamp;
 use sluicegate_core::fair::Priority;
 use sluicegate_core::job::{Lease, LeasedJob, Turn};
 use sluicegate_core::ports::ClaimRequest;
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::rate::Budget;
 use super::turns;
 use crate::columns::{int, unsigned};
+use crate::pool::Pool;
 
 pub(super) struct LeasedRow {
     pub(super) id: Uuid,
@@ -58,7 +59,7 @@ const AHEAD: i64 = 64;
 /// Jobs of lost workers first, then ready ones in the order of their turns. Rows that another claim holds are skipped, never
 /// waited for.
 pub(super) async fn claim(
-    pool: &PgPool,
+    pool: &Pool,
     request: &ClaimRequest<'_>,
     now: Timestamp,
 ) -> sqlx::Result<Vec<LeasedJob>> {
@@ -115,7 +116,7 @@ struct Found {
 }
 
 async fn round(
-    pool: &PgPool,
+    pool: &Pool,
     request: &ClaimRequest<'_>,
     limit: u32,
     now: Timestamp,
@@ -245,7 +246,7 @@ async fn lease(
 /// Makes leases hold until then; answers those that do not hold any more. One that has run out, but
 /// that nobody took over, holds again.
 pub(super) async fn extend(
-    pool: &PgPool,
+    pool: &Pool,
     leases: &[Lease],
     until: Timestamp,
 ) -> sqlx::Result<Vec<Lease>> {

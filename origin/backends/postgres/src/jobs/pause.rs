@@ -1,8 +1,9 @@
 use sluicegate_contract::time::Timestamp;
-use sqlx::PgPool;
+
+use crate::pool::Pool;
 
 /// A queue that is paused already stays so since then.
-pub(super) async fn pause(pool: &PgPool, queue: &str, now: Timestamp) -> sqlx::Result<()> {
+pub(super) async fn pause(pool: &Pool, queue: &str, now: Timestamp) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into job_queues (queue, paused_at) values ($1, $2)
         on conflict (queue) do update
@@ -15,7 +16,7 @@ pub(super) async fn pause(pool: &PgPool, queue: &str, now: Timestamp) -> sqlx::R
     .map(drop)
 }
 
-pub(super) async fn resume(pool: &PgPool, queue: &str) -> sqlx::Result<()> {
+pub(super) async fn resume(pool: &Pool, queue: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "update job_queues set paused_at = null where queue = $1",
         queue
@@ -25,7 +26,7 @@ pub(super) async fn resume(pool: &PgPool, queue: &str) -> sqlx::Result<()> {
     .map(drop)
 }
 
-pub(super) async fn is_paused(pool: &PgPool, queue: &str) -> sqlx::Result<bool> {
+pub(super) async fn is_paused(pool: &Pool, queue: &str) -> sqlx::Result<bool> {
     sqlx::query_scalar!(
         r#"select exists (
             select from job_queues where queue = $1 and paused_at is not null

@@ -4,9 +4,10 @@ use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::job::Lease;
 use sqlx::postgres::PgQueryResult;
-use sqlx::{PgConnection, PgExecutor, PgPool};
+use sqlx::{PgConnection, PgExecutor};
 
 use crate::columns::int;
+use crate::pool::Pool;
 
 /// For stores that commit a job's effects with it.
 pub(crate) async fn done(
@@ -28,7 +29,7 @@ pub(crate) async fn done(
 
 /// A job that another queue delivered waits there for its next attempt.
 pub(super) async fn retry(
-    pool: &PgPool,
+    pool: &Pool,
     lease: &Lease,
     run_at: Timestamp,
     error: &str,
@@ -79,7 +80,7 @@ pub(crate) async fn bury(
 }
 
 /// `run_at` stays as it was, so that the job keeps its age, and its turn is now.
-pub(super) async fn release(pool: &PgPool, lease: &Lease) -> sqlx::Result<bool> {
+pub(super) async fn release(pool: &Pool, lease: &Lease) -> sqlx::Result<bool> {
     sqlx::query!(
         "update jobs set state = case when relayed_at is null then 'ready' else 'relayed' end,
             turn = job_turn(queue, priority, '00000000-0000-0000-0000-000000000000'),
@@ -93,7 +94,7 @@ pub(super) async fn release(pool: &PgPool, lease: &Lease) -> sqlx::Result<bool> 
     .map(changed)
 }
 
-pub(super) async fn replay(pool: &PgPool, id: JobId, now: Timestamp) -> sqlx::Result<bool> {
+pub(super) async fn replay(pool: &Pool, id: JobId, now: Timestamp) -> sqlx::Result<bool> {
     sqlx::query!(
         "update jobs set state = 'ready', attempts_used = 0, run_at = $2, turn = null,
             settled_at = null, relayed_at = null, checked_at = null, relayed_as = null

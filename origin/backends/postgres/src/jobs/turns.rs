@@ -4,13 +4,14 @@
 //! those that programs wrote that knew no turns.
 
 use sluicegate_contract::time::Timestamp;
-use sqlx::PgPool;
+
+use crate::pool::Pool;
 
 /// So many at once. A worker takes fewer, so that those behind get their turn in time.
 const MOST: i64 = 500;
 
 /// Gives jobs that are due and have no turn theirs. Another who does that just now is not waited for.
-pub(super) async fn give(pool: &PgPool, queue: &str, now: Timestamp) -> sqlx::Result<()> {
+pub(super) async fn give(pool: &Pool, queue: &str, now: Timestamp) -> sqlx::Result<()> {
     sqlx::query!(
         "update jobs set turn = job_turn(jobs.queue, jobs.priority, jobs.owner_id)
         where id = any(array(

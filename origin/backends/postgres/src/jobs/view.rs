@@ -3,11 +3,11 @@ use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::job::JobView;
 use sluicegate_core::ports::QueueStats;
-use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::columns::{job_state, priority, unsigned, unsigned_long};
+use crate::pool::Pool;
 
 struct ViewRow {
     id: Uuid,
@@ -47,7 +47,7 @@ impl ViewRow {
     }
 }
 
-pub(super) async fn job(pool: &PgPool, id: JobId) -> sqlx::Result<Option<JobView>> {
+pub(super) async fn job(pool: &Pool, id: JobId) -> sqlx::Result<Option<JobView>> {
     sqlx::query_as!(
         ViewRow,
         "select id, queue, name, state, attempt, priority, run_at, last_error, payload, owner_id,
@@ -62,7 +62,7 @@ pub(super) async fn job(pool: &PgPool, id: JobId) -> sqlx::Result<Option<JobView
 }
 
 pub(super) async fn dead(
-    pool: &PgPool,
+    pool: &Pool,
     queue: Option<&str>,
     after: Option<JobId>,
     limit: u32,
@@ -82,7 +82,7 @@ pub(super) async fn dead(
     rows.into_iter().map(ViewRow::read).collect()
 }
 
-pub(super) async fn discard(pool: &PgPool, id: JobId) -> sqlx::Result<bool> {
+pub(super) async fn discard(pool: &Pool, id: JobId) -> sqlx::Result<bool> {
     let deleted = sqlx::query!("delete from jobs where id = $1 and state = 'dead'", id.0)
         .execute(pool)
         .await?;
@@ -91,7 +91,7 @@ pub(super) async fn discard(pool: &PgPool, id: JobId) -> sqlx::Result<bool> {
 
 /// One index a number, so that settled jobs cost nothing. What waits in another queue is ready as well. The job of a lost worker could run since its
 /// lease ended.
-pub(super) async fn stats(pool: &PgPool, queue: &str, now: Timestamp) -> sqlx::Result<QueueStats> {
+pub(super) async fn stats(pool: &Pool, queue: &str, now: Timestamp) -> sqlx::Result<QueueStats> {
     let row = sqlx::query!(
         r#"select
             (select count(*) from jobs where queue = $1 and state = 'ready')

@@ -2,15 +2,16 @@ use sluicegate_core::answer::StoredAnswer;
 use sluicegate_core::job::NewJob;
 use sluicegate_core::ports::{CreatePostError, Once};
 use sluicegate_core::post::{NewPost, Post};
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 
 use super::row::{PostRow, post_query};
 use crate::answers;
 use crate::columns::int;
+use crate::pool::Pool;
 
 /// Post, job and the answer to the request in one transaction; nothing of them if the request was made before.
 pub(super) async fn create_once(
-    pool: &PgPool,
+    pool: &Pool,
     post: &NewPost,
     job: &NewJob,
     once: &Once<'_>,

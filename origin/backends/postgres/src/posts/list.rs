@@ -1,12 +1,13 @@
 use sluicegate_contract::ids::{AccountId, PostId};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::post::{Post, PostCursor};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::row::{PostRow, post_query};
 
-pub(super) async fn find(pool: &PgPool, id: PostId) -> sqlx::Result<Option<Post>> {
+use crate::pool::Pool;
+
+pub(super) async fn find(pool: &Pool, id: PostId) -> sqlx::Result<Option<Post>> {
     post_query!(
         "p as (
             select * from posts where id = $1 and deleted_at is null and moderation <> 'removed'
@@ -27,7 +28,7 @@ pub(super) async fn find(pool: &PgPool, id: PostId) -> sqlx::Result<Option<Post>
 /// up row by row: as a join, the planner took a small table for a reason to read and sort all of it, and went on so
 /// while it grew.
 pub(super) async fn newest(
-    pool: &PgPool,
+    pool: &Pool,
     author: Option<AccountId>,
     cursor: Option<PostCursor>,
     limit: u32,
@@ -76,7 +77,7 @@ pub(super) async fn newest(
 }
 
 pub(super) async fn duplicate(
-    pool: &PgPool,
+    pool: &Pool,
     author: AccountId,
     fingerprint: &[u8; 32],
     since: Timestamp,

@@ -2,15 +2,15 @@ use sluicegate_contract::ids::PostId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::job::{Lease, LeaseLost};
 use sluicegate_core::moderation::Record;
-use sqlx::PgPool;
 
 use crate::columns::verdict;
 use crate::jobs::settle;
+use crate::pool::Pool;
 
 /// The job is settled first: with a lost lease nothing else happens. A removal, and what a person gave
 /// back, stand: a check that runs twice never overrules them.
 pub(super) async fn apply(
-    pool: &PgPool,
+    pool: &Pool,
     id: PostId,
     record: &Record,
     lease: Option<&Lease>,

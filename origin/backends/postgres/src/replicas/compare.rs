@@ -1,14 +1,20 @@
 use std::time::Duration;
 
 use sluicegate_core::error::PortError;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, sleep};
 
 use super::position::{of_primary, of_replica};
 use super::replica::Why;
-use crate::database::{self, Database};
+use crate::database::{Database, connect_options};
+use crate::error::bounded;
 use crate::pooler::{Pooling, probe_pooler};
 
 const GLANCE: Duration = Duration::from_millis(20);
+const LIMIT: Duration = Duration::from_secs(10);
+/// Connections that must all lead to the same server.
+const OTHERS: u32 = 3;
 
 /// What one look at a replica found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,28 +36,46 @@ pub async fn compare(
     if probe_pooler(url).await? == Pooling::Unfit {
         return Ok(Compared::Unusable(Why::Unfit));
     }
-    let options = database::Options {
-        max_connections: 1,
-        ..database::Options::default()
-    };
-    let replica = Database::connect(url, &options).await?;
+    let options = connect_options(url)?;
     let began = Instant::now();
-    let wanted = of_primary(primary, options.call_timeout).await?;
-    let compared = loop {
-        let Some(reached) = of_replica(&replica, options.call_timeout).await? else {
-            break Compared::Unusable(Why::NoReplica);
+    let wanted = {
+        let mut primary = bounded(LIMIT, primary.pool.acquire()).await?;
+        bounded(LIMIT, of_primary(&mut primary)).await?
+    };
+    let mut replica = bounded(LIMIT, PgConnection::connect_with(&options)).await?;
+    let (compared, server) = loop {
+        let found = bounded(LIMIT, of_replica(&mut replica)).await?;
+        let server = found.server;
+        let Some(reached) = found.position else {
+            break (Compared::Unusable(Why::NoReplica), server);
         };
-        if reached.system != wanted.system {
-            break Compared::Unusable(Why::AnotherDatabase);
+        if let Some(why) = wanted.history.tell_apart(&reached.history) {
+            break (Compared::Unusable(why), server);
         }
         if reached.position >= wanted.position {
-            break Compared::InStep(began.elapsed());
+            break (Compared::InStep(began.elapsed()), server);
         }
         if began.elapsed() > patience {
-            break Compared::Late;
+            break (Compared::Late, server);
         }
         sleep(GLANCE).await;
     };
-    replica.close().await;
+    bounded(LIMIT, replica.close()).await?;
+    for _ in 0..OTHERS {
+        if another(&options, server).await? {
+            return Ok(Compared::Unusable(Why::Several));
+        }
+    }
     Ok(compared)
+}
+
+/// Whether another connection leads to another server.
+async fn another(options: &PgConnectOptions, server: i64) -> Result<bool, PortError> {
+    bounded(LIMIT, async {
+        let mut other = PgConnection::connect_with(options).await?;
+        let found = of_replica(&mut other).await?.server;
+        other.close().await?;
+        Ok(found != server)
+    })
+    .await
 }

@@ -6,8 +6,10 @@
 //! process took it, and a replica that cannot answer costs its reader a second question, to the primary.
 
 mod compare;
+mod line;
 mod position;
 mod replica;
+mod served;
 mod together;
 mod watch;
 mod writers;
@@ -31,6 +33,7 @@ use writers::Writers;
 
 pub use compare::{Compared, compare};
 pub use replica::Why;
+pub(crate) use served::Served;
 
 /// How long after a write its author reads from the primary alone.
 pub const OWN_WRITES: Duration = Duration::from_secs(5);
@@ -172,6 +175,8 @@ macro_rules! read {
         let inner = &$replicas.0.inner;
         if let Some(replica) = inner.choose($reader).await {
             match replica.$store.$method($($argument),*).await {
+                // By a connection that led to another server, it is as old as that one is.
+                Ok(_) if replica.is_several() => {}
                 Ok(found) => {
                     inner.count(true);
                     return Ok(found);

@@ -1,3 +1,6 @@
+//! Asks primary and replicas where they are, by connections of its own: a pool whose connections are all busy must not
+//! make replicas look late, which would relieve it.
+
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -6,8 +9,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Inner;
-use super::position::{of_primary, of_replica};
+use super::line::Line;
+use super::position::{Position, of_primary, of_replica};
 use super::replica::{Replica, Why};
+use crate::error::bounded;
 use crate::pooler::{Pooling, probe_pooler};
 
 /// How often primary and replicas are asked where they are.
@@ -27,11 +32,11 @@ pub(super) fn watch(inner: &Arc<Inner>) -> JoinSet<()> {
 
 async fn watch_primary(inner: Arc<Inner>) {
     let mut ticks = ticks();
+    let mut line = Line::new(inner.primary.pool.connect_options());
     loop {
         ticks.tick().await;
-        let at = Instant::now();
-        match of_primary(&inner.primary, ANSWER_TIME).await {
-            Ok(position) => {
+        match ask_primary(&mut line).await {
+            Ok((at, position)) => {
                 let mut samples = inner.samples.lock().unwrap_or_else(PoisonError::into_inner);
                 samples.add(at, position);
             }
@@ -41,15 +46,25 @@ async fn watch_primary(inner: Arc<Inner>) {
     }
 }
 
+/// Where it is, and a moment before that.
+async fn ask_primary(line: &mut Line) -> Result<(Instant, Position), PortError> {
+    let mut held = line.hold().await?;
+    let at = Instant::now();
+    let position = bounded(ANSWER_TIME, of_primary(held.connection())).await?;
+    held.give_back();
+    Ok((at, position))
+}
+
 async fn watch_replica(inner: Arc<Inner>, number: usize) {
     let Some(replica) = inner.replicas.get(number) else {
         return;
     };
     let mut ticks = ticks();
+    let mut line = Line::new(replica.options.clone());
     let mut used = false;
     loop {
         ticks.tick().await;
-        if let Err(error) = look(&inner, replica).await {
+        if let Err(error) = look(&inner, replica, &mut line).await {
             replica.leave_out(Why::Gone, Some(&error));
         }
         let standing = replica.standing(inner.lag_limit);
@@ -66,7 +81,10 @@ async fn watch_replica(inner: Arc<Inner>, number: usize) {
     }
 }
 
-async fn look(inner: &Inner, replica: &Replica) -> Result<(), PortError> {
+async fn look(inner: &Inner, replica: &Replica, line: &mut Line) -> Result<(), PortError> {
+    if replica.is_several() {
+        return Ok(());
+    }
     if replica.must_be_probed() {
         // Something else may stand between by now.
         if probe_pooler(&replica.url).await? == Pooling::Unfit {
@@ -75,15 +93,22 @@ async fn look(inner: &Inner, replica: &Replica) -> Result<(), PortError> {
         }
         replica.is_probed();
     }
-    let found = of_replica(&replica.database, ANSWER_TIME).await?;
+    let mut held = line.hold().await?;
+    let by_new = held.is_new;
+    let found = bounded(ANSWER_TIME, of_replica(held.connection())).await?;
+    held.give_back();
+    if !replica.is_served_by(found.server, by_new) {
+        return Ok(());
+    }
+    let Some(position) = found.position else {
+        replica.leave_out(Why::NoReplica, None);
+        return Ok(());
+    };
     let samples = inner.samples.lock().unwrap_or_else(PoisonError::into_inner);
-    match found {
-        None => replica.leave_out(Why::NoReplica, None),
-        Some(found) => match samples.is_same(found.system) {
-            None => {}
-            Some(false) => replica.leave_out(Why::AnotherDatabase, None),
-            Some(true) => replica.has_reached(samples.as_of(found.position)),
-        },
+    match samples.judge(&position) {
+        None => {}
+        Some(Err(why)) => replica.leave_out(why, None),
+        Some(Ok(as_of)) => replica.has_reached(as_of),
     }
     Ok(())
 }

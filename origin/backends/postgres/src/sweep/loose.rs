@@ -1,15 +1,16 @@
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::ports::LooseScan;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::columns::unsigned_long;
+use crate::pool::Pool;
 
 /// Walks by key over those that are not known to be loose. A post that moderation removed still counts: it can be
 /// given back.
 pub(super) async fn find(
-    pool: &PgPool,
+    pool: &Pool,
     after: Option<UploadId>,
     received_until: Timestamp,
     now: Timestamp,
@@ -51,7 +52,7 @@ pub(super) async fn find(
 /// The rows are locked first, and looked at by a statement that begins after that: it sees whatever was shown by those
 /// who held them before. Whoever comes to show one later finds it over. One that is just being shown is skipped.
 pub(super) async fn expire(
-    pool: &PgPool,
+    pool: &Pool,
     loose_until: Timestamp,
     failed_until: Timestamp,
     now: Timestamp,

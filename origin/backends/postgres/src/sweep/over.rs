@@ -1,11 +1,12 @@
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::time::Timestamp;
-use sqlx::PgPool;
 
 use super::uuids;
 
+use crate::pool::Pool;
+
 pub(super) async fn list(
-    pool: &PgPool,
+    pool: &Pool,
     again_until: Timestamp,
     limit: u32,
 ) -> sqlx::Result<Vec<UploadId>> {
@@ -24,7 +25,7 @@ pub(super) async fn list(
 
 /// Of two who swept the same at the same time one counts.
 pub(super) async fn note(
-    pool: &PgPool,
+    pool: &Pool,
     ids: &[UploadId],
     again_until: Timestamp,
     now: Timestamp,

@@ -1,7 +1,8 @@
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::ports::Prunable;
-use sqlx::PgPool;
 use sqlx::postgres::PgQueryResult;
+
+use crate::pool::Pool;
 
 /// Deletes rows of one table by an index of their age. Rows that somebody holds are left for the next time.
 macro_rules! delete_oldest {
@@ -31,7 +32,7 @@ macro_rules! delete_oldest {
 }
 
 pub(super) async fn prune(
-    pool: &PgPool,
+    pool: &Pool,
     what: Prunable,
     until: Timestamp,
     limit: u32,

@@ -4,13 +4,13 @@ use sluicegate_contract::uploads::UploadState;
 use sluicegate_core::job::NewJob;
 use sluicegate_core::moderation::Record;
 use sluicegate_core::upload::{Completion, Derivative};
-use sqlx::PgPool;
 
 use super::row::{DerivativeColumns, UploadRow, upload_query};
 use crate::columns::int;
+use crate::pool::Pool;
 
 pub(super) async fn with_job(
-    pool: &PgPool,
+    pool: &Pool,
     id: UploadId,
     staged_etag: &str,
     job: &NewJob,
@@ -49,7 +49,7 @@ pub(super) async fn with_job(
 }
 
 pub(super) async fn judged(
-    pool: &PgPool,
+    pool: &Pool,
     id: UploadId,
     staged_etag: &str,
     derivative: &Derivative,
@@ -93,7 +93,7 @@ pub(super) async fn judged(
 
 /// What to answer: by the row that was changed, or by how the upload stands if none was.
 async fn completion(
-    pool: &PgPool,
+    pool: &Pool,
     id: UploadId,
     changed: Option<UploadRow>,
 ) -> sqlx::Result<Completion> {

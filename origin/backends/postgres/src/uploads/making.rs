@@ -1,9 +1,10 @@
 use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::UploadState;
 use sluicegate_core::upload::{Derivative, Maker, MakingClaim, Upload};
-use sqlx::PgPool;
 
 use super::row::{DerivativeColumns, UploadRow, upload_query};
+
+use crate::pool::Pool;
 
 /// Held for the few milliseconds in which a capped claim is counted and made ("making" in ASCII).
 const CAP_LOCK: i64 = 0x6d61_6b69_6e67;
@@ -11,7 +12,7 @@ const CAP_LOCK: i64 = 0x6d61_6b69_6e67;
 /// A worker's claim. It also takes what had failed: that is how a replayed job tries again. The reason stays in
 /// the row until the picture is made: by it a claim that is given back leaves the upload as it was.
 pub(super) async fn claim(
-    pool: &PgPool,
+    pool: &Pool,
     maker: &Maker,
     now: Timestamp,
     until: Timestamp,
@@ -41,7 +42,7 @@ pub(super) async fn claim(
 /// take turns; it ends with the transaction, also behind a pooler. The look before it keeps all calls
 /// that have nothing to claim away from the lock.
 pub(super) async fn claim_capped(
-    pool: &PgPool,
+    pool: &Pool,
     maker: &Maker,
     now: Timestamp,
     until: Timestamp,
@@ -109,7 +110,7 @@ fn unclaimed(upload: Option<Upload>) -> MakingClaim {
 }
 
 pub(super) async fn finish(
-    pool: &PgPool,
+    pool: &Pool,
     maker: &Maker,
     derivative: &Derivative,
     now: Timestamp,
@@ -142,7 +143,7 @@ pub(super) async fn finish(
 }
 
 /// No new revision: nobody is told of it.
-pub(super) async fn extend(pool: &PgPool, maker: &Maker, until: Timestamp) -> sqlx::Result<bool> {
+pub(super) async fn extend(pool: &Pool, maker: &Maker, until: Timestamp) -> sqlx::Result<bool> {
     let extended = sqlx::query!(
         "update uploads set making_until = $3
         where id = $1 and making_token = $2 and state = 'processing'",
@@ -155,7 +156,7 @@ pub(super) async fn extend(pool: &PgPool, maker: &Maker, until: Timestamp) -> sq
     Ok(extended.rows_affected() > 0)
 }
 
-pub(super) async fn release(pool: &PgPool, maker: &Maker) -> sqlx::Result<()> {
+pub(super) async fn release(pool: &Pool, maker: &Maker) -> sqlx::Result<()> {
     sqlx::query!(
         "update uploads set
             state = case when reason is null then 'received' else 'failed' end,

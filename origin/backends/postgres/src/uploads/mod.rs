@@ -18,9 +18,9 @@ use sluicegate_core::quota::{Quota, Usage};
 use sluicegate_core::upload::{
     Completion, Derivative, Maker, MakingClaim, NewUpload, Staged, Upload,
 };
-use sqlx::PgPool;
 
 use crate::database::Database;
+use crate::pool::Pool;
 use crate::records;
 use row::{UploadRow, upload_query};
 use ticket::Given;
@@ -200,7 +200,7 @@ impl UploadStore for PgUploads {
     }
 }
 
-async fn find(pool: &PgPool, id: UploadId) -> sqlx::Result<Option<Upload>> {
+async fn find(pool: &Pool, id: UploadId) -> sqlx::Result<Option<Upload>> {
     upload_query!("select * from uploads where id = $1", id.0)
         .fetch_optional(pool)
         .await?

@@ -3,11 +3,12 @@ use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::uploads::{Moderation, UploadState};
 use sluicegate_core::quota::{Quota, QuotaReached, Usage};
 use sluicegate_core::upload::{NewUpload, Upload};
-use sqlx::{PgConnection, PgExecutor, PgPool};
+use sqlx::{PgConnection, PgExecutor};
 
 use super::counts;
 use super::row::{UploadRow, upload_query};
 use crate::columns::bigint;
+use crate::pool::Pool;
 
 /// What came of a request for a ticket.
 pub(super) enum Given {
@@ -19,11 +20,7 @@ pub(super) enum Given {
 
 /// Tickets of one owner are given one after the other: the row of the account is locked first, and the
 /// statements that look for the key and count begin after that.
-pub(super) async fn create(
-    pool: &PgPool,
-    upload: &NewUpload,
-    quota: &Quota,
-) -> sqlx::Result<Given> {
+pub(super) async fn create(pool: &Pool, upload: &NewUpload, quota: &Quota) -> sqlx::Result<Given> {
     let mut transaction = pool.begin().await?;
     sqlx::query!(
         "select id from accounts where id = $1 for no key update",
@@ -129,7 +126,7 @@ fn given(new: &NewUpload) -> Upload {
     }
 }
 
-pub(super) async fn abandon(pool: &PgPool, id: UploadId) -> sqlx::Result<Option<Upload>> {
+pub(super) async fn abandon(pool: &Pool, id: UploadId) -> sqlx::Result<Option<Upload>> {
     let abandoned = upload_query!(
         "update uploads set state = 'expired', revision = revision + 1
         where id = $1 and state = 'ticketed'

@@ -4,14 +4,15 @@ use sluicegate_contract::time::Timestamp;
 use sluicegate_core::job::{Lease, LeaseLost, NewJob, PurgeMedia};
 use sluicegate_core::moderation::Record;
 use sluicegate_core::ports::{Burial, ImageVerdict};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::jobs::{self, settle};
+use crate::pool::Pool;
 
 /// With a token: only while the claim holds.
 pub(super) async fn reject(
-    pool: &PgPool,
+    pool: &Pool,
     id: UploadId,
     token: Option<Uuid>,
     reason: &str,
@@ -38,7 +39,7 @@ pub(super) async fn reject(
 
 /// The job is buried first: with a lost lease nothing else happens.
 pub(super) async fn fail(
-    pool: &PgPool,
+    pool: &Pool,
     id: UploadId,
     reason: &str,
     burial: Option<&Burial<'_>>,
@@ -65,7 +66,7 @@ pub(super) async fn fail(
 
 /// The job is settled first: with a lost lease nothing else happens.
 pub(super) async fn apply(
-    pool: &PgPool,
+    pool: &Pool,
     id: UploadId,
     verdict: &ImageVerdict,
     lease: Option<&Lease>,

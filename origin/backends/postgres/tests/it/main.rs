@@ -3,17 +3,20 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "tests fail by panicking"
 )]
 
 mod census;
 mod conformance;
 mod fair;
+mod hanging;
 mod limits;
 mod pooled;
 mod released;
 mod replicated;
 mod restarted;
 mod schema;
+mod several;
 mod transactions;
 mod wake;

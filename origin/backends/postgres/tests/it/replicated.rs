@@ -17,24 +17,27 @@ use tokio::time::{Instant, sleep};
 
 use crate::conformance::stores_of;
 
-const NAME: &str = "sluicegate";
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const NAME: &str = "sluicegate";
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// After a replica is as it should be.
 const USED_AGAIN: Duration = Duration::from_secs(30);
-const GLANCE: Duration = Duration::from_millis(20);
-const LAG_LIMIT: Duration = Duration::from_secs(2);
+pub(crate) const GLANCE: Duration = Duration::from_millis(20);
+pub(crate) const LAG_LIMIT: Duration = Duration::from_secs(2);
 
 /// A primary, its replica, and a database on both.
-struct Pair {
-    primary: PostgresServer,
-    replica: PostgresServer,
-    database: Database,
-    stores: Stores,
+pub(crate) type Pair = Replicated<1>;
+
+/// A primary, its replicas, and a database on all.
+pub(crate) struct Replicated<const COUNT: usize> {
+    pub(crate) primary: PostgresServer,
+    pub(crate) replicas: [PostgresServer; COUNT],
+    pub(crate) database: Database,
+    pub(crate) stores: Stores,
 }
 
-impl Pair {
-    async fn new() -> Self {
-        let (primary, replica) = PostgresServer::replicated().await;
+impl<const COUNT: usize> Replicated<COUNT> {
+    pub(crate) async fn new() -> Self {
+        let (primary, replicas) = PostgresServer::with_replicas().await;
         create_database(&primary.url("postgres"), NAME, None)
             .await
             .unwrap();
@@ -45,27 +48,32 @@ impl Pair {
         Self {
             stores: stores_of(&database),
             primary,
-            replica,
+            replicas,
             database,
         }
     }
 
     /// What a process has, whose replica is up to date.
-    async fn origin(&self) -> Replicas {
-        let origin = self.watch(&self.replica.url(NAME));
+    pub(crate) async fn origin(&self) -> Replicas {
+        let origin = self.watch(&self.url(0));
         until(&origin, |standing| standing.used).await;
         origin
     }
 
-    fn watch(&self, url: &str) -> Replicas {
-        let options = Options {
-            pool: pool(),
-            lag_limit: LAG_LIMIT,
-        };
-        Replicas::watch(&self.database, [url], &options).unwrap()
+    /// Of a replica.
+    pub(crate) fn url(&self, replica: usize) -> String {
+        self.replicas[replica].url(NAME)
     }
 
-    async fn person(&self) -> AccountId {
+    pub(crate) fn watch(&self, url: &str) -> Replicas {
+        self.watch_all(&[url])
+    }
+
+    pub(crate) fn watch_all(&self, urls: &[&str]) -> Replicas {
+        watch(&self.database, urls)
+    }
+
+    pub(crate) async fn person(&self) -> AccountId {
         let account = new_account();
         let session = new_session(account.id);
         self.stores
@@ -76,7 +84,7 @@ impl Pair {
         account.id
     }
 
-    async fn post(&self, author: AccountId, body: &str) -> PostId {
+    pub(crate) async fn post(&self, author: AccountId, body: &str) -> PostId {
         let post = new_post(author, body, None);
         self.stores
             .posts
@@ -86,11 +94,9 @@ impl Pair {
         post.id
     }
 
-    /// `pause` or `resume`.
-    async fn replay(&self, what: &str) {
-        let mut connection = PgConnection::connect(&self.replica.url(NAME))
-            .await
-            .unwrap();
+    /// `pause` or `resume`, of the first replica.
+    pub(crate) async fn replay(&self, what: &str) {
+        let mut connection = PgConnection::connect(&self.url(0)).await.unwrap();
         let sql = match what {
             "pause" => "select pg_wal_replay_pause()::text",
             _ => "select pg_wal_replay_resume()::text",
@@ -100,7 +106,15 @@ impl Pair {
     }
 }
 
-fn pool() -> sluicegate_postgres::Options {
+pub(crate) fn watch(primary: &Database, urls: &[&str]) -> Replicas {
+    let options = Options {
+        pool: pool(),
+        lag_limit: LAG_LIMIT,
+    };
+    Replicas::watch(primary, urls.iter().copied(), &options).unwrap()
+}
+
+pub(crate) fn pool() -> sluicegate_postgres::Options {
     sluicegate_postgres::Options {
         max_connections: 4,
         acquire_timeout: Duration::from_secs(2),
@@ -108,7 +122,7 @@ fn pool() -> sluicegate_postgres::Options {
     }
 }
 
-async fn until(origin: &Replicas, holds: impl Fn(&Standing) -> bool) {
+pub(crate) async fn until(origin: &Replicas, holds: impl Fn(&Standing) -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !origin.standings().iter().all(&holds) {
         assert!(Instant::now() < deadline, "{:?}", origin.standings());
@@ -128,7 +142,7 @@ fn tell(what: &str, out_after: Duration, used_after: Duration) {
 }
 
 /// By whom a post is read: `true` if a replica answered.
-async fn by_replica(origin: &Replicas, reader: Reader, post: PostId) -> (bool, bool) {
+pub(crate) async fn by_replica(origin: &Replicas, reader: Reader, post: PostId) -> (bool, bool) {
     let (_, before) = origin.reads();
     let found = origin.post(reader, post).await.unwrap().is_some();
     (found, origin.reads().1 > before)
@@ -193,9 +207,7 @@ async fn a_late_replica_is_left_out_and_comes_back() {
     let out_after = written.elapsed();
     until(&there, |standing| standing.why == Why::Late).await;
     assert_eq!(
-        compare(&pair.database, &pair.replica.url(NAME), GLANCE)
-            .await
-            .unwrap(),
+        compare(&pair.database, &pair.url(0), GLANCE).await.unwrap(),
         Compared::Late
     );
     assert_eq!(
@@ -211,7 +223,7 @@ async fn a_late_replica_is_left_out_and_comes_back() {
         (true, true)
     );
     assert!(matches!(
-        compare(&pair.database, &pair.replica.url(NAME), PATIENCE)
+        compare(&pair.database, &pair.url(0), PATIENCE)
             .await
             .unwrap(),
         Compared::InStep(_)
@@ -257,7 +269,7 @@ async fn a_replica_that_dies_fails_nobodys_read_and_comes_back() {
             }
         })
     };
-    pair.replica.kill().await;
+    pair.replicas[0].kill().await;
     let killed = Instant::now();
     until(&origin, |standing| {
         !standing.used && standing.why == Why::Gone
@@ -268,7 +280,7 @@ async fn a_replica_that_dies_fails_nobodys_read_and_comes_back() {
         by_replica(&origin, Reader::Anybody, post).await,
         (true, false)
     );
-    pair.replica.start().await;
+    pair.replicas[0].start().await;
     let since = Instant::now();
     until(&origin, |standing| standing.used).await;
     tell("was killed", out_after, since.elapsed());
@@ -291,9 +303,7 @@ async fn what_is_no_replica_of_ours_is_not_used() {
     }
     // Promoted: from then on it goes its own way.
     let origin = pair.origin().await;
-    let mut connection = PgConnection::connect(&pair.replica.url(NAME))
-        .await
-        .unwrap();
+    let mut connection = PgConnection::connect(&pair.url(0)).await.unwrap();
     sqlx::query("select pg_promote()")
         .execute(&mut connection)
         .await
@@ -322,7 +332,7 @@ async fn without_the_primary_nobody_knows_how_old_a_replica_is() {
 async fn a_pooler_that_mixes_statements_keeps_its_replica_out() {
     let name = "a_pooler_that_mixes_statements_keeps_its_replica_out";
     let pair = Pair::new().await;
-    let url = pair.replica.url(NAME);
+    let url = pair.url(0);
     let Some(mixing) = PgBouncer::before(&url, 0, name).await else {
         return;
     };

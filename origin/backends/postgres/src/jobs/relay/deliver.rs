@@ -2,16 +2,17 @@ use sluicegate_contract::ids::AccountId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::job::JobState;
 use sluicegate_core::ports::{Delivered, Delivery, DeliveryRequest, ForeignJob};
-use sqlx::{Acquire, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection};
 
 use crate::columns::{int, job_state};
 use crate::jobs::claim::LeasedRow;
 use crate::jobs::rate::Budget;
+use crate::pool::Pool;
 
 /// Whoever delivers a job that nobody has may have it, also one that is ready and was never seen as handed over: a relay
 /// may have died in between.
 pub(super) async fn lease(
-    pool: &PgPool,
+    pool: &Pool,
     request: &DeliveryRequest<'_>,
     now: Timestamp,
 ) -> sqlx::Result<Delivered> {
@@ -145,7 +146,7 @@ async fn refused(
     })
 }
 
-pub(super) async fn adopt(pool: &PgPool, job: &ForeignJob, now: Timestamp) -> sqlx::Result<bool> {
+pub(super) async fn adopt(pool: &Pool, job: &ForeignJob, now: Timestamp) -> sqlx::Result<bool> {
     let owned = sqlx::query_scalar!(
         r#"with owner as (
             select id from accounts where id = $5

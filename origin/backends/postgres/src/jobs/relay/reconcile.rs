@@ -1,12 +1,13 @@
 use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::ports::{Suspect, Verdict};
-use sqlx::PgPool;
 use uuid::Uuid;
+
+use crate::pool::Pool;
 
 /// Rows that another reconciler compares just now are skipped. Those of lost workers come first: nobody else finds them.
 pub(super) async fn suspects(
-    pool: &PgPool,
+    pool: &Pool,
     queue: &str,
     before: Timestamp,
     limit: u32,
@@ -43,7 +44,7 @@ pub(super) async fn suspects(
     Ok(suspects.collect())
 }
 
-pub(super) async fn suspect(pool: &PgPool, queue: &str, jobs: &[JobId]) -> sqlx::Result<()> {
+pub(super) async fn suspect(pool: &Pool, queue: &str, jobs: &[JobId]) -> sqlx::Result<()> {
     let ids: Vec<Uuid> = jobs.iter().map(|job| job.0).collect();
     sqlx::query!(
         "update jobs set checked_at = '-infinity'
@@ -56,7 +57,7 @@ pub(super) async fn suspect(pool: &PgPool, queue: &str, jobs: &[JobId]) -> sqlx:
     .map(drop)
 }
 
-pub(super) async fn suspect_all(pool: &PgPool, queue: &str) -> sqlx::Result<()> {
+pub(super) async fn suspect_all(pool: &Pool, queue: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "update jobs set checked_at = '-infinity'
         where queue = $1 and state in ('relayed', 'running') and checked_at is not null",
@@ -70,7 +71,7 @@ pub(super) async fn suspect_all(pool: &PgPool, queue: &str) -> sqlx::Result<()> 
 /// `run_at` stays as it was, so that the job keeps its age. If it is due its turn is now; else it gets one then, and stands in
 /// nobody's way until that time.
 pub(super) async fn resolve(
-    pool: &PgPool,
+    pool: &Pool,
     job: JobId,
     verdict: Verdict,
     now: Timestamp,
@@ -106,7 +107,7 @@ pub(super) async fn resolve(
 }
 
 /// Each gets a turn when it is looked for, the oldest first.
-pub(super) async fn recall(pool: &PgPool, limit: u32) -> sqlx::Result<u64> {
+pub(super) async fn recall(pool: &Pool, limit: u32) -> sqlx::Result<u64> {
     let result = sqlx::query!(
         "update jobs set state = 'ready', relayed_at = null, checked_at = null, relayed_as = null,
             turn = null

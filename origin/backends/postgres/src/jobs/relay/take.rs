@@ -4,13 +4,14 @@ use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
 use sluicegate_core::fair::{Ahead, Priority};
 use sluicegate_core::ports::{HandOver, ReadyJob, Take, TakeRequest};
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::columns::unsigned;
 use crate::database::Database;
 use crate::jobs::rate::Budget;
 use crate::jobs::turns;
+use crate::pool::Transaction;
 
 /// What is looked at beyond what is taken: other relays may hold the first rows, or their owners have their share.
 const AHEAD: i64 = 64;
@@ -19,7 +20,7 @@ const AHEAD: i64 = 64;
 /// with its connection, and no row says that it was handed over before it was.
 struct Taken {
     database: Database,
-    transaction: Transaction<'static, Postgres>,
+    transaction: Transaction,
     jobs: Vec<ReadyJob>,
 }
 
