@@ -19,6 +19,7 @@ pub mod objects;
 pub mod posts;
 mod promises;
 pub mod purge;
+pub mod reads;
 pub mod relay;
 pub mod scripted;
 pub mod servers;

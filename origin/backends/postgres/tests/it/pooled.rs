@@ -1,10 +1,13 @@
 //! The same promises through `PgBouncer` in transaction mode, and what must not go through it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use sluicegate_conformance::notes::RanOn;
 use sluicegate_conformance::servers::PgBouncer;
 use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_conformance::{
-    accounts, answers, audit, erasure, jobs, posts, sessions, sweep, uploads,
+    accounts, answers, audit, erasure, fair, jobs, posts, relay, sessions, sweep, uploads,
 };
 use sluicegate_postgres::{Database, Options, Pooling, probe_pooler};
 
@@ -12,6 +15,7 @@ use crate::conformance::stores_of;
 
 /// As many as `deploy/pgbouncer.ini` says.
 const STATEMENTS: u32 = 200;
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A database, and a pool that reaches it through a pooler.
 struct Pooled {
@@ -24,9 +28,11 @@ impl Pooled {
     async fn new(test: &str) -> Option<Self> {
         let database = TestDatabase::new().await;
         let pooler = PgBouncer::before(database.url(), STATEMENTS, test).await?;
+        // What is promised is no matter of time, and a suite's floods may wait on a busy machine.
         let options = Options {
             max_connections: 8,
-            ..Options::default()
+            acquire_timeout: PATIENCE,
+            call_timeout: PATIENCE,
         };
         let pool = Database::connect(&pooler.url(), &options).await.unwrap();
         Some(Self {
@@ -50,6 +56,36 @@ async fn job_queues_keep_their_promises_behind_a_pooler() {
     let ran = pooled.ran("conformance of the table queue");
     jobs::run(&pooled.pool.jobs()).await;
     ran.passed();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn relays_keep_their_promises_behind_a_pooler() {
+    let name = "relays_keep_their_promises_behind_a_pooler";
+    let Some(pooled) = Pooled::new(name).await else {
+        return;
+    };
+    let ran = pooled.ran("conformance of the relay");
+    relay::run(&(pooled.pool.relay(), pooled.pool.jobs())).await;
+    ran.passed();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn turns_are_fair_behind_a_pooler() {
+    let name = "turns_are_fair_behind_a_pooler";
+    // Each on a database of its own, as the suite expects it.
+    for by in ["claims", "the relay"] {
+        let Some(pooled) = Pooled::new(name).await else {
+            return;
+        };
+        let ran = pooled.ran(&format!("conformance of turns by {by}"));
+        let (rows, jobs) = (pooled.pool.relay(), pooled.pool.jobs());
+        let begins: Arc<dyn fair::Begins> = match by {
+            "claims" => Arc::new(fair::ByClaim(jobs)),
+            _ => Arc::new(fair::ByRelay(rows, jobs)),
+        };
+        fair::run(&begins).await;
+        ran.passed();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
