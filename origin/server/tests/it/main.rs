@@ -14,6 +14,7 @@ mod embedded;
 mod jobs;
 mod origin;
 mod pooled;
+mod replicated;
 mod seeing;
 mod settings;
 mod store_probe;

@@ -23,6 +23,42 @@ fn nothing_needs_to_be_set() {
 }
 
 #[test]
+fn replicas_are_a_list() {
+    let primary = ("DATABASE_URL", "postgres://u:p@one/x");
+    let list = "postgres://u:p@two/x,  postgresql://u:p@three:6432/x?sslmode=disable ,";
+    let settings = parse(&[primary, ("DATABASE_READ_URL", list)]).expect("is right");
+    let read: Vec<&str> = settings.database_read.iter().map(Secret::expose).collect();
+    assert_eq!(
+        read,
+        [
+            "postgres://u:p@two/x",
+            "postgresql://u:p@three:6432/x?sslmode=disable"
+        ]
+    );
+    assert_eq!(settings.database_read_lag.as_millis(), 2_000);
+    let none = parse(&[primary, ("DATABASE_READ_URL", " , ")]).expect("is right");
+    assert!(none.database_read.is_empty());
+    // One wrong one among them, and replicas of nothing.
+    for (given, name) in [
+        (
+            [primary, ("DATABASE_READ_URL", "postgres://two/x,two")],
+            "DATABASE_READ_URL",
+        ),
+        (
+            [primary, ("DATABASE_READ_URL", "postgres://two:port/x")],
+            "DATABASE_READ_URL",
+        ),
+        (
+            [("DATABASE_READ_URL", list), ("DATABASE_POOL", "16")],
+            "DATABASE_URL",
+        ),
+    ] {
+        let refused = parse(&given).expect_err("must be refused");
+        assert_eq!(refused.0.first().map(|wrong| wrong.name), Some(name));
+    }
+}
+
+#[test]
 fn proxies_are_addresses_and_blocks() {
     let given = [
         ("TRUSTED_PROXIES", "10.0.0.0/8, ::1"),

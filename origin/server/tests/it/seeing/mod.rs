@@ -17,7 +17,8 @@ use crate::doctor;
 use collector::{Collector, SpanSeen};
 use people::Person;
 use program::Program;
-use promql::{Exposition, queries_of};
+pub(crate) use promql::Exposition;
+use promql::queries_of;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 /// As an edge sends it.

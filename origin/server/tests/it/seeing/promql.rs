@@ -91,7 +91,7 @@ impl Exposition {
     }
 
     /// The sum of all samples of that name with these labels.
-    pub(super) fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    pub(crate) fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let fits = |of: &BTreeMap<String, String>| {
             let has = |(name, value): &(&str, &str)| of.get(*name).is_some_and(|is| is == value);
             labels.iter().all(has)
