@@ -81,7 +81,7 @@ async fn turns_are_fair_behind_a_pooler() {
         let (rows, jobs) = (pooled.pool.relay(), pooled.pool.jobs());
         let begins: Arc<dyn fair::Begins> = match by {
             "claims" => Arc::new(fair::ByClaim(jobs)),
-            _ => Arc::new(fair::ByRelay(rows, jobs)),
+            _ => Arc::new(fair::ByRelay::new(rows, jobs)),
         };
         fair::run(&begins).await;
         ran.passed();
