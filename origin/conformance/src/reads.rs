@@ -105,15 +105,15 @@ pub async fn answers_as_the_stores_do(reads: &Reads) {
         let found = reads.reads.post(reader, post.id).await.unwrap();
         assert_eq!(found, stores.posts.post(post.id).await.unwrap());
         let found = reads.reads.by_handle(reader, &author.handle).await.unwrap();
-        let stored = stores.accounts.by_handle(&author.handle).await.unwrap();
-        assert!(found.is_some() && found == stored, "{found:?}");
+        let there = stores.accounts.by_handle(&author.handle).await.unwrap();
+        assert!(found.is_some() && found == there, "{found:?}");
         let found = reads
             .reads
             .posts(reader, Some(author.id), None, 10)
             .await
             .unwrap();
-        let stored = stores.posts.list(Some(author.id), None, 10).await.unwrap();
-        assert_eq!(found, stored);
+        let there = stores.posts.list(Some(author.id), None, 10).await.unwrap();
+        assert_eq!(found, there);
     }
 }
 
