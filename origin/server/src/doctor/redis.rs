@@ -100,9 +100,50 @@ fn judge(server: &ServerFacts, bull: &Bull) -> State {
 
 #[cfg(test)]
 mod tests {
+    use sluicegate_conformance::notes::RanOn;
+    use sluicegate_conformance::servers::RedisServer;
     use sluicegate_redis_address::RedisAddress;
 
     use super::*;
+
+    #[tokio::test]
+    async fn one_that_answers_pings_and_does_nothing_else_is_told() {
+        let name = std::thread::current().name().unwrap_or("a test").to_owned();
+        let Some(redis) = RedisServer::start(&[], &name).await else {
+            return;
+        };
+        let ran = RanOn::begins(&redis.version(), "what the doctor finds");
+        let address = RedisAddress::parse(&redis.url(), None).unwrap();
+        let patience = Patience {
+            call: CALL,
+            ..Patience::default()
+        };
+        let found = async || try_out(&Arc::new(Shared::new(address.clone(), patience))).await;
+        let told = async |command: &str| {
+            let answer = redis.ask(command).await;
+            assert_eq!(answer.as_deref(), Some("+OK\r\n"), "{command}");
+        };
+        found().await.unwrap();
+        for (harm, cure, what) in [
+            ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "OOM"),
+            ("-evalsha", "+evalsha", "no permissions"),
+            ("-mget", "+mget", "no permissions"),
+            ("-set", "+set", "permission"),
+            ("-del", "+del", "no permissions"),
+        ] {
+            let command = |rule: &str| {
+                let is_right = rule.starts_with(['+', '-']);
+                let before = if is_right { "ACL SETUSER default " } else { "" };
+                format!("{before}{rule}")
+            };
+            told(&command(harm)).await;
+            let error = found().await.unwrap_err().to_string();
+            assert!(error.contains(what), "{harm}: {error}");
+            told(&command(cure)).await;
+        }
+        found().await.unwrap();
+        ran.passed();
+    }
 
     #[test]
     fn what_drops_jobs_is_wrong_and_what_delays_them_is_noted() {
