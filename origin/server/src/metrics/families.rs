@@ -55,7 +55,33 @@ impl Families {
         all.register_requests(registry);
         all.register_work(registry);
         all.register_census(registry);
+        all.begin();
         all
+    }
+
+    /// Counters whose labels are known are there from the start: the first thing that is counted is an increase then.
+    fn begin(&self) {
+        for limit in [
+            "reads-by-account",
+            "writes-by-account",
+            "uploads-by-account",
+            "posts-by-account",
+            "lists-by-account",
+            "reads-by-address",
+            "writes-by-address",
+            "lists-by-address",
+            "log-ins-by-address",
+        ] {
+            let limited = &self.limited;
+            limited
+                .get_or_create_owned(&labels([("limit", limit)]))
+                .inc_by(0);
+        }
+        for result in ["hit", "miss"] {
+            let kept = &self.kept;
+            kept.get_or_create_owned(&labels([("result", result)]))
+                .inc_by(0);
+        }
     }
 
     fn new() -> Self {
