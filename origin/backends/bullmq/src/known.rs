@@ -27,7 +27,9 @@ pub(crate) enum Known {
 /// When it completed, when it failed, and whether it is there at all.
 type Told = (Option<f64>, Option<f64>, bool);
 
-/// What Redis knows of these, in one step, so that none is between two lists.
+/// What Redis knows of these, in one round trip. A job that is moved meanwhile is there, wherever; one that is over and was
+/// removed at once is not known, as it is not a moment later. (A transaction would be a step, but the client cannot read the
+/// answer of one that a cluster refuses.)
 pub(crate) async fn known<'a>(
     bull: &Bull,
     queue: &Queue,
@@ -39,7 +41,6 @@ pub(crate) async fn known<'a>(
     let keys = queue.keys();
     let (completed, failed) = (keys.completed(), keys.failed());
     let mut calls = redis::pipe();
-    calls.atomic();
     for suspect in suspects {
         let own = suspect.job.to_string();
         let id = suspect.relayed_as.as_deref().unwrap_or(&own);

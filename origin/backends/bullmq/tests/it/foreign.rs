@@ -143,16 +143,16 @@ async fn a_job_whose_id_another_had_before_is_done_too() {
     let running = world.run(&redis.bull(), &job, quick());
     for number in 1..=3 {
         let data = json!({ "postId": world.env.new_id(), "userId": user });
-        redis.add(POST_QUEUE, "1", data).await;
+        redis.add(POST_QUEUE, "again", data).await;
         until("it ran", async || job.runs() == number).await;
         assert_eq!(job.rows().len(), number, "each has a row of its own");
         let queue = redis.queue(POST_QUEUE).await;
-        let there = async || queue.get_job_state("1").await.unwrap() == There::Completed;
+        let there = async || queue.get_job_state("again").await.unwrap() == There::Completed;
         until("Redis knows", there).await;
         if number == 1 {
             redis.ask(&["FLUSHALL"]).await.unwrap();
         } else {
-            queue.remove("1").await.unwrap();
+            queue.remove("again").await.unwrap();
         }
     }
     running.stop().await;

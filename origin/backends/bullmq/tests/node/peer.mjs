@@ -37,14 +37,18 @@ if (what === 'add') {
     if (job.attemptsMade === 0) throw new Error('once');
     return { by: 'node' };
   };
-  const worker = new Worker(name, work, { connection, prefix, concurrency: 4 });
+  const worker = new Worker(name, work, {
+    connection, prefix, concurrency: 4, autorun: false,
+  });
   const seen = (event) => (job) => say({
     event, id: job.id, name: job.name, data: job.data, attempts: job.opts.attempts,
     backoff: job.opts.backoff, made: job.attemptsMade,
   });
   worker.on('completed', seen('completed')).on('failed', seen('failed'));
   await worker.waitUntilReady();
+  // First, so that nothing it does is said before.
   say({ ready: true });
+  worker.run();
 } else if (what === 'board') {
   const queue = new Queue(name, { connection });
   const serverAdapter = new ExpressAdapter();
