@@ -124,12 +124,18 @@ mod tests {
             assert_eq!(answer.as_deref(), Some("+OK\r\n"), "{command}");
         };
         found().await.unwrap();
+        // Of several commands at once it is said in other words.
+        let refusals = &["no permissions", "can't run this command"][..];
         for (harm, cure, what) in [
-            ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "OOM"),
-            ("-evalsha", "+evalsha", "no permissions"),
-            ("-mget", "+mget", "no permissions"),
-            ("-set", "+set", "permission"),
-            ("-del", "+del", "no permissions"),
+            (
+                "CONFIG SET maxmemory 1",
+                "CONFIG SET maxmemory 0",
+                &["OOM"][..],
+            ),
+            ("-evalsha", "+evalsha", refusals),
+            ("-mget", "+mget", refusals),
+            ("-set", "+set", refusals),
+            ("-del", "+del", refusals),
         ] {
             let command = |rule: &str| {
                 let is_right = rule.starts_with(['+', '-']);
@@ -138,7 +144,8 @@ mod tests {
             };
             told(&command(harm)).await;
             let error = found().await.unwrap_err().to_string();
-            assert!(error.contains(what), "{harm}: {error}");
+            let is_told = what.iter().any(|what| error.contains(what));
+            assert!(is_told, "{harm}: {error}");
             told(&command(cure)).await;
         }
         found().await.unwrap();
