@@ -13,10 +13,14 @@ use crate::stores::at;
 /// What one user can have waiting, and more.
 const FLOOD: usize = 10_000;
 const WRITERS: usize = 8;
+/// More than are looked at here.
+const IN_ORDER: usize = 64;
 
 async fn flood(by: &Arc<dyn Begins>, queue: &'static str) -> AccountId {
     let owner = somebody();
     let mut writers = JoinSet::new();
+    // One after the other: of those that are written at one moment several may have the same turn.
+    add_many(by, queue, owner, IN_ORDER).await;
     for _ in 0..WRITERS {
         let by = by.clone();
         writers.spawn(async move { add_many(&by, queue, owner, FLOOD / WRITERS).await });

@@ -39,6 +39,7 @@ fn told(data: &std::path::Path, settings: &[(&str, &str)]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_answer_what_everybody_may_read() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let (primary, [mut first, second]) = PostgresServer::with_replicas().await;
     create_database(&primary.url("postgres"), NAME, None)
         .await

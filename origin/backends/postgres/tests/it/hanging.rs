@@ -103,8 +103,8 @@ async fn a_server_that_hangs_takes_no_places_of_the_pool() {
     let proxy = Proxy::before(&[&direct]).await;
     let options = Options {
         max_connections: u32::try_from(PLACES).unwrap(),
-        acquire_timeout: Duration::from_secs(4),
-        call_timeout: Duration::from_secs(5),
+        acquire_timeout: Duration::from_secs(9),
+        call_timeout: Duration::from_secs(10),
     };
     let pool = Database::connect(&proxy.way_to(&direct), &options)
         .await
