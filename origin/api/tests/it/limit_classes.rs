@@ -1,29 +1,12 @@
 //! Kinds of requests that have a bucket of their own, and tokens of sessions that are over.
 
-use std::time::Duration;
-
 use serde_json::json;
-use sluicegate_api::{ApiConfig, EdgeKey};
 use sluicegate_core::limits::RequestLimits;
-use sluicegate_core::rate::Rate;
 
+use crate::limits::{KEY, a_minute, world};
 use crate::support::{Answer, World, call};
 
-const KEY: &str = "the edge key";
 const NOWHERE: &str = "0198a1b2-0000-7000-8000-000000000000";
-
-#[expect(clippy::unnecessary_wraps, reason = "as limits are set")]
-fn a_minute(requests: u32) -> Option<Rate> {
-    Some(Rate::new(requests, Duration::from_mins(1)))
-}
-
-async fn world(limits: RequestLimits) -> World {
-    World::with(|config: &mut ApiConfig| {
-        config.edge_key = Some(EdgeKey::new(KEY));
-        config.limits.requests = limits;
-    })
-    .await
-}
 
 async fn ask(world: &World, asked: &str, address: &str, token: Option<&str>) -> Answer {
     let (method, path) = asked.split_once(' ').unwrap();

@@ -16,14 +16,14 @@ use sluicegate_core::rate::{Rate, Standing};
 
 use crate::support::{World, call};
 
-const KEY: &str = "the edge key";
+pub(crate) const KEY: &str = "the edge key";
 
 #[expect(clippy::unnecessary_wraps, reason = "as limits are set")]
-fn a_minute(requests: u32) -> Option<Rate> {
+pub(crate) fn a_minute(requests: u32) -> Option<Rate> {
     Some(Rate::new(requests, Duration::from_mins(1)))
 }
 
-async fn world(limits: RequestLimits) -> World {
+pub(crate) async fn world(limits: RequestLimits) -> World {
     World::with(|config: &mut ApiConfig| {
         config.edge_key = Some(EdgeKey::new(KEY));
         config.limits.requests = limits;
