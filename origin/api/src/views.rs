@@ -123,6 +123,18 @@ impl Eyes {
         }
     }
 
+    /// A post of one's own that was shown before. Addresses of previews end: they are made anew.
+    pub(crate) fn post_again(&self, mut post: wire_posts::Post) -> wire_posts::Post {
+        if let Some(signer) = &self.signer {
+            let pictures = [post.author.avatar.as_mut(), post.header.as_mut()];
+            for picture in pictures.into_iter().flatten() {
+                let key = picture.key;
+                picture.preview_url = picture.preview_url.take().map(|_| signer.url(key));
+            }
+        }
+        post
+    }
+
     pub(crate) fn upload(&self, upload: &Upload) -> wire_uploads::Upload {
         let derivative = upload.derivative.as_ref();
         let held_back = upload.can_be_shown() && !self.gate.lets_through(upload.moderation);

@@ -8,7 +8,8 @@
 )]
 
 use sluicegate_contract::ids::SessionId;
-use sluicegate_core::ports::KNOWN_DEVICES;
+use sluicegate_core::answer::{Repeat, RequestName, fingerprint};
+use sluicegate_core::ports::{CreateAccountError, KNOWN_DEVICES, StartSessionError};
 use sluicegate_core::session::{NewSession, RefreshHash, Rotation, SigningKey};
 use tokio::task::JoinSet;
 
@@ -24,6 +25,7 @@ promises!(Stores:
     refuses_tokens_of_ended_sessions,
     knows_devices,
     forgets_the_devices_used_longest_ago,
+    begins_one_session_under_a_name,
     adds_one_first_signing_key,
     adds_one_key_that_waits,
 );
@@ -51,6 +53,53 @@ async fn rotate(stores: &Stores, old: &RefreshHash, new: &RefreshHash) -> Rotati
         .rotate(old, new, at(10), at(7_200))
         .await
         .unwrap()
+}
+
+/// Under a name one session begins, whoever asks again and however often; once it was ended, another one.
+pub async fn begins_one_session_under_a_name(stores: &Stores) {
+    let account = stores.account().await.id;
+    let name = |text: &str| RequestName {
+        owner: account,
+        route: "POST /suite",
+        key: "k".to_owned(),
+        fingerprint: fingerprint(text.as_bytes()),
+        at: at(0),
+    };
+    let begin = async |session: &NewSession, text| {
+        let name = name(text);
+        stores.sessions.start_once(session, &name).await
+    };
+    let sessions = [(); 3].map(|()| new_session(account));
+    let [first, again, third] = &sessions;
+    assert_eq!(begin(first, "one").await.unwrap(), first.id);
+    assert_eq!(begin(again, "one").await.unwrap(), first.id);
+    assert!(!is_live(stores, again.id, 1).await, "it never began");
+    let another = begin(third, "another").await;
+    assert!(matches!(
+        another,
+        Err(StartSessionError::Repeated(Repeat::Another))
+    ));
+    let rotated = rotate(stores, &again.refresh, &hash()).await;
+    assert!(matches!(rotated, Rotation::Rotated { session, .. } if session == first.id));
+    stores.sessions.end(first.id, at(11)).await.unwrap();
+    assert_eq!(begin(third, "one").await.unwrap(), third.id);
+
+    // An account is made together with the name of its first session.
+    let account = new_account();
+    let (session, again) = (new_session(account.id), new_session(account.id));
+    let name = RequestName {
+        owner: account.id,
+        ..name("account")
+    };
+    let accounts = &stores.accounts;
+    accounts
+        .create_once(&account, &session, &name)
+        .await
+        .unwrap();
+    let taken = accounts.create_once(&account, &again, &name).await;
+    assert!(matches!(taken, Err(CreateAccountError::HandleTaken)));
+    let goes_on = stores.sessions.start_once(&again, &name).await.unwrap();
+    assert_eq!(goes_on, session.id);
 }
 
 /// A session lives until it is ended, alone and for good.

@@ -37,7 +37,7 @@ pub fn fingerprint(content: &[u8]) -> [u8; 32] {
     Sha256::digest(content).into()
 }
 
-/// An answer, as it is given again. Never one that holds a token: those are not kept.
+/// An answer, as it is given again. Never one that holds a token: of a session its id is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAnswer {
     /// Its status.

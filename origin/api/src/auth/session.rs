@@ -9,10 +9,13 @@ use sluicegate_contract::accounts as wire;
 use sluicegate_contract::ids::{AccountId, SessionId};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::account::Account;
+use sluicegate_core::answer::RequestName;
 use sluicegate_core::env::Env;
+use sluicegate_core::ports::StartSessionError;
 use sluicegate_core::session::{NewSession, RefreshHash};
 
 use crate::error::ApiError;
+use crate::http::idempotency::refused;
 use crate::state::App;
 use crate::views::Eyes;
 
@@ -74,6 +77,26 @@ pub(crate) fn new(
         expires_at: end_of(now),
     };
     (session, refresh)
+}
+
+/// Starts a session. Under a name that was given before it goes on with the one that began then, with new tokens: the first
+/// ones are not kept, and may never have arrived.
+pub(crate) async fn start(
+    app: &App,
+    account: Account,
+    device: DeviceToken,
+    name: Option<&RequestName>,
+) -> Result<wire::Session, ApiError> {
+    let (new, refresh) = new(&app.env, account.id, &device);
+    let id = match name {
+        None => app.sessions.start(&new).await.map(|()| new.id)?,
+        Some(name) => match app.sessions.start_once(&new, name).await {
+            Ok(id) => id,
+            Err(StartSessionError::Repeated(repeat)) => return Err(refused(&repeat)),
+            Err(StartSessionError::Port(error)) => return Err(error.into()),
+        },
+    };
+    begin(app, account, id, refresh, device).await
 }
 
 /// What the client is given when a session begins.

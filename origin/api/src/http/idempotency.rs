@@ -1,6 +1,7 @@
 //! Requests that their clients name, so that they can be repeated (`Idempotency-Key`).
 //!
-//! Only endpoints that create something and give out no tokens know it: an answer is kept for a day, and tokens are not.
+//! All endpoints that create something know it, and keep the answer for a day. Tokens are not kept: a repeat that begins a session
+//! goes on with the one that began, and is given new ones.
 
 use std::convert::Infallible;
 
@@ -50,12 +51,29 @@ impl IdempotencyKey {
 pub(crate) fn repeated(repeat: Repeat) -> Result<Response, ApiError> {
     match repeat {
         Repeat::Answered(answer) => Ok(response(answer)),
-        Repeat::Running => Err(ApiError::new(ProblemType::Conflict)
-            .detail("A request with this Idempotency-Key is being worked on.")
-            .retry_after(RUNNING_RETRY)),
-        Repeat::Another => Err(ApiError::new(ProblemType::IdempotencyKeyReused)
-            .detail("The request must be the same as the first one with this key.")),
+        Repeat::Running => Err(running()),
+        Repeat::Another => Err(another()),
     }
+}
+
+/// What a repeat of what only begins sessions is refused with: their answers are not kept.
+pub(crate) fn refused(repeat: &Repeat) -> ApiError {
+    match repeat {
+        Repeat::Running => running(),
+        Repeat::Answered(_) | Repeat::Another => another(),
+    }
+}
+
+fn running() -> ApiError {
+    ApiError::new(ProblemType::Conflict)
+        .detail("A request with this Idempotency-Key is being worked on.")
+        .retry_after(RUNNING_RETRY)
+}
+
+/// The name stands for another request.
+pub(crate) fn another() -> ApiError {
+    ApiError::new(ProblemType::IdempotencyKeyReused)
+        .detail("The request must be the same as the first one with this key.")
 }
 
 /// An answer as it is given, the first time and again.

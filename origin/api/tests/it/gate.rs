@@ -189,6 +189,33 @@ async fn a_preview_is_for_one_picture_and_ends() {
 }
 
 #[tokio::test]
+async fn a_repeated_post_is_answered_with_previews_that_work() {
+    let scene = Scene::new(strict).await;
+    let header = scene.world.upload(&scene.ada, "post_header").await;
+    let body = json!({ "body": "Once", "header_upload_id": header });
+    let write = async |token: &str| {
+        let post = call("POST", "/v1/posts").token(token).json(&body);
+        let post = post
+            .header("idempotency-key", "k")
+            .send(&scene.world.origin);
+        post.await.expect(201)
+    };
+    let first = write(&scene.ada.access).await;
+    scene.world.clock.advance(PREVIEW_LIFETIME);
+    let ada = scene.world.log_in("ada").await;
+    let again = write(&ada.access).await;
+    assert_eq!(again["id"], first["id"]);
+    let pictures = [
+        (scene.avatar, &again["author"]["avatar"]),
+        (header, &again["header"]),
+    ];
+    for (id, picture) in pictures {
+        let query = query_of(picture);
+        scene.ask(id, &query).await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn everybody_sees_what_has_passed() {
     let scene = Scene::new(strict).await;
     let query = scene.preview(scene.avatar).await;

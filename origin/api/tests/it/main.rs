@@ -27,6 +27,7 @@ mod posts;
 mod profiles;
 mod quotas;
 mod reads;
+mod repeated_sessions;
 mod repeats;
 mod replicas;
 mod sessions;

@@ -170,18 +170,3 @@ async fn a_repeat_beside_the_first_is_told_to_come_again() {
     after.problem(422, "idempotency-key-reused");
     assert_eq!(posts(&world, "ada").await, 1);
 }
-
-#[tokio::test]
-async fn answers_that_hold_tokens_are_not_kept() {
-    let world = World::new().await;
-    let request = json!({ "handle": "ada", "password": "correct horse" });
-    for (path, again) in [("/v1/accounts", 409), ("/v1/sessions", 201)] {
-        let ask = || {
-            call("POST", path)
-                .header("idempotency-key", "k")
-                .json(&request)
-        };
-        ask().send(&world.origin).await.expect(201);
-        assert_eq!(ask().send(&world.origin).await.status, again, "{path}");
-    }
-}

@@ -5,6 +5,7 @@ use sluicegate_contract::token::Role;
 use uuid::Uuid;
 
 use crate::account::{Account, NewAccount, PictureSlot};
+use crate::answer::RequestName;
 use crate::error::PortError;
 use crate::job::NewJob;
 use crate::session::NewSession;
@@ -51,6 +52,15 @@ pub trait AccountStore: Send + Sync {
         &self,
         account: &NewAccount,
         session: &NewSession,
+    ) -> Result<Account, CreateAccountError>;
+
+    /// The same under a name, which is written in the same transaction: after it the session is found by that name
+    /// ([`SessionStore::start_once`](super::SessionStore::start_once)). The name's owner is the new account.
+    async fn create_once(
+        &self,
+        account: &NewAccount,
+        session: &NewSession,
+        name: &RequestName,
     ) -> Result<Account, CreateAccountError>;
 
     /// What a log-in with this handle is checked against. `None` also for an account that is being erased.

@@ -51,7 +51,7 @@ pub use relay::{
     Delivered, Delivery, DeliveryRequest, ForeignJob, HandOver, JobRelay, ReadyJob, Suspect, Take,
     TakeRequest, Verdict,
 };
-pub use sessions::{KNOWN_DEVICES, SessionStore, SigningKeyStore};
+pub use sessions::{KNOWN_DEVICES, SessionStore, SigningKeyStore, StartSessionError};
 pub use sweep::{LooseScan, Prunable, SweepStore};
 pub use text_model::TextModel;
 pub use uploads::{CreateTicketError, ImageVerdict, UploadStore};

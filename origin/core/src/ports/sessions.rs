@@ -2,17 +2,38 @@ use async_trait::async_trait;
 use sluicegate_contract::ids::SessionId;
 use sluicegate_contract::time::Timestamp;
 
+use crate::answer::{Repeat, RequestName};
 use crate::error::PortError;
 use crate::session::{DeviceHash, LiveSession, NewSession, RefreshHash, Rotation, SigningKey};
 
 /// How many devices an account knows.
 pub const KNOWN_DEVICES: u32 = 20;
 
+/// Why a session did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartSessionError {
+    /// Its name is taken: by a request that is being worked on, or by another one.
+    #[error("the request has a name that is known")]
+    Repeated(Repeat),
+    /// The database could not do it.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
 /// Sessions and their refresh tokens.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
     /// Starts a session, and notes its device. An account knows the [`KNOWN_DEVICES`] devices that were used last.
     async fn start(&self, session: &NewSession) -> Result<(), PortError>;
+
+    /// The same under a name. While the session lives that began under it, that one goes on with the new tokens instead: those
+    /// of the first answer may never have arrived, and are used up. Of calls with one name that come at once, one is made; the
+    /// others are told [`Repeat::Running`] while it is. Whoever calls has checked that it is the account's owner who asks.
+    async fn start_once(
+        &self,
+        session: &NewSession,
+        name: &RequestName,
+    ) -> Result<SessionId, StartSessionError>;
 
     /// Whether the account with that handle knows the device: a session of it began there.
     async fn knows_device(&self, handle: &str, device: &DeviceHash) -> Result<bool, PortError>;

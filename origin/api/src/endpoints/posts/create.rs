@@ -6,7 +6,7 @@ use sluicegate_contract::ids::{AccountId, JobId, PostId};
 use sluicegate_contract::posts::NewPost as Request;
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_contract::time::Timestamp;
-use sluicegate_core::answer::{self, RequestName, StoredAnswer};
+use sluicegate_core::answer::{self, Repeat, RequestName, StoredAnswer};
 use sluicegate_core::error::PortError;
 use sluicegate_core::job::{NewJob, POST_QUEUE, ProcessPost};
 use sluicegate_core::ports::{CreatePostError, Once};
@@ -52,7 +52,7 @@ pub(crate) async fn handler(
     if let Some(name) = &name
         && let Some(repeat) = app.answers.find(name).await?
     {
-        return repeated(repeat);
+        return again(&app, &caller, repeat).await;
     }
     let body = parse_body(&request.body, app.config.limits.post_chars)?;
     // Before anything is written: what comes after must not fail.
@@ -60,7 +60,7 @@ pub(crate) async fn handler(
     if app.config.content_sync
         && let Err(refused) = check(&app, caller.account, &body, now).await
     {
-        return first_or(&app, name.as_ref(), refused).await;
+        return first_or(&app, &caller, name.as_ref(), refused).await;
     }
     let id = PostId(app.env.new_id());
     let post = NewPost {
@@ -98,7 +98,7 @@ pub(crate) async fn handler(
             app.waker.wake(Wake::Jobs(POST_QUEUE));
             Ok(response(answer))
         }
-        Err(CreatePostError::Repeated(repeat)) => repeated(repeat),
+        Err(CreatePostError::Repeated(repeat)) => again(&app, &caller, repeat).await,
         Err(CreatePostError::UnsuitableUpload) => Err(ApiError::new(ProblemType::UnsuitableUpload).detail(
             "It must be an upload of your own with purpose post_header, that has arrived and was not removed.",
         )),
@@ -131,15 +131,28 @@ fn name(
 /// as that one was.
 async fn first_or(
     app: &App,
+    caller: &Caller,
     name: Option<&RequestName>,
     refused: ApiError,
 ) -> Result<Response, ApiError> {
     if let Some(name) = name
         && let Some(repeat) = app.answers.find(name).await?
     {
-        return repeated(repeat);
+        return again(app, caller, repeat).await;
     }
     Err(refused)
+}
+
+/// What a repeat is answered with: as the first request was, but for previews, whose addresses would have ended.
+async fn again(app: &App, caller: &Caller, repeat: Repeat) -> Result<Response, ApiError> {
+    let Repeat::Answered(mut answer) = repeat else {
+        return repeated(repeat);
+    };
+    if let Ok(post) = serde_json::from_str(&answer.body) {
+        let post = app.eyes(caller).await?.post_again(post);
+        answer.body = serde_json::to_string(&post).unwrap_or(answer.body);
+    }
+    Ok(response(answer))
 }
 
 /// Stage 1, before anything is written. The job checks again: of two equal posts that come at once, both may

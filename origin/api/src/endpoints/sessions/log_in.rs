@@ -4,9 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use sluicegate_contract::accounts::{LogIn, Session};
+use sluicegate_contract::ids::AccountId;
 use sluicegate_contract::limits;
 use sluicegate_contract::problem::ProblemType;
 use sluicegate_core::account::parse_handle;
+use sluicegate_core::answer::{self, RequestName};
 use sluicegate_core::ports::Credentials;
 use sluicegate_core::public::Change;
 
@@ -14,9 +16,9 @@ use crate::attempts;
 use crate::auth::session::{self, DeviceToken};
 use crate::error::ApiError;
 use crate::http::client::ClientAddress;
-use crate::http::extract;
-use crate::http::kept;
+use crate::http::idempotency::IdempotencyKey;
 use crate::http::writes::Writer;
+use crate::http::{extract, kept};
 use crate::state::App;
 
 /// `POST /v1/sessions`
@@ -29,16 +31,21 @@ use crate::state::App;
     tag = "sessions",
     operation_id = "log_in",
     summary = "Log in",
+    params(
+        ("idempotency-key" = Option<String>, Header, description = "Names the request for 24 hours: a repeat with the same key begins no second session, but goes on with the first one, with new tokens. 409 while the first one is being worked on"),
+    ),
     request_body = LogIn,
     responses((status = 201, description = "A session", body = Session)),
-    extensions(("x-problems" = json!(["invalid-credentials", "account-leaving", "too-many-requests"]))),
+    extensions(("x-problems" = json!(["invalid-credentials", "account-leaving", "conflict", "idempotency-key-reused", "too-many-requests"]))),
 )]
 pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     client: ClientAddress,
     writer: Writer,
+    key: IdempotencyKey,
     extract::Json(request): extract::Json<LogIn>,
 ) -> Result<(StatusCode, Json<Session>), ApiError> {
+    let key = key.read()?;
     if request.password.0.len() > *limits::PASSWORD_BYTES.end() {
         return Err(wrong());
     }
@@ -65,10 +72,20 @@ pub(crate) async fn handler(
     let device = device
         .filter(|_| attempt.is_known_device)
         .unwrap_or_else(|| DeviceToken::new(&app.env));
-    let (new, refresh) = session::new(&app.env, account.id, &device);
-    app.sessions.start(&new).await?;
-    let session = session::begin(&app, account, new.id, refresh, device).await?;
+    let name = key.map(|key| name(&app, account.id, key, request.restore));
+    let session = session::start(&app, account, device, name.as_ref()).await?;
     Ok((StatusCode::CREATED, Json(session)))
+}
+
+/// The request by its name. It holds nothing of the password, whose right one was given.
+fn name(app: &App, owner: AccountId, key: String, restore: bool) -> RequestName {
+    RequestName {
+        owner,
+        route: "POST /v1/sessions",
+        key,
+        fingerprint: answer::fingerprint(&[u8::from(restore)]),
+        at: app.env.now(),
+    }
 }
 
 /// An account that its owner has deleted is restored if that is asked for, and said to be deleted if not. When its time

@@ -3,12 +3,14 @@ mod leaving;
 mod pictures;
 mod roles;
 mod row;
+mod sign_up;
 
 use async_trait::async_trait;
 use sluicegate_contract::ids::{AccountId, UploadId};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_contract::token::Role;
 use sluicegate_core::account::{Account, NewAccount, PictureSlot};
+use sluicegate_core::answer::RequestName;
 use sluicegate_core::error::PortError;
 use sluicegate_core::job::NewJob;
 use sluicegate_core::ports::{AccountStore, CreateAccountError, Credentials, SetPictureError};
@@ -27,7 +29,19 @@ impl AccountStore for PgAccounts {
         account: &NewAccount,
         session: &NewSession,
     ) -> Result<Account, CreateAccountError> {
-        let created = self.0.run(self.insert(account, session)).await?;
+        let created = sign_up::create(&self.0.pool, account, session);
+        let created = self.0.run(created).await?;
+        created.ok_or(CreateAccountError::HandleTaken)
+    }
+
+    async fn create_once(
+        &self,
+        account: &NewAccount,
+        session: &NewSession,
+        name: &RequestName,
+    ) -> Result<Account, CreateAccountError> {
+        let created = sign_up::create_once(&self.0.pool, account, session, name);
+        let created = self.0.run(created).await?;
         created.ok_or(CreateAccountError::HandleTaken)
     }
 
@@ -153,44 +167,5 @@ impl PgAccounts {
         self.0
             .run(async { row.await?.map(AccountRow::read).transpose() })
             .await
-    }
-
-    /// The account, its session and the first refresh token in one statement; nothing if the handle is
-    /// taken.
-    async fn insert(
-        &self,
-        account: &NewAccount,
-        session: &NewSession,
-    ) -> sqlx::Result<Option<Account>> {
-        account_query!(
-            "insert into accounts (id, handle, display_name, password_hash, created_at)
-            values ($1, $2, $3, $4, $5)
-            on conflict (handle) do nothing
-            returning *
-            ), s as (
-                insert into sessions (id, account_id, created_at, expires_at)
-                select $6, a.id, $7, $8 from a
-                returning id
-            ), t as (
-                insert into refresh_tokens (hash, session_id, created_at)
-                select $9, s.id, $7 from s
-            ), d as (
-                insert into devices (hash, account_id, last_used_at) select $10, a.id, $7 from a
-                on conflict do nothing",
-            account.id.0,
-            account.handle,
-            account.display_name,
-            account.password_hash,
-            account.created_at.into_inner(),
-            session.id.0,
-            session.created_at.into_inner(),
-            session.expires_at.into_inner(),
-            session.refresh.as_slice(),
-            session.device.as_slice(),
-        )
-        .fetch_optional(&self.0.pool)
-        .await?
-        .map(AccountRow::read)
-        .transpose()
     }
 }

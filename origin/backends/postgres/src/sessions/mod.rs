@@ -1,9 +1,13 @@
+pub(crate) mod named;
+
 use async_trait::async_trait;
 use sluicegate_contract::ids::{AccountId, SessionId};
 use sluicegate_contract::time::Timestamp;
+use sluicegate_core::answer::RequestName;
 use sluicegate_core::error::PortError;
-use sluicegate_core::ports::{KNOWN_DEVICES, SessionStore};
+use sluicegate_core::ports::{KNOWN_DEVICES, SessionStore, StartSessionError};
 use sluicegate_core::session::{DeviceHash, LiveSession, NewSession, RefreshHash, Rotation};
+use sqlx::PgExecutor;
 
 use crate::columns;
 use crate::database::Database;
@@ -13,32 +17,17 @@ pub(crate) struct PgSessions(pub(crate) Database);
 #[async_trait]
 impl SessionStore for PgSessions {
     async fn start(&self, session: &NewSession) -> Result<(), PortError> {
-        let query = sqlx::query!(
-            "with s as (
-                insert into sessions (id, account_id, created_at, expires_at)
-                values ($1, $2, $3, $4)
-                on conflict (id) do nothing
-                returning id
-            ), used as (
-                insert into devices (hash, account_id, last_used_at) select $6, $2, $3 from s
-                on conflict (hash) do update set last_used_at = excluded.last_used_at
-                where devices.account_id = excluded.account_id
-            ), forgotten as (
-                delete from devices where hash in (
-                    select hash from devices where account_id = $2 and hash <> $6
-                    order by last_used_at desc, hash offset $7
-                )
-            )
-            insert into refresh_tokens (hash, session_id, created_at) select $5, s.id, $3 from s",
-            session.id.0,
-            session.account.0,
-            session.created_at.into_inner(),
-            session.expires_at.into_inner(),
-            session.refresh.as_slice(),
-            session.device.as_slice(),
-            i64::from(KNOWN_DEVICES) - 1,
-        );
-        self.0.run(query.execute(&self.0.pool)).await.map(drop)
+        self.0.run(start(&self.0.pool, session)).await.map(drop)
+    }
+
+    async fn start_once(
+        &self,
+        session: &NewSession,
+        name: &RequestName,
+    ) -> Result<SessionId, StartSessionError> {
+        let started = named::start_once(&self.0.pool, session, name);
+        let started = self.0.run(started).await?;
+        started.map_err(StartSessionError::Repeated)
     }
 
     async fn knows_device(&self, handle: &str, device: &DeviceHash) -> Result<bool, PortError> {
@@ -103,6 +92,40 @@ impl SessionStore for PgSessions {
         );
         self.0.run(query.execute(&self.0.pool)).await.map(drop)
     }
+}
+
+/// Starts the session, or gives one of that id that lives the new tokens; `false` if it does not live.
+async fn start(executor: impl PgExecutor<'_>, session: &NewSession) -> sqlx::Result<bool> {
+    let started = sqlx::query!(
+        "with s as (
+            insert into sessions (id, account_id, created_at, expires_at)
+            values ($1, $2, $3, $4)
+            on conflict (id) do update set expires_at = excluded.expires_at
+            where sessions.account_id = excluded.account_id and sessions.ended_at is null
+                and sessions.expires_at > $3
+            returning id
+        ), used as (
+            insert into devices (hash, account_id, last_used_at) select $6, $2, $3 from s
+            on conflict (hash) do update set last_used_at = excluded.last_used_at
+            where devices.account_id = excluded.account_id
+        ), forgotten as (
+            delete from devices where hash in (
+                select hash from devices where account_id = $2 and hash <> $6
+                order by last_used_at desc, hash offset $7
+            )
+        )
+        insert into refresh_tokens (hash, session_id, created_at) select $5, s.id, $3 from s",
+        session.id.0,
+        session.account.0,
+        session.created_at.into_inner(),
+        session.expires_at.into_inner(),
+        session.refresh.as_slice(),
+        session.device.as_slice(),
+        i64::from(KNOWN_DEVICES) - 1,
+    )
+    .execute(executor)
+    .await?;
+    Ok(started.rows_affected() > 0)
 }
 
 impl PgSessions {
