@@ -134,8 +134,8 @@ impl Replicas {
 }
 
 impl Inner {
-    /// The replica that answers this reader, or `None` for the primary.
-    async fn choose(&self, reader: Reader) -> Option<&Replica> {
+    /// The replica that answers this reader, and its server; `None` for the primary.
+    async fn choose(&self, reader: Reader) -> Option<(&Replica, i64)> {
         // Where there is no choice, nobody need be asked about.
         if !self
             .replicas
@@ -153,13 +153,13 @@ impl Inner {
     }
 
     /// Each in turn.
-    fn next_used(&self) -> Option<&Replica> {
+    fn next_used(&self) -> Option<(&Replica, i64)> {
         let count = self.replicas.len();
         let first = self.next.fetch_add(1, Ordering::Relaxed);
         let turns = (0..count).map(|turn| first.wrapping_add(turn) % count);
         turns
             .filter_map(|number| self.replicas.get(number))
-            .find(|replica| replica.is_used(self.lag_limit))
+            .find_map(|replica| Some((replica, replica.to_read_from(self.lag_limit)?)))
     }
 
     fn count(&self, by_replica: bool) {
@@ -173,10 +173,9 @@ impl Inner {
 macro_rules! read {
     ($replicas:expr, $reader:expr, $store:ident . $method:ident ( $($argument:expr),* )) => {{
         let inner = &$replicas.0.inner;
-        if let Some(replica) = inner.choose($reader).await {
+        if let Some((replica, server)) = inner.choose($reader).await {
             match replica.$store.$method($($argument),*).await {
-                // By a connection that led to another server, it is as old as that one is.
-                Ok(_) if replica.is_several() => {}
+                Ok(_) if !replica.was_read_from(server) => {}
                 Ok(found) => {
                     inner.count(true);
                     return Ok(found);

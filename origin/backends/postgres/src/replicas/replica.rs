@@ -35,6 +35,12 @@ struct State {
     several_until: Option<Instant>,
 }
 
+impl State {
+    fn is_used(&self, lag_limit: Duration) -> bool {
+        self.as_of.is_some_and(|as_of| as_of.elapsed() <= lag_limit)
+    }
+}
+
 /// Why a replica is not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
@@ -89,28 +95,35 @@ impl Replica {
         })
     }
 
-    /// This server answered those who watch; `by_new` if by a connection of which it is the first answer. One that was
-    /// restarted is another one, and begins anew. Answers whether it may be used.
-    pub(super) fn is_served_by(&self, server: i64, by_new: bool) -> bool {
-        if self.served.is(server) {
-            let mut state = self.state();
-            state.as_of = None;
-            if by_new {
-                self.served.forget();
-            } else {
-                state.several_until = Some(Instant::now() + SEVERAL);
-            }
+    /// Another server that a connection led to, before those who watch ask again: see [`Replica::is_served_by`].
+    pub(super) fn met(&self) -> Option<i64> {
+        self.served.met()
+    }
+
+    /// This server answered those who watch, after `met` was met; `by_new` if by a connection of which it is the first answer.
+    /// One that was restarted is another one, and begins anew. But a connection that lived all the time shows that there are
+    /// several: where the other one was met meanwhile, or where itself leads to one after the other. Answers whether the replica
+    /// may be used.
+    pub(super) fn is_served_by(&self, server: i64, by_new: bool, met: Option<i64>) -> bool {
+        let mut state = self.state();
+        let is_another = self.served.is(server);
+        let are_several = !by_new && (is_another || met.is_some_and(|met| met != server));
+        if let Some(met) = met {
+            self.served.forget(met);
         }
+        if is_another {
+            state.as_of = None;
+        }
+        if are_several {
+            state.several_until = Some(Instant::now() + SEVERAL);
+        }
+        drop(state);
         !self.is_several()
     }
 
     /// Whether its address was found to lead to several servers, not long ago.
     pub(super) fn is_several(&self) -> bool {
         let mut state = self.state();
-        if self.served.has_met_another() {
-            self.served.forget();
-            state.several_until = Some(Instant::now() + SEVERAL);
-        }
         let is_several = state
             .several_until
             .is_some_and(|until| Instant::now() < until);
@@ -119,6 +132,18 @@ impl Replica {
             state.why = Why::Several;
         }
         is_several
+    }
+
+    /// The server to read from, to be shown to [`Replica::was_read_from`]; `None` if it is not used.
+    pub(super) fn to_read_from(&self, lag_limit: Duration) -> Option<i64> {
+        let state = self.state();
+        state.is_used(lag_limit).then(|| self.served.server())
+    }
+
+    /// Whether what was read since came from that server. By a connection that led to another one, it would be as old as that
+    /// one is.
+    pub(super) fn was_read_from(&self, server: i64) -> bool {
+        self.served.met().is_none() && self.served.server() == server && !self.is_several()
     }
 
     /// It answered with this data.
@@ -160,11 +185,80 @@ impl Replica {
     }
 
     pub(super) fn is_used(&self, lag_limit: Duration) -> bool {
-        let as_of = self.state().as_of;
-        as_of.is_some_and(|as_of| as_of.elapsed() <= lag_limit)
+        self.state().is_used(lag_limit)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: i64 = 1;
+    const NEW: i64 = 2;
+
+    /// Watched at [`OLD`], by a connection that lives.
+    fn replica() -> Replica {
+        let options = Options {
+            pool: crate::Options::default(),
+            lag_limit: Duration::from_secs(1),
+        };
+        let replica = Replica::new("postgres://u@127.0.0.1:1/d", &options).unwrap();
+        assert!(replica.is_served_by(OLD, true, None));
+        replica.has_reached(Some(Instant::now()));
+        replica
+    }
+
+    #[tokio::test]
+    async fn one_that_was_restarted_is_one_whoever_finds_it_first() {
+        let replica = replica();
+        replica.served.leads_to(NEW);
+        assert!(!replica.was_read_from(OLD), "it may be too old");
+        let met = replica.met();
+        // Their connection did not outlive the server.
+        assert!(replica.is_served_by(NEW, true, met));
+        assert!(replica.was_read_from(NEW));
+        assert!(!replica.was_read_from(OLD));
+        assert!(!replica.is_used(Duration::from_secs(1)), "it begins anew");
+    }
+
+    #[tokio::test]
+    async fn one_that_was_restarted_twice_is_one() {
+        let replica = replica();
+        replica.served.leads_to(NEW);
+        let met = replica.met();
+        assert!(replica.is_served_by(3, true, met));
+        assert!(replica.is_served_by(3, false, replica.met()));
+    }
+
+    #[tokio::test]
+    async fn two_that_answer_at_once_are_several() {
+        let replica = replica();
+        replica.served.leads_to(NEW);
+        let met = replica.met();
+        assert!(!replica.is_served_by(OLD, false, met));
+        assert!(!replica.was_read_from(OLD));
+        assert_eq!(replica.standing(Duration::from_secs(1)).why, Why::Several);
+    }
+
+    #[tokio::test]
+    async fn who_answers_before_the_other_is_met_says_nothing_of_it() {
+        let replica = replica();
+        let met = replica.met();
+        replica.served.leads_to(NEW);
+        assert!(
+            replica.is_served_by(OLD, false, met),
+            "it may have ended since"
+        );
+        assert!(!replica.was_read_from(OLD), "until they ask again");
+        assert!(!replica.is_served_by(OLD, false, replica.met()));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_leads_elsewhere_shows_several() {
+        assert!(!replica().is_served_by(NEW, false, None));
     }
 }

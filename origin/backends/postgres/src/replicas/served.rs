@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use sqlx::PgConnection;
 
@@ -11,15 +11,21 @@ const NONE: i64 = 0;
 pub(crate) struct Served {
     /// When it started, in microseconds: it tells servers apart whatever addresses they have.
     server: AtomicI64,
-    met_another: AtomicBool,
+    /// Another one, to which a connection led.
+    met: AtomicI64,
 }
 
 impl Served {
     pub(super) fn new() -> Self {
         Self {
             server: AtomicI64::new(NONE),
-            met_another: AtomicBool::new(false),
+            met: AtomicI64::new(NONE),
         }
+    }
+
+    /// The server that is watched.
+    pub(super) fn server(&self) -> i64 {
+        self.server.load(Ordering::SeqCst)
     }
 
     /// It is this one from here on; answers whether it was another before.
@@ -28,26 +34,35 @@ impl Served {
         before != server && before != NONE
     }
 
-    /// Whether a connection led to another one since that was asked for the last time.
-    pub(super) fn has_met_another(&self) -> bool {
-        self.met_another.load(Ordering::SeqCst)
+    /// Another one that was met, and of which nobody knows yet whether it took the place of the one that is watched.
+    pub(super) fn met(&self) -> Option<i64> {
+        Some(self.met.load(Ordering::SeqCst)).filter(|met| *met != NONE)
     }
 
-    pub(super) fn forget(&self) {
-        self.met_another.store(false, Ordering::SeqCst);
+    /// That is known.
+    pub(super) fn forget(&self, met: i64) {
+        // Unless yet another one was met since.
+        let _ = self
+            .met
+            .compare_exchange(met, NONE, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    /// A new connection led to this one.
+    pub(super) fn leads_to(&self, server: i64) {
+        if server != self.server() {
+            self.met.store(server, Ordering::SeqCst);
+        }
     }
 
     /// Whether a connection may be used still.
     pub(crate) async fn is_still(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
-        Ok(server(connection).await? == self.server.load(Ordering::SeqCst))
+        Ok(server(connection).await? == self.server())
     }
 
     /// Looks where a new connection leads to. It is lent all the same, since the pool would try again for as long as its
     /// borrower has time: what is read by it is not used.
     pub(crate) async fn meets(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
-        if !self.is_still(connection).await? {
-            self.met_another.store(true, Ordering::SeqCst);
-        }
+        self.leads_to(server(connection).await?);
         Ok(())
     }
 }

@@ -93,11 +93,12 @@ async fn look(inner: &Inner, replica: &Replica, line: &mut Line) -> Result<(), P
         }
         replica.is_probed();
     }
+    let met = replica.met();
     let mut held = line.hold().await?;
     let by_new = held.is_new;
     let found = bounded(ANSWER_TIME, of_replica(held.connection())).await?;
     held.give_back();
-    if !replica.is_served_by(found.server, by_new) {
+    if !replica.is_served_by(found.server, by_new, met) {
         return Ok(());
     }
     let Some(position) = found.position else {
