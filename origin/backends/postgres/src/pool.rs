@@ -2,7 +2,8 @@
 //!
 //! sqlx tests each connection when it is given back, for as long as the server likes, and holds its place meanwhile; it
 //! knows no keepalive either. So connections are lent and taken back here, each within a time: one that says nothing is
-//! dropped, and its place is free.
+//! dropped, and its place is free. A hook of sqlx's (`after_release`) could test them within a time, too, but nothing of it keeps
+//! a transaction out of the pool whose beginning was abandoned (launchbadge/sqlx#4393).
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -74,17 +75,24 @@ impl Pool {
     }
 
     pub(crate) async fn acquire(&self) -> sqlx::Result<Lent> {
-        self.0.acquire().await.map(Lent)
+        Ok(Lent {
+            connection: self.0.acquire().await?,
+            is_beginning: false,
+        })
     }
 
     /// Rolled back unless it is committed.
     pub(crate) async fn begin(&self) -> sqlx::Result<Transaction> {
-        let mut transaction = Transaction {
-            connection: self.acquire().await?,
+        let mut connection = self.acquire().await?;
+        // Whoever goes away meanwhile leaves a connection of which sqlx does not know that it is in a transaction: whatever
+        // came next by it would be part of that, and lost.
+        connection.is_beginning = true;
+        PgTransactionManager::begin(&mut connection, None).await?;
+        connection.is_beginning = false;
+        Ok(Transaction {
+            connection,
             open: true,
-        };
-        PgTransactionManager::begin(&mut transaction.connection, None).await?;
-        Ok(transaction)
+        })
     }
 
     pub(crate) async fn close(&self) {
@@ -129,26 +137,34 @@ async fn answer<T>(
 
 /// A connection of the pool, which is given back when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Lent(PoolConnection<Postgres>);
+pub(crate) struct Lent {
+    connection: PoolConnection<Postgres>,
+    /// A transaction was asked for, and is not there yet. It is closed if it is dropped so.
+    is_beginning: bool,
+}
 
 impl Deref for Lent {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.0
+        &self.connection
     }
 }
 
 impl DerefMut for Lent {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.0
+        &mut self.connection
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
+        if self.is_beginning {
+            self.connection.close_on_drop();
+            return;
+        }
         // Holds the place until it ends, however it ends.
-        let back = self.0.return_to_pool();
+        let back = self.connection.return_to_pool();
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
                 if timeout(TAKE_BACK, back).await.is_err() {

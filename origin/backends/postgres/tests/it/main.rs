@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod abandoned;
 mod census;
 mod conformance;
 mod fair;

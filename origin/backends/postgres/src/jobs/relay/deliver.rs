@@ -2,7 +2,7 @@ use sluicegate_contract::ids::AccountId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::job::JobState;
 use sluicegate_core::ports::{Delivered, Delivery, DeliveryRequest, ForeignJob};
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 
 use crate::columns::{int, job_state};
 use crate::jobs::claim::LeasedRow;
@@ -16,14 +16,13 @@ pub(super) async fn lease(
     request: &DeliveryRequest<'_>,
     now: Timestamp,
 ) -> sqlx::Result<Delivered> {
-    let mut connection = pool.acquire().await?;
     let Some(rate) = request.bounds.rate else {
-        return begin(&mut connection, request, now).await;
+        return begin(&mut *pool.acquire().await?, request, now).await;
     };
-    if request.delivery == Delivery::Burial || is_paid_for(&mut connection, request).await? {
-        return begin(&mut connection, request, now).await;
+    if request.delivery == Delivery::Burial || is_paid_for(pool, request).await? {
+        return begin(&mut *pool.acquire().await?, request, now).await;
     }
-    let mut transaction = connection.begin().await?;
+    let mut transaction = pool.begin().await?;
     let mut budget = Budget::hold(&mut transaction, request.queue, rate, now).await?;
     if budget.places(now) == 0 {
         let next = budget.next(now);
@@ -40,10 +39,7 @@ pub(super) async fn lease(
 }
 
 /// Whether the relay paid for it: it handed the job over, and this is the first time that it begins since.
-async fn is_paid_for(
-    connection: &mut PgConnection,
-    request: &DeliveryRequest<'_>,
-) -> sqlx::Result<bool> {
+async fn is_paid_for(pool: &Pool, request: &DeliveryRequest<'_>) -> sqlx::Result<bool> {
     let paid = sqlx::query_scalar!(
         r#"select (attempts_used = 0 and relayed_as is null) as "paid!" from jobs
         where id = $1 and queue = $2"#,
@@ -51,7 +47,7 @@ async fn is_paid_for(
         request.queue,
     );
     // One without a row begins nothing.
-    Ok(paid.fetch_optional(connection).await?.unwrap_or(true))
+    Ok(paid.fetch_optional(pool).await?.unwrap_or(true))
 }
 
 async fn begin(
