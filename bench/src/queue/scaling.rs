@@ -44,19 +44,23 @@ struct Crew {
 }
 
 impl Crew {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 8] = [
         Self::one_at_a_time(1),
         Self::one_at_a_time(2),
         Self::one_at_a_time(4),
         Self::one_at_a_time(8),
-        Self {
-            processes: 1,
-            jobs: 8,
-        },
+        Self::alone(4),
+        Self::alone(8),
+        Self::alone(16),
+        Self::alone(32),
     ];
 
     const fn one_at_a_time(processes: usize) -> Self {
         Self { processes, jobs: 1 }
+    }
+
+    const fn alone(jobs: usize) -> Self {
+        Self { processes: 1, jobs }
     }
 
     fn at_once(self) -> usize {
