@@ -1,4 +1,4 @@
-"""shape.py <file>: whether what `docker compose config --format json` says of all profiles is the shape that we promise.
+"""compose.py <file>: whether what `docker compose config --format json` says of all profiles is the shape that we promise.
 
 What it finds wrong it prints, a line each; then it ends with 1.
 """
@@ -7,11 +7,14 @@ import json
 import pathlib
 import sys
 
-QUEUES = {"image-moderation", "post-processing", "media-purge", "maintenance"}
+from queues import queues
+
 # They end by themselves, so nobody asks them how they are.
 ONCE = {"migrate", "bucket", "backup"}
 # Its image's user is root, to whom its folder belongs; it has none of root's rights.
 ROOT = {"minio"}
+# What `up` starts only if it is asked to.
+PROFILES = {"observe": {"prometheus", "grafana"}, "detector": {"detector"}, "backup": {"backup"}}
 SECONDS_TO_DRAIN = 40
 
 
@@ -58,16 +61,20 @@ def whole(services: dict) -> list[str]:
     worked_on = [command[2] for command in commands if command and command[:2] == ["work", "--queues"]]
     environment = edge.get("environment", {})
     traces = {name for name in origin["environment"] if name.startswith("OTEL_")}
+    profiles = {profile for service in services.values() for profile in service.get("profiles", [])}
+    started = {name: {other for other, service in services.items() if service.get("profiles") == [name]} for name in profiles}
     held = {
+        "profiles add what they are for": started == PROFILES,
+        "the edge has no key of the store": not any("ACCESS_KEY" in name for name in environment),
         "two origins": origin["deploy"].get("replicas") == 2,
         "origins do no jobs": origin["command"] == ["serve", "--no-workers"],
-        "each queue has a service of its own, and no other": sorted(worked_on) == sorted(QUEUES),
+        "each queue of the code has a service of its own, and no other": sorted(worked_on) == sorted(queues()),
         "origins are reached by the balancer alone": environment.get("SPIN_VARIABLE_ORIGIN_URL") == "http://balancer:8080",
         "the edge reaches no database": not set(edge["networks"]) & set(services["postgres"]["networks"]),
         "the edge is told where traces go, as the origins are": traces and traces <= set(environment),
     }
     pooled, direct = "@pgbouncer:6432/", "@postgres:5432/"
-    for name in ["origin", *QUEUES]:
+    for name in ["origin", *sorted(queues())]:
         service = services[name]
         settings = service["environment"]
         held[f"{name} speaks to the pooler"] = pooled in settings["DATABASE_URL"] and direct in settings["DATABASE_DIRECT_URL"]
