@@ -152,10 +152,12 @@ def scaled(documents: list[Document], workers: dict[str, Document]) -> list[str]
 
 
 def environment(workload: Document) -> dict[str, tuple[str, str]]:
-    """Variables by where their value is from."""
-    variables = pod(workload)["containers"][0].get("env", [])
-    secret = [(one["name"], one["valueFrom"]["secretKeyRef"]) for one in variables if "valueFrom" in one]
-    return {name: (source["name"], source["key"]) for name, source in secret}
+    """Variables by what their value is from: the name of a Secret or a ConfigMap, and the key in it."""
+    found = {}
+    for variable in pod(workload)["containers"][0].get("env", []):
+        for source in variable.get("valueFrom", {}).values():
+            found[variable["name"]] = (source["name"], source["key"])
+    return found
 
 
 def handed(workload: Document) -> set[str]:
@@ -198,16 +200,16 @@ def together(documents: list[Document]) -> list[str]:
         if "migrate" in jobs
         else False,
         "the bucket is made": commands.get("bucket") == ["bucket", "init"],
-        "with the keys": "bucket" in jobs and {"S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"} <= set(environment(jobs["bucket"])),
+        "where it belongs, with the keys": "bucket" in jobs
+        and {f"S3_{what}" for what in ("ENDPOINT", "BUCKET", "REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY")}
+        == set(environment(jobs["bucket"])),
         "edges know the key": bool(spin)
         or environment(deployments["edge"]).get("SPIN_VARIABLE_EDGE_KEY") == ("sluicegate", "EDGE_KEY")
         if "edge" in deployments or spin
         else False,
         "settings and secrets are handed to all that need them": all(
             handed(deployments[which]) == {"configMapRef", "secretRef"} for which in ("origin", *workers) if which in deployments
-        )
-        and "bucket" in jobs
-        and handed(jobs["bucket"]) == {"configMapRef"},
+        ),
         "settings that are asked for are there, and no other": asked_for(documents) == configs,
         "pods with rights are refused": enforced == ("baseline" if spin else "restricted"),
     }
