@@ -1,4 +1,4 @@
-//! Uploads that are repeated under one `Idempotency-Key`.
+//! What is repeated under one `Idempotency-Key`: uploads above all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +6,13 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use sluicegate_contract::accounts::Session;
+use sluicegate_contract::page::Page;
+use sluicegate_contract::posts::Post;
 use sluicegate_contract::uploads::Upload;
-use sluicegate_tests::client::{Answer, Client};
+use sluicegate_tests::client::{Answer, Client, PASSWORD};
 use sluicegate_tests::fixtures;
 use sluicegate_tests::platform::Platform;
 use sluicegate_tests::proxy::{Action, Proxy};
@@ -210,4 +214,41 @@ async fn many_at_once_are_one_upload() {
         }
     }
     assert_eq!(ids.len(), 1, "{ids:?}");
+}
+
+async fn ask(client: &Client, path: &str, body: &Value) -> Answer {
+    let request = client.request(Method::POST, path).json(body);
+    let request = request.header("idempotency-key", "k").send();
+    Answer::read(request.await.unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_repeated_sign_up_log_in_and_post_are_done_once() {
+    let platform = shared::platform().await.unwrap();
+    let stranger = platform.client().unwrap();
+    let who = json!({ "handle": "repeat_session", "password": PASSWORD });
+    for path in ["/v1/accounts", "/v1/sessions"] {
+        let first: Session = ask(&stranger, path, &who).await.expect(201).unwrap();
+        let again: Session = ask(&stranger, path, &who).await.expect(201).unwrap();
+        assert_eq!(again.account.id, first.account.id, "{path}");
+        // It is one session, which ends for both.
+        let [first, again] =
+            [first, again].map(|session| stranger.with_token(Some(&session.access_token)));
+        first.me().await.unwrap();
+        let ended = again.call(Method::DELETE, "/v1/sessions/current").await;
+        ended.unwrap().expect_status(204).unwrap();
+        let over = first.get("/v1/me").await.unwrap();
+        over.expect_problem(401, "unauthorized").unwrap();
+    }
+
+    let client = shared::somebody(&platform, "repeat_post").await.unwrap();
+    let body = json!({ "body": "It is said once, however often it is sent." });
+    let first = ask(&client, "/v1/posts", &body).await;
+    let again = ask(&client, "/v1/posts", &body).await;
+    let said = first.expect::<Post>(201).unwrap().id;
+    assert_eq!(again.expect::<Post>(201).unwrap().id, said);
+    assert_eq!(again.header("location"), first.header("location"));
+    let shown = client.get("/v1/profiles/repeat_post/posts").await.unwrap();
+    let shown: Page<Post> = shown.expect(200).unwrap();
+    assert_eq!(shown.items.len(), 1);
 }
