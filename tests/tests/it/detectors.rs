@@ -1,4 +1,4 @@
-//! Two detectors, of which one hangs for a while.
+//! Detectors of ours, which know pictures by their hash: two of which one hangs for a while, and one that is told of a picture.
 
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,15 @@ const NORMAL_AGAIN: Duration = Duration::from_secs(10);
 /// It is left alone for ten seconds.
 const ASKED_AGAIN: Duration = Duration::from_secs(30);
 const CLASSIFY: &str = "/classify";
+const ANYWHERE: (&str, &str) = ("DETECTOR_LISTEN", "127.0.0.1:0");
 
-async fn start_detector() -> (Program, String) {
-    let listen = ("DETECTOR_LISTEN".to_owned(), "127.0.0.1:0".to_owned());
+async fn start_detector(settings: &[(&str, &str)]) -> (Program, String) {
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
     let program = program("sluicegate-origin").unwrap();
-    let mut detector = Program::start(&program, &["detector"], &[listen]).unwrap();
+    let mut detector = Program::start(&program, &["detector"], &settings).unwrap();
     let url = detector.wait_for_line("listening on ", LIMIT).await;
     (detector, url.unwrap())
 }
@@ -39,8 +43,8 @@ async fn judged(client: &Client, number: u64) -> Duration {
 
 #[tokio::test]
 async fn one_that_hangs_is_left_out_and_comes_back() {
-    let (first, first_url) = start_detector().await;
-    let (second, second_url) = start_detector().await;
+    let (first, first_url) = start_detector(&[ANYWHERE]).await;
+    let (second, second_url) = start_detector(&[ANYWHERE]).await;
     let line = Answers::start(&second_url).await.unwrap();
     let urls = format!("{first_url},{}", line.url);
     let options = Options::default()
@@ -107,4 +111,35 @@ async fn one_that_hangs_is_left_out_and_comes_back() {
     for detector in [first, second] {
         detector.stop(STOP_LIMIT).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_listed_picture_is_removed_and_no_other() {
+    let (mut detector, url) = start_detector(&[ANYWHERE]).await;
+    let options = Options::default()
+        .setting("MODERATION_IMAGE_SERVICE_URL", &url)
+        .setting("MODERATION_IMAGE_ASYNC", "true");
+    let platform = Platform::start(options).await.unwrap();
+    let client = platform.sign_up("lister").await.unwrap();
+    judged(&client, 400).await;
+    // What it was sent has another hash than the client's file.
+    let said = detector.wait_for_line("sha256=\"", LIMIT).await.unwrap();
+    let (hash, _) = said.split_once('"').unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("unsafe");
+    std::fs::write(&list, format!("{hash}  seen before\n")).unwrap();
+    detector.stop(STOP_LIMIT).await.unwrap();
+    let listen = ("DETECTOR_LISTEN", url.trim_start_matches("http://"));
+    let list = ("DETECTOR_UNSAFE_FILES", list.to_str().unwrap());
+    let (detector, _) = start_detector(&[listen, list]).await;
+
+    let picture = fixtures::noise(400, false).unwrap();
+    let upload = client.upload_ok("avatar", picture).await.unwrap();
+    let seen = client.wait_for_verdict(upload.id).await.unwrap();
+    assert_eq!(seen.moderation, Moderation::Removed);
+    let gone = client.get(&upload.url).await.unwrap();
+    gone.expect_problem(404, "not-found").unwrap();
+    judged(&client, 402).await;
+    platform.stop().await.unwrap();
+    detector.stop(STOP_LIMIT).await.unwrap();
 }
