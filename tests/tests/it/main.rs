@@ -34,6 +34,7 @@ mod moderation;
 mod paused;
 mod plain_user;
 mod pooled;
+mod rates;
 mod raw;
 mod redis;
 mod removal;
