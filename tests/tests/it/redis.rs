@@ -5,18 +5,24 @@ use std::time::{Duration, Instant};
 use sluicegate_contract::ids::PostId;
 use sluicegate_contract::posts::Post;
 use sluicegate_contract::uploads::{Moderation, UploadState};
+use sluicegate_tests::audit::Audit;
 use sluicegate_tests::client::Client;
 use sluicegate_tests::detector::Detector;
 use sluicegate_tests::fixtures;
+use sluicegate_tests::load::{Habit, Load};
 use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
 use sluicegate_tests::redis::Redis;
 use sluicegate_tests::wait::wait_for;
 
-use crate::shared::{measured, skip};
+use crate::shared::{measured, people, skip};
 
 const MISSING: &str = "no redis-server on PATH, and SLUICEGATE_REDIS_SERVER names none";
 const LIMIT: Duration = Duration::from_mins(1);
 const OUTAGE: Duration = Duration::from_mins(1);
+const CLIENTS: u64 = 4;
+const NORMAL_AGAIN: Duration = Duration::from_secs(30);
+/// A post without Redis.
+const SLOWEST: Duration = Duration::from_secs(10);
 
 fn options(redis: &Redis, detector: &Detector) -> Options {
     Options::default()
@@ -80,7 +86,7 @@ async fn a_picture_and_a_post_get_their_verdicts_through_redis() {
     platform.stop().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
     let Some(mut redis) = Redis::start("noeviction").await.unwrap() else {
         return skip(
@@ -90,40 +96,82 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
     };
     let detector = Detector::start().await.unwrap();
     let platform = Platform::start(options(&redis, &detector)).await.unwrap();
+    let mut worker = platform.start_worker().await.unwrap();
     let client = platform.sign_up("patient").await.unwrap();
-    let file = fixtures::read("photo.jpg").unwrap();
-    let before = client.upload_ok("avatar", file.clone()).await.unwrap();
-    client.wait_for_verdict(before.id).await.unwrap();
+    let usual_verdict = judged_within(&client, "said at first").await;
+    let habit = Habit {
+        posts_a_picture: 16,
+        pause: Duration::from_millis(250),
+    };
+    let load = Load::begin(people(&platform, "busy", CLIENTS).await, habit);
+    load.each_is_answered("answered at first").await.unwrap();
 
+    let before = load.times().await.unwrap();
+    worker.kill().unwrap();
+    let since = Instant::now();
+    let fault = "a worker on Redis was killed under load";
+    load.is_normal_again(fault, &before, since).await.unwrap();
+
+    let before = load.times().await.unwrap();
+    assert_eq!(redis.ask("FLUSHALL").await.unwrap(), "+OK");
+    let since = Instant::now();
+    let fault = "Redis was emptied under load";
+    load.is_normal_again(fault, &before, since).await.unwrap();
+    let verdict = judged_within(&client, "said when it was empty").await;
+    assert!(verdict < NORMAL_AGAIN, "{verdict:?}");
+
+    let before = load.times().await.unwrap();
     redis.kill().unwrap();
+    let since = Instant::now();
+    let file = fixtures::read("photo.jpg").unwrap();
     let meanwhile = client.upload_ok("avatar", file).await.unwrap();
     // Made for whoever asks, and judged by nobody.
     let picture = client.get(&meanwhile.url).await.unwrap();
     picture.expect_status(200).unwrap();
+    wait_for("the outage to be over", LIMIT + OUTAGE, async || {
+        Ok((since.elapsed() >= OUTAGE).then_some(()))
+    })
+    .await
+    .unwrap();
     let seen = client.upload_state(meanwhile.id).await.unwrap();
     assert_eq!(seen.moderation, Moderation::Unreviewed);
-    let since = Instant::now();
-    let mut pause = tokio::time::interval(Duration::from_secs(3));
-    let mut said = Vec::new();
-    while since.elapsed() < OUTAGE {
-        pause.tick().await;
-        let text = format!("said {} ms into the outage", since.elapsed().as_millis());
-        let answer = client.post(&text, None).await.unwrap();
-        said.push(answer.expect::<Post>(201).unwrap().id);
-    }
+    // Who asks without Redis waits for nothing.
+    let without = load.times_since();
+    assert!(without.is_like(&before), "{without}, and {before} with it");
+    assert!(without.slowest() < SLOWEST, "{without}");
 
     redis.start_again().await.unwrap();
     let since = Instant::now();
     let judged = client.wait_for_verdict(meanwhile.id).await.unwrap();
     assert_eq!(judged.moderation, Moderation::Passed);
-    wait_for_verdicts(&client, &said).await;
+    let fault = "Redis was gone for a minute";
+    load.is_normal_again(fault, &before, since).await.unwrap();
+    let last_verdict = judged_within(&client, "said when it was back").await;
+    assert!(last_verdict < NORMAL_AGAIN, "{last_verdict:?}");
+    assert_eq!(load.refused(), 0, "the API goes on");
+    let taken = load.end().await.unwrap();
     measured(&format!(
-        "Redis was gone for a minute, in which all of {} posts and a picture were taken: {:.1} s after it was back all had \
-         their verdicts",
-        said.len(),
-        since.elapsed().as_secs_f64()
+        "a worker was killed, Redis emptied, then gone for a minute (in which posts took {without}), under {CLIENTS} clients: \
+         {} posts and {} pictures were taken, none refused, and all had their verdicts {:.1} s after it was back; \
+         a verdict took {} ms before, {} ms when it was empty, {} ms when it was back",
+        taken.posts,
+        taken.uploads,
+        since.elapsed().as_secs_f64(),
+        usual_verdict.as_millis(),
+        verdict.as_millis(),
+        last_verdict.as_millis(),
     ));
+    Audit::of(&platform).await.unwrap().ensure_clean().unwrap();
     platform.stop().await.unwrap();
+}
+
+/// How long a post waited for its verdict.
+async fn judged_within(client: &Client, text: &str) -> Duration {
+    let since = Instant::now();
+    let answer = client.post(text, None).await.unwrap();
+    let post: Post = answer.expect(201).unwrap();
+    wait_for_verdicts(client, &[post.id]).await;
+    since.elapsed()
 }
 
 #[tokio::test]
@@ -158,20 +206,27 @@ async fn what_a_killed_origin_had_relayed_others_finish() {
     .await
     .unwrap();
     assert_eq!(redis.ask("FLUSHALL").await.unwrap(), "+OK");
+    let since = Instant::now();
     platform.restart_origin().await.unwrap();
     wait_for_verdicts(&client, &said).await;
+    measured(&format!(
+        "an origin that relays was killed, and Redis emptied when half of its 40 jobs were done: all were {:.1} s after that",
+        since.elapsed().as_secs_f64()
+    ));
     worker.stop(STOP_LIMIT).await.unwrap();
+    Audit::of(&platform).await.unwrap().ensure_clean().unwrap();
     platform.stop().await.unwrap();
 }
 
 async fn wait_for_verdicts(client: &Client, posts: &[PostId]) {
     wait_for("the verdicts on all posts", LIMIT, async || {
-        let seen = client.newest_posts().await?;
-        let is_judged = |id: &PostId| {
-            let found = seen.iter().find(|post| post.id == *id);
-            found.is_some_and(|post| post.moderation == Moderation::Passed)
-        };
-        Ok(posts.iter().all(is_judged).then_some(()))
+        for id in posts {
+            let post: Post = client.get(&format!("/v1/posts/{id}")).await?.expect(200)?;
+            if post.moderation != Moderation::Passed {
+                return Ok(None);
+            }
+        }
+        Ok(Some(()))
     })
     .await
     .unwrap();

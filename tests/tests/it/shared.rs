@@ -27,11 +27,7 @@ pub async fn platform() -> Result<Arc<Platform>> {
     if let Some(platform) = shared.upgrade() {
         return Ok(platform);
     }
-    let mut options = Options::default().setting("JWT_SECRET", JWT_SECRET);
-    options
-        .edge_variables
-        .push(("jwt_secret".to_owned(), JWT_SECRET.to_owned()));
-    let platform = Arc::new(Platform::start(options).await?);
+    let platform = Arc::new(Platform::start(options()).await?);
     *shared = Arc::downgrade(&platform);
     Ok(platform)
 }
@@ -39,4 +35,14 @@ pub async fn platform() -> Result<Arc<Platform>> {
 /// Somebody new on a platform; handles are counted so that tests do not meet.
 pub async fn somebody(platform: &Platform, handle: &str) -> Result<Client> {
     platform.sign_up(handle).await
+}
+
+/// So many new people.
+pub async fn people(platform: &Platform, handle: &str, count: u64) -> Vec<Client> {
+    let mut people = Vec::new();
+    for number in 0..count {
+        let person = platform.sign_up(&format!("{handle}_{number}")).await;
+        people.push(person.unwrap());
+    }
+    people
 }
