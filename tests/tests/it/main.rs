@@ -37,6 +37,7 @@ mod pooled;
 mod rates;
 mod raw;
 mod redis;
+mod relay_killed;
 mod removal;
 mod repeats;
 mod rolling;

@@ -1,0 +1,186 @@
+//! The process that brings jobs to Redis and compares rows with it, killed in the middle of either. What it says to the
+//! database is held back there until it is dead; then another one goes on.
+
+use std::time::{Duration, Instant};
+
+use sluicegate_contract::ids::UploadId;
+use sluicegate_contract::uploads::Moderation;
+use sluicegate_tests::audit::Audit;
+use sluicegate_tests::client::Client;
+use sluicegate_tests::detector::Detector;
+use sluicegate_tests::fixtures;
+use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
+use sluicegate_tests::proxy::{Action, Proxy};
+use sluicegate_tests::redis::Redis;
+use sluicegate_tests::wait::{wait_for, within};
+
+use crate::shared::{measured, people, skip};
+
+const MISSING: &str = "no redis-server on PATH, and SLUICEGATE_REDIS_SERVER names none";
+const LIMIT: Duration = Duration::from_mins(1);
+const QUEUE: &str = "image-moderation";
+/// Each sends one picture: of one owner only so many jobs wait in Redis.
+const PEOPLE: u64 = 4;
+/// What Redis has is about to be noted in the rows, and committed.
+const CONFIRM: &str = "set state = 'relayed'";
+/// A row whose job Redis has lost is about to be made ready again.
+const RESOLVE: &str = "set state = 'ready', relayed_at = null, checked_at = null";
+/// Rows are compared with Redis each half minute.
+const COMPARED: Duration = Duration::from_secs(75);
+
+/// A platform on Redis whose origin has no workers.
+struct Line {
+    redis: Redis,
+    detector: Detector,
+    options: Options,
+    platform: Platform,
+}
+
+impl Line {
+    async fn start() -> Option<Self> {
+        let redis = Redis::start("noeviction").await.unwrap()?;
+        let detector = Detector::start().await.unwrap();
+        let options = Options {
+            no_workers: true,
+            ..Options::default()
+                .setting("REDIS_URL", &redis.url())
+                .setting("MODERATION_IMAGE_SERVICE_URL", &detector.url)
+                .setting("MODERATION_IMAGE_ASYNC", "true")
+        };
+        let platform = Platform::start(options.clone()).await.unwrap();
+        Some(Self {
+            redis,
+            detector,
+            options,
+            platform,
+        })
+    }
+
+    /// Before the database.
+    async fn proxy(&self) -> Proxy {
+        let socket = self.platform.database_socket().unwrap();
+        Proxy::start(&socket).await.unwrap()
+    }
+
+    /// Another origin, which reaches the database through this proxy, and an edge of its own.
+    async fn another_through(&self, proxy: &Proxy) -> Platform {
+        let mut options = self.options.clone();
+        let database = self.platform.database_setting(&proxy.url).unwrap();
+        options.settings.push(database);
+        let store = self.platform.store_url.clone();
+        self.platform.start_second(options, &store).await.unwrap()
+    }
+
+    /// How many jobs Redis has for whoever works.
+    async fn waiting(&self) -> u64 {
+        let waiting = self.redis.ask("LLEN bull:image-moderation:wait").await;
+        waiting.unwrap().trim_start_matches(':').parse().unwrap()
+    }
+
+    /// The origin begins again, and a worker. Answers how long it took until all of these had their verdicts, each once.
+    async fn goes_on(mut self, fault: &str, sent: &[(Client, UploadId)]) -> Duration {
+        let since = Instant::now();
+        self.platform.restart_origin().await.unwrap();
+        let worker = self.platform.start_worker().await.unwrap();
+        for (client, id) in sent {
+            let client = client.at(&self.platform.edge_url);
+            let judged = client.wait_for_verdict(*id).await.unwrap();
+            assert_eq!(judged.moderation, Moderation::Passed, "{fault}");
+        }
+        let took = since.elapsed();
+        measured(&format!(
+            "{fault}: all of {} pictures had their verdicts {:.1} s after another one began, each was judged once",
+            sent.len(),
+            took.as_secs_f64()
+        ));
+        wait_for("Redis to know", LIMIT, async || {
+            Ok((self.redis.completed(QUEUE).await? == PEOPLE).then_some(()))
+        })
+        .await
+        .unwrap();
+        assert_eq!(self.detector.judged(), PEOPLE, "{fault}");
+        let audit = Audit::of(&self.platform).await.unwrap();
+        audit.ensure_clean().expect(fault);
+        worker.stop(STOP_LIMIT).await.unwrap();
+        self.platform.stop().await.unwrap();
+        took
+    }
+}
+
+async fn send(client: Client) -> (Client, UploadId) {
+    let picture = fixtures::read("photo.png").unwrap();
+    let upload = client.upload_ok("post_header", picture).await.unwrap();
+    (client, upload.id)
+}
+
+#[tokio::test]
+async fn a_relay_that_dies_between_redis_and_its_commit_loses_and_doubles_nothing() {
+    let Some(mut line) = Line::start().await else {
+        return skip(
+            "a_relay_that_dies_between_redis_and_its_commit_loses_and_doubles_nothing",
+            MISSING,
+        );
+    };
+    let proxy = line.proxy().await;
+    line.platform.kill_origin().unwrap();
+    let mut relays = line.another_through(&proxy).await;
+    let mut people = people(&relays, "relayed", PEOPLE).await.into_iter();
+    let mut held = proxy.on(CONFIRM, Action::Hold);
+    let mut sent = vec![send(people.next().unwrap()).await];
+    within("the relay to confirm", LIMIT, held.recv())
+        .await
+        .unwrap()
+        .expect("the proxy lives");
+    // What comes meanwhile waits for it.
+    for client in people {
+        sent.push(send(client).await);
+    }
+    assert_eq!(line.waiting().await, 1, "Redis has the first");
+    relays.origin.as_mut().unwrap().must_run().unwrap();
+    relays.kill_origin().unwrap();
+    drop(held);
+
+    let fault = "a relay was killed between its add to Redis and its commit";
+    let took = line.goes_on(fault, &sent).await;
+    assert!(took < LIMIT, "{took:?}");
+    relays.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reconciler_that_dies_over_what_redis_lost_leaves_it_to_the_next() {
+    let Some(mut line) = Line::start().await else {
+        return skip(
+            "a_reconciler_that_dies_over_what_redis_lost_leaves_it_to_the_next",
+            MISSING,
+        );
+    };
+    let mut sent = Vec::new();
+    for client in people(&line.platform, "compared", PEOPLE).await {
+        sent.push(send(client).await);
+    }
+    wait_for("Redis to have them all", LIMIT, async || {
+        Ok((line.waiting().await == PEOPLE).then_some(()))
+    })
+    .await
+    .unwrap();
+    let proxy = line.proxy().await;
+    line.platform.kill_origin().unwrap();
+    let flushed = line.redis.ask("FLUSHALL").await.unwrap();
+    assert_eq!(flushed, "+OK");
+    let mut held = proxy.on(RESOLVE, Action::Hold);
+    let mut compares = line.another_through(&proxy).await;
+    within("the reconciler to find them gone", LIMIT, held.recv())
+        .await
+        .unwrap()
+        .expect("the proxy lives");
+    assert_eq!(line.waiting().await, 0);
+    compares.origin.as_mut().unwrap().must_run().unwrap();
+    compares.kill_origin().unwrap();
+    drop(held);
+
+    // Nobody is told once more that Redis was emptied: rows are compared when it is their turn.
+    let fault = "a reconciler was killed over what Redis had lost";
+    let took = line.goes_on(fault, &sent).await;
+    assert!(took < COMPARED, "{took:?}");
+    compares.stop().await.unwrap();
+}
