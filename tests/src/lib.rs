@@ -22,6 +22,7 @@ pub mod detector;
 pub mod edge;
 pub mod events;
 pub mod fixtures;
+pub mod haproxy;
 pub mod load;
 pub mod metrics;
 pub mod platform;

@@ -224,10 +224,15 @@ impl Platform {
 
     /// Starts the origin again, at the address that it had.
     pub async fn restart_origin(&mut self) -> Result<()> {
-        let address = self.origin_url.trim_start_matches("http://").to_owned();
-        let (origin, _) = start_origin(self.data.path(), &self.options, &address).await?;
-        self.origin = Some(origin);
+        self.origin = Some(self.start_origin_at(&self.origin_url).await?);
         Ok(())
+    }
+
+    /// Starts an origin at the address that another one had.
+    pub async fn start_origin_at(&self, url: &str) -> Result<Program> {
+        let address = url.trim_start_matches("http://");
+        let (origin, _) = start_origin(self.data.path(), &self.options, address).await?;
+        Ok(origin)
     }
 
     /// Starts a worker of its own on the same data.

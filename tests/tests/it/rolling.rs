@@ -1,5 +1,5 @@
-//! Two origins that are restarted one after the other, behind a balancer that sends nothing twice: whoever uses the
-//! platform meanwhile sees nothing of it.
+//! Two origins that are restarted one after the other, behind a balancer that is told before or behind `HAProxy`, which has
+//! to find out: whoever uses the platform meanwhile sees nothing of it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,6 +13,7 @@ use sluicegate_tests::balancer::Balancer;
 use sluicegate_tests::client::Client;
 use sluicegate_tests::events::Events;
 use sluicegate_tests::fixtures;
+use sluicegate_tests::haproxy::Haproxy;
 use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
 use sluicegate_tests::process::Program;
 use sluicegate_tests::wait::{wait_for, within};
@@ -86,15 +87,55 @@ async fn each_goes_on(when: &str, seen: &[Arc<Seen>]) {
     .unwrap();
 }
 
-/// Restarts an origin as an operator does: no more connections for it, and then the signal.
+/// What stands in front of the origins.
+enum Front {
+    /// Sends nothing twice, and asks nobody whether they are well: it is told before an origin is.
+    Told(Balancer),
+    /// With the settings of operators. It is told nothing: the signal comes first, as from Compose.
+    Finds(Haproxy),
+}
+
+impl Front {
+    fn url(&self) -> &str {
+        match self {
+            Self::Told(balancer) => &balancer.url,
+            Self::Finds(haproxy) => &haproxy.url,
+        }
+    }
+
+    /// An origin (from 0) is about to be told to end.
+    fn before_the_end(&self, url: &str) {
+        if let Self::Told(balancer) = self {
+            assert!(balancer.given(url) > 0, "nobody has used {url}");
+            balancer.take_out(url);
+        }
+    }
+
+    /// It has ended.
+    async fn after_the_end(&mut self, nth: usize) {
+        if let Self::Finds(haproxy) = self {
+            haproxy.finds_gone(nth).await.unwrap();
+        }
+    }
+
+    /// Another one is in its place.
+    async fn begins(&mut self, url: &str, nth: usize) {
+        match self {
+            Self::Told(balancer) => balancer.put_in(url),
+            Self::Finds(haproxy) => haproxy.finds_back(nth).await.unwrap(),
+        }
+    }
+}
+
+/// Replaces an origin (from 0), and answers the new one.
 async fn replace(
     platform: &Platform,
-    balancer: &Balancer,
+    front: &mut Front,
     seen: &[Arc<Seen>],
-    (origin, url): (Program, String),
-) -> (Program, String) {
-    assert!(balancer.given(&url) > 0, "nobody has used {url}");
-    balancer.take_out(&url);
+    (origin, url): (Program, &str),
+    nth: usize,
+) -> Program {
+    front.before_the_end(url);
     // Edges have connections to it, and use them.
     kill_process(origin.pid().unwrap(), Signal::TERM).unwrap();
     each_goes_on("while an origin ends", seen).await;
@@ -102,10 +143,11 @@ async fn replace(
     assert!(said.iter().any(|line| line.contains("stopped")), "{said:?}");
     let cut = said.iter().find(|line| line.contains("were cut"));
     assert_eq!(cut, None);
-    let (origin, url) = platform.start_another_origin().await.unwrap();
-    balancer.put_in(&url);
+    front.after_the_end(nth).await;
+    let origin = platform.start_origin_at(url).await.unwrap();
+    front.begins(url, nth).await;
     each_goes_on("with a new origin", seen).await;
-    (origin, url)
+    origin
 }
 
 /// Both origins tell of what a process apart from them does.
@@ -134,22 +176,39 @@ async fn a_restart_of_one_origin_after_the_other_fails_no_request() {
         ..Options::default()
     };
     let mut platform = Platform::start(options).await.unwrap();
-    restart_one_after_the_other(&mut platform, "embedded services", &[]).await;
+    let balancer = Balancer::start().await.unwrap();
+    let second = platform.start_another_origin().await.unwrap();
+    for url in [&platform.origin_url, &second.1] {
+        balancer.put_in(url);
+    }
+    let front = Front::Told(balancer);
+    restart_one_after_the_other(&mut platform, second, front, "embedded services", &[]).await;
     platform.stop().await.unwrap();
 }
 
-/// Of a platform whose origin has no workers. `edge` are variables of an edge in front of both, beside the usual ones.
-pub(crate) async fn restart_one_after_the_other(
+/// The same behind `HAProxy`, of a platform whose origin has no workers. `edge` are variables of an edge in front, beside the
+/// usual ones.
+pub(crate) async fn restart_behind_haproxy(
     platform: &mut Platform,
     on: &str,
     edge: &[(&str, &str)],
 ) {
-    let first = (platform.origin.take().unwrap(), platform.origin_url.clone());
     let second = platform.start_another_origin().await.unwrap();
-    let balancer = Balancer::start().await.unwrap();
-    balancer.put_in(&first.1);
-    balancer.put_in(&second.1);
-    let edge = platform.start_edge_with(&balancer.url, edge).await;
+    let origins = [platform.origin_url.as_str(), &second.1];
+    let haproxy = Haproxy::before(&origins).await.unwrap();
+    let on = format!("{on}, {}", haproxy.version());
+    restart_one_after_the_other(platform, second, Front::Finds(haproxy), &on, edge).await;
+}
+
+async fn restart_one_after_the_other(
+    platform: &mut Platform,
+    second: (Program, String),
+    mut front: Front,
+    on: &str,
+    edge: &[(&str, &str)],
+) {
+    let first = (platform.origin.take().unwrap(), platform.origin_url.clone());
+    let edge = platform.start_edge_with(front.url(), edge).await;
     let (edge, edge_url) = edge.unwrap();
     let (mut seen, mut working) = (Vec::new(), Vec::new());
     let mut clients = Vec::new();
@@ -171,9 +230,9 @@ pub(crate) async fn restart_one_after_the_other(
         )));
     }
     each_goes_on("at first", &seen).await;
-    let first = replace(platform, &balancer, &seen, first).await;
-    let second = replace(platform, &balancer, &seen, second).await;
-    assert!(balancer.given(&first.1) > 0, "nobody has used the new one");
+    let urls = [first.1.as_str(), &second.1];
+    let first = replace(platform, &mut front, &seen, (first.0, urls[0]), 0).await;
+    let second = replace(platform, &mut front, &seen, (second.0, urls[1]), 1).await;
     stop.cancel();
     for task in working {
         task.await.unwrap();
@@ -194,10 +253,10 @@ pub(crate) async fn restart_one_after_the_other(
     }
 
     worker.stop(STOP_LIMIT).await.unwrap();
-    let worker = both_tell(platform, &clients[1], [&first.1, &second.1]).await;
+    let worker = both_tell(platform, &clients[1], urls).await;
     worker.stop(STOP_LIMIT).await.unwrap();
     edge.stop(STOP_LIMIT).await.unwrap();
-    for (origin, _) in [first, second] {
+    for origin in [first, second] {
         origin.stop(STOP_LIMIT).await.unwrap();
     }
 }
