@@ -128,6 +128,11 @@ impl Rate {
         })
     }
 
+    /// From one job to the next.
+    pub fn interval(self) -> Duration {
+        Duration::from_micros(self.interval_us.unsigned_abs())
+    }
+
     /// How many jobs may begin now.
     pub fn places(self, paid: PaidUntil, now: Timestamp) -> u32 {
         let free =

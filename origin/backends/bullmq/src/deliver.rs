@@ -1,11 +1,13 @@
 //! What becomes of one job that Redis delivered.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bullmq::{Error, Job};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
-use sluicegate_contract::ids::{AccountId, JobId};
+use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::env::Env;
 use sluicegate_core::error::PortError;
@@ -22,16 +24,12 @@ use crate::share::Share;
 
 /// A job of which nothing is known for sure is delivered once more after so long.
 const AGAIN: Duration = Duration::from_secs(5);
-/// A job that may not begin yet is not delivered again before that.
-const HELD: Duration = Duration::from_secs(1);
-/// A job of an owner who has all that one may have here is delivered again after so long, longer each time, up to [`HELD`]: other
-/// workers may have places for it. This one has it delivered as soon as one of that owner has ended.
-const AT_SHARE: Duration = Duration::from_millis(100);
-/// How long BullMQ may take to put away a delivery that was moved.
-const PUT_AWAY: Duration = Duration::from_millis(20);
-/// So often a pause is doubled at most: up to half a minute, and beyond [`HELD`].
-const HELD_DOUBLED: u32 = 4;
-const AT_SHARE_DOUBLED: u32 = 10;
+/// One that may not begin while the queue is paused, which is not fetched from a moment later.
+const PAUSED: Duration = Duration::from_secs(1);
+/// One of which it is known by then.
+const SOON: Duration = Duration::from_millis(100);
+/// So often the pause of a job beyond its owner's share is doubled at most.
+const DOUBLED: u32 = 3;
 /// BullMQ doubles its own pause with each attempt that it counts, without bound: beyond so many it would overflow.
 const COUNTED_MOST: u32 = 20;
 
@@ -51,12 +49,19 @@ pub(crate) async fn guarded(
     queue: &'static str,
     job: Arc<Job>,
 ) -> Result<Value, Error> {
-    let counted = job.attempts_made();
-    let delivery = async move {
-        share.forget(|held| held.id() == job.id());
-        deliver(&shared, &share, queue, &job).await
+    let (counted, held) = (
+        job.attempts_made(),
+        share.forget(|held| held.id() == job.id()),
+    );
+    let delivery = {
+        let (shared, job) = (shared.clone(), job.clone());
+        tokio::spawn(async move { deliver(&shared, &share, queue, &job, held).await })
     };
-    match tokio::spawn(delivery).await {
+    let ended = tokio::select! {
+        ended = delivery => ended,
+        never = keep_lock(&shared, &job) => match never {},
+    };
+    match ended {
         Ok(ended) => ended,
         Err(error) => {
             tracing::error!(queue, %error, "a delivery broke");
@@ -70,11 +75,27 @@ pub(crate) async fn guarded(
     }
 }
 
+/// Renews the lock of this delivery. BullMQ does that by the ids of jobs: one that was held, and is delivered again before its last
+/// delivery was put away, would lose its lock with that.
+async fn keep_lock(shared: &Shared, job: &Job) -> Infallible {
+    let lock = shared.settings.lock;
+    let lock_ms = u64::try_from(lock.as_millis()).unwrap_or(u64::MAX);
+    let token = job.token().unwrap_or_default();
+    loop {
+        time::sleep(lock / 2).await;
+        let kept = shared.bull.within(job.extend_lock(token, lock_ms)).await;
+        if let Err(error) = kept {
+            tracing::warn!(job.id = job.id(), %error, "could not renew a job's lock");
+        }
+    }
+}
+
 async fn deliver(
     shared: &Arc<Shared>,
     share: &Arc<Share<Job>>,
     queue: &'static str,
     job: &Arc<Job>,
+    held: u32,
 ) -> Result<Value, Error> {
     let ended = share.ended();
     let found = match find(shared, share, queue, job).await {
@@ -99,7 +120,7 @@ async fn deliver(
             shared.bull.one_begins(queue);
             let running = share.begins(leased.owner);
             let answer = work(shared, job, *leased).await;
-            come_now(shared, running.end()).await;
+            come_now(shared, running.end());
             answer
         }
         Delivered::Done => Ok(json!("its effects were committed before")),
@@ -109,53 +130,42 @@ async fn deliver(
             later(job, at).await
         }
         Delivered::Held(until) => {
-            // All that are held would come back together and pay for nothing: those that were held often come later.
-            let [random] = shared.env.random::<1>();
-            let pause = HELD * doubled(job, HELD_DOUBLED) * (255 + u32::from(random)) / 255;
-            later(job, until.max(shared.env.now().plus(pause))).await
+            let now = shared.env.now();
+            let at = match shared.settings.rates.of(queue) {
+                Some(rate) if until > now => {
+                    let [random] = shared.env.random::<1>();
+                    share.line.next(until, rate.interval(), random)
+                }
+                _ => now.plus(PAUSED),
+            };
+            later(job, at).await
         }
         Delivered::AtShare(owner) => {
-            let pause = HELD.min(AT_SHARE * doubled(job, AT_SHARE_DOUBLED));
+            let pause = shared.settings.share_pause * (1 << held.min(DOUBLED));
             let answer = later(job, shared.env.now().plus(pause)).await;
-            tokio::spawn(hold(
-                shared.clone(),
-                share.clone(),
-                owner,
-                job.clone(),
-                ended,
-            ));
+            come_now(shared, share.hold(owner, job.clone(), held + 1, ended));
             answer
         }
+        Delivered::Changed => later(job, shared.env.now().plus(SOON)).await,
         Delivered::Unknown => later(job, shared.env.now().plus(AGAIN)).await,
     }
 }
 
-/// Remembers a job that waits in Redis for one of its owner to end.
-async fn hold(
-    shared: Arc<Shared>,
-    share: Arc<Share<Job>>,
-    owner: AccountId,
-    job: Arc<Job>,
-    ended: u64,
-) {
-    // BullMQ keeps locks by the jobs' ids: delivered again before it has put this delivery away, the job would lose its lock.
-    time::sleep(PUT_AWAY).await;
-    come_now(&shared, share.hold(owner, job, ended)).await;
-}
-
-/// By how much a pause grows with each delivery of the job.
-fn doubled(job: &Job, most: u32) -> u32 {
-    1 << job.attempts_started().saturating_sub(1).min(most)
-}
-
-/// Has jobs delivered that wait in Redis for their owner's others. Those that came meanwhile are not there any more, and where it
-/// fails they come after their pause.
-async fn come_now(shared: &Shared, jobs: Vec<Arc<Job>>) {
-    for job in jobs {
-        if let Err(error) = shared.bull.within(job.promote()).await {
-            tracing::debug!(job.id = job.id(), %error, "a job that was held comes later");
-        }
+/// Has jobs delivered that wait in Redis for their owner's others; nobody waits for that. Those that came meanwhile are not there any
+/// more, and where it fails they come after their pause.
+fn come_now(shared: &Arc<Shared>, jobs: Vec<Arc<Job>>) {
+    if jobs.is_empty() {
+        return;
     }
+    let shared = shared.clone();
+    tokio::spawn(async move {
+        let come = jobs.iter().map(async |job| {
+            if let Err(error) = shared.bull.within(job.promote()).await {
+                tracing::debug!(job.id = job.id(), %error, "a job that was held comes later");
+            }
+        });
+        join_all(come).await;
+    });
 }
 
 /// The row of a job, leased if that can be; one that came without a row gets one. The inner error says why it cannot.
@@ -218,7 +228,8 @@ async fn lease(
     let together = share.together().await;
     let asked = request(together.bound());
     let found = shared.rows.lease(&asked, shared.env.now()).await?;
-    if together.is_sure() || !matches!(found, Delivered::AtShare(_)) {
+    let is_short = matches!(found, Delivered::AtShare(_) | Delivered::Changed);
+    if together.is_sure() || !is_short {
         return Ok(found);
     }
     drop(together);

@@ -13,6 +13,7 @@ mod deliver;
 mod error;
 mod foreign;
 mod known;
+mod line;
 mod reconcile;
 mod relay;
 mod server;

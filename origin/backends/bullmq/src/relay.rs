@@ -7,6 +7,8 @@ use bullmq::{BulkJob, Job, JobOptions, Queue};
 use futures_util::future::try_join_all;
 use sluicegate_contract::ids::JobId;
 use sluicegate_core::env::Env;
+use sluicegate_core::fair::Priority;
+use sluicegate_core::outage::Outage;
 use sluicegate_core::ports::{JobRelay, ReadyJob, Take, TakeRequest};
 use sluicegate_core::wake::{Wake, Waker};
 use tokio::sync::broadcast::Receiver;
@@ -19,9 +21,11 @@ use crate::bull::Bull;
 use crate::error::BullError;
 use crate::settings::BullSettings;
 
-/// The first pause of a worker that counts by itself, as those of Node do: it doubles with each attempt. Our workers take the
-/// pause from the row.
+/// The first pause of a worker that counts by itself, as those of Node do: it doubles with each attempt, without bound. Our workers
+/// take the pause from the row.
 const BACKOFF_MS: u64 = 2_000;
+/// Such a worker gives up after so many attempts at most: three days, as long as a hundred of ours take.
+const ATTEMPTS: u32 = 18;
 /// Ended jobs stay in Redis for operators to see, and until each row was compared twice at least.
 const DONE_KEPT: KeepJobs = KeepJobs {
     // In seconds, whatever the type says.
@@ -84,14 +88,13 @@ impl Relay {
     async fn keep_relaying(&self, queue: &'static str, shutdown: &CancellationToken) {
         let mut hints = self.waker.listen();
         let mut pause = self.settings.poll_min;
-        let mut down = false;
+        let outage = Outage::new(self.env.clone());
         while !shutdown.is_cancelled() {
-            let mut held_back = false;
+            let (mut held_back, mut down) = (false, false);
             let wait = match self.step(queue).await {
                 Ok(step) => {
-                    if down {
+                    if outage.went_well() {
                         tracing::info!(queue, "jobs are handed to Redis again");
-                        down = false;
                     }
                     if let Step::HandedOver(_) = step {
                         pause = self.settings.poll_min;
@@ -103,11 +106,10 @@ impl Relay {
                     wait
                 }
                 Err(error) => {
-                    // Once: it may last.
-                    if !down {
+                    if outage.failed() {
                         tracing::warn!(queue, %error, "jobs cannot be handed to Redis; they wait in the table");
-                        down = true;
                     }
+                    down = true;
                     self.settings.retry_pause
                 }
             };
@@ -145,7 +147,11 @@ impl Relay {
             Take::Nothing => return Ok(Step::Nothing),
         };
         self.forget_older_rounds(&bull_queue, taken.jobs()).await?;
-        let jobs = taken.jobs().iter().map(bulk_job).collect();
+        // Each urgent one goes before all that wait there, so the first of them comes last.
+        let (urgent, others): (Vec<_>, Vec<_>) =
+            taken.jobs().iter().partition(|job| is_urgent(job));
+        let jobs = others.into_iter().chain(urgent.into_iter().rev());
+        let jobs = jobs.map(bulk_job).collect();
         self.bull.within(bull_queue.add_bulk(jobs)).await?;
         let relayed = taken.jobs().len();
         taken.confirm(self.env.now()).await?;
@@ -164,15 +170,20 @@ impl Relay {
     }
 }
 
+fn is_urgent(job: &ReadyJob) -> bool {
+    job.priority == Priority::Urgent
+}
+
 /// Name, payload and queue as the original's.
 fn bulk_job(job: &ReadyJob) -> BulkJob {
     let since = u64::try_from(job.run_at.unix_ms()).unwrap_or_default();
     let options = JobOptions {
         job_id: Some(job.id.to_string()),
-        attempts: Some(job.max_attempts),
+        attempts: Some(job.max_attempts.min(ATTEMPTS)),
         backoff: Some(BackoffStrategy::Exponential(BACKOFF_MS)),
         remove_on_complete: Some(RemoveOnFinish::Options(DONE_KEPT)),
         remove_on_fail: Some(RemoveOnFinish::Options(FAILED_KEPT)),
+        lifo: is_urgent(job).then_some(true),
         // Since when it waits: what its age is counted from.
         timestamp: Some(since),
         ..JobOptions::default()

@@ -27,6 +27,9 @@ pub struct BullSettings {
     pub ahead: Ahead,
     /// How many jobs of a queue may begin in a time.
     pub rates: Rates,
+    /// A job of an owner who has all that one may have here is delivered again after so long, longer each time, up to eight times
+    /// that: other workers may have places for it. This one has it delivered as soon as one of that owner has ended.
+    pub share_pause: Duration,
     /// The pause before an empty queue is looked at again; it doubles up to `poll_max`. Hints shorten it.
     pub poll_min: Duration,
     /// See `poll_min`.
@@ -39,7 +42,7 @@ pub struct BullSettings {
 
 impl BullSettings {
     /// Leases of 10 s, locks of 30 s, looks for lost workers every 15 s up to three times a job, batches of 200, a window of
-    /// 1,000, 2 to 16 of one owner, no rates, polls after 250 ms to 1 s, rows compared every 30 s, 20 s to drain.
+    /// 1,000, 2 to 16 of one owner, 100 ms for those beyond their share, no rates, polls after 250 ms to 1 s, rows compared every 30 s, 20 s to drain.
     pub fn new(worker: impl Into<String>) -> Self {
         Self {
             worker: worker.into(),
@@ -53,6 +56,7 @@ impl BullSettings {
             window: 1_000,
             ahead: Ahead { least: 2, most: 16 },
             rates: Rates::default(),
+            share_pause: Duration::from_millis(100),
             poll_min: Duration::from_millis(250),
             poll_max: Duration::from_secs(1),
             check_after: Duration::from_secs(30),

@@ -12,8 +12,12 @@ use sluicegate_contract::ids::AccountId;
 use sluicegate_core::fair::places_of_one;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::line::Line;
+
 /// Of one owner no more are remembered; those that are forgotten are delivered when their pause is over.
 const REMEMBERED: usize = 32;
+/// Nor more owners than that, beside those of whom something runs.
+const OWNERS: usize = 256;
 
 /// The places of one worker on one queue. `J` is a job as it was delivered.
 pub(crate) struct Share<J> {
@@ -23,11 +27,25 @@ pub(crate) struct Share<J> {
     leasing: AtomicU32,
     ended: AtomicU64,
     owners: Mutex<HashMap<AccountId, Owned<J>>>,
+    /// Of those that a rate holds back.
+    pub(crate) line: Line,
 }
 
 struct Owned<J> {
     running: u32,
-    held: VecDeque<Arc<J>>,
+    held: VecDeque<Held<J>>,
+}
+
+struct Held<J> {
+    job: Arc<J>,
+    /// One after the other.
+    times: u32,
+}
+
+impl<J> Owned<J> {
+    fn is_needed(&self) -> bool {
+        self.running > 0 || !self.held.is_empty()
+    }
 }
 
 impl<J> Default for Owned<J> {
@@ -49,6 +67,7 @@ impl<J> Share<J> {
             leasing: AtomicU32::new(0),
             ended: AtomicU64::new(0),
             owners: Mutex::default(),
+            line: Line::default(),
         }
     }
 
@@ -89,26 +108,44 @@ impl<J> Share<J> {
         self.ended.load(Ordering::SeqCst)
     }
 
-    /// Remembers a job that waits in Redis for one of its owner to end. `ended` is from before it was found that it has to. Answers
-    /// those that may come now, since one did meanwhile.
-    pub(crate) fn hold(&self, owner: AccountId, job: Arc<J>, ended: u64) -> Vec<Arc<J>> {
+    /// Remembers a job that waits in Redis for one of its owner to end, for the so manieth time. `ended` is from before it was found
+    /// that it has to. Answers those that may come now, since one did meanwhile.
+    pub(crate) fn hold(
+        &self,
+        owner: AccountId,
+        job: Arc<J>,
+        times: u32,
+        ended: u64,
+    ) -> Vec<Arc<J>> {
         let mut owners = self.owners();
+        if owners.len() >= OWNERS {
+            owners.retain(|_, jobs| jobs.running > 0);
+        }
         let jobs = owners.entry(owner).or_default();
         if jobs.held.len() >= REMEMBERED {
             jobs.held.pop_front();
         }
-        jobs.held.push_back(job);
+        jobs.held.push_back(Held { job, times });
         if self.ended() == ended {
             return Vec::new();
         }
         self.due(&mut owners, owner)
     }
 
-    /// Forgets a job that was delivered.
-    pub(crate) fn forget(&self, is_it: impl Fn(&J) -> bool) {
-        for jobs in self.owners().values_mut() {
-            jobs.held.retain(|held| !is_it(held));
-        }
+    /// Forgets a job that was delivered. Answers how often it was held since it last came because one had ended.
+    pub(crate) fn forget(&self, is_it: impl Fn(&J) -> bool) -> u32 {
+        let mut times = 0;
+        self.owners().retain(|_, jobs| {
+            jobs.held.retain(|held| {
+                let found = is_it(&held.job);
+                if found {
+                    times = held.times;
+                }
+                !found
+            });
+            jobs.is_needed()
+        });
+        times
     }
 
     /// As many as there are places for. With its last job an owner is forgotten.
@@ -118,8 +155,8 @@ impl<J> Share<J> {
         };
         let places = usize::try_from(self.of_one_owner.saturating_sub(jobs.running));
         let many = places.unwrap_or(usize::MAX).min(jobs.held.len());
-        let due = jobs.held.drain(..many).collect();
-        if jobs.running == 0 {
+        let due = jobs.held.drain(..many).map(|held| held.job).collect();
+        if !jobs.is_needed() {
             owners.remove(&owner);
         }
         due
@@ -197,6 +234,9 @@ impl<J> Drop for Running<'_, J> {
         let mut owners = self.share.owners();
         if let Some(jobs) = owners.get_mut(&self.owner) {
             jobs.running = jobs.running.saturating_sub(1);
+            if !jobs.is_needed() {
+                owners.remove(&self.owner);
+            }
         }
     }
 }
@@ -250,13 +290,14 @@ mod tests {
         let mut running: Vec<_> = (0..3).map(|_| share.begins(owner())).collect();
         let ended = share.ended();
         for job in ["a", "b", "c"] {
-            assert!(share.hold(owner(), Arc::new(job), ended).is_empty());
+            assert!(share.hold(owner(), Arc::new(job), 7, ended).is_empty());
         }
-        share.forget(|job| *job == "a");
+        assert_eq!(share.forget(|job| *job == "a"), 7);
+        assert_eq!(share.forget(|job| *job == "a"), 0);
         let due = running.pop().unwrap().end();
         assert_eq!(due, [Arc::new("b")], "there is one place");
         // It ended while this one was being held.
-        let due = share.hold(owner(), Arc::new("d"), ended);
+        let due = share.hold(owner(), Arc::new("d"), 1, ended);
         assert_eq!(due, [Arc::new("c")]);
         drop(running.pop());
         assert_eq!(running.pop().unwrap().end(), [Arc::new("d")]);
@@ -264,5 +305,35 @@ mod tests {
             share.owners().is_empty(),
             "nothing is kept of who has nothing"
         );
+    }
+
+    #[test]
+    fn those_that_there_is_no_place_for_yet_are_not_forgotten() {
+        let share = Share::of(4);
+        let running: Vec<_> = (0..3).map(|_| share.begins(owner())).collect();
+        for job in 0..8 {
+            assert!(share.hold(owner(), Arc::new(job), 1, 0).is_empty());
+        }
+        // All end before one of those that come has begun.
+        let due = running.into_iter().map(|running| running.end().len());
+        assert_eq!(due.collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(share.begins(owner()).end().len(), 2, "the last of eight");
+        assert!(share.owners().is_empty());
+    }
+
+    #[test]
+    fn nothing_is_kept_of_owners_whose_jobs_came_or_broke() {
+        let share = Share::of(4);
+        share.hold(owner(), Arc::new("a"), 1, 0);
+        share.forget(|_| true);
+        assert!(share.owners().is_empty(), "it came");
+        drop(share.begins(owner()));
+        assert!(share.owners().is_empty(), "it broke");
+        for number in 0..1_000 {
+            let owner = format!("01890a5d-ac96-774b-bcce-{number:012}");
+            let ended = share.ended();
+            share.hold(owner.parse().unwrap(), Arc::new("a"), 1, ended);
+        }
+        assert!(share.owners().len() <= OWNERS, "others took them");
     }
 }

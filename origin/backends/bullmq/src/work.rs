@@ -7,6 +7,7 @@ use bullmq::options::WorkerOptions;
 use bullmq::worker::{CancellationToken as JobToken, WorkerEvent};
 use bullmq::{Job, Worker};
 use sluicegate_core::env::Env;
+use sluicegate_core::outage::Outage;
 use sluicegate_core::ports::{Hands, JobRelay};
 use tokio::task::JoinSet;
 use tokio::time::{self, MissedTickBehavior};
@@ -64,17 +65,19 @@ impl Workers {
     }
 
     async fn work(&self, queue: &'static str, concurrency: u32, shutdown: &CancellationToken) {
-        let mut down = false;
+        let outage = Outage::new(self.shared.env.clone());
         while !shutdown.is_cancelled() {
             match self.begin(queue, concurrency).await {
                 Ok(worker) => {
+                    if outage.went_well() {
+                        tracing::info!(queue, "a queue is worked on now");
+                    }
                     self.watch(queue, &worker, shutdown).await;
                     return self.end(queue, &worker).await;
                 }
                 Err(error) => {
-                    if !down {
+                    if outage.failed() {
                         tracing::warn!(queue, %error, "cannot work on a queue; trying again");
-                        down = true;
                     }
                     tokio::select! {
                         () = shutdown.cancelled() => {}
@@ -95,6 +98,8 @@ impl Workers {
             .name(settings.worker.clone())
             .concurrency(usize::try_from(concurrency).unwrap_or(usize::MAX))
             .lock_duration(settings.lock)
+            // Each delivery renews its own.
+            .skip_lock_renewal()
             .stalled_interval(settings.stalled_interval)
             .max_stalled_count(settings.max_stalled_count)
             .drain_delay(IDLE)
@@ -127,13 +132,6 @@ impl Workers {
             match event {
                 Some(WorkerEvent::Error(error)) => {
                     tracing::warn!(queue, error, "a worker on Redis");
-                }
-                Some(WorkerEvent::Stalled { job_id }) => {
-                    tracing::warn!(
-                        queue,
-                        job.id = job_id,
-                        "its worker was lost; delivered again"
-                    );
                 }
                 Some(_) => {}
                 None => return shutdown.cancelled().await,

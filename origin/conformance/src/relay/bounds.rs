@@ -32,7 +32,7 @@ async fn take(both: &Both, queue: &str, rate: Option<Rate>, now: Timestamp) -> T
     let request = TakeRequest {
         queue,
         limit: 10,
-        window: 100,
+        window: WINDOW,
         ahead: FEW,
         rate,
     };
@@ -48,7 +48,32 @@ async fn relay(both: &Both, queue: &str, rate: Option<Rate>, now: Timestamp) -> 
     ids
 }
 
+const WINDOW: u32 = 20;
 const FEW: Ahead = Ahead { least: 2, most: 4 };
+
+/// However many that failed are due, no more that did not fail are handed over than the window has room for. What was given back
+/// did not fail.
+pub async fn keeps_the_window_beside_any_number_of_retries(both: &Both) {
+    let queue = "keeps_the_window_beside_any_number_of_retries";
+    for _ in 0..=WINDOW {
+        let job = relayed(both, queue).await;
+        let lease = leased(both, queue, job, at(0)).await.lease;
+        both.1.retry(&lease, at(0), "down", at(0)).await.unwrap();
+    }
+    for _ in 0..2 * WINDOW {
+        add_of(both, queue, AccountId(id())).await;
+    }
+    let mut first = Vec::new();
+    for _ in 0..5 {
+        first.extend(relay(both, queue, None, at(1)).await);
+    }
+    assert_eq!(first.len(), usize::try_from(WINDOW).unwrap());
+    let job = *first.first().unwrap();
+    let lease = leased(both, queue, job, at(1)).await.lease;
+    both.1.release(&lease, at(1)).await.unwrap();
+    let more = relay(both, queue, None, at(1)).await;
+    assert_eq!(more, [], "it waits there again");
+}
 
 /// Of one owner only so many wait elsewhere; others are not kept back by that.
 pub async fn bounds_what_waits_elsewhere_of_one_owner(both: &Both) {
@@ -111,6 +136,27 @@ pub async fn has_as_much_wait_elsewhere_as_was_done_lately(both: &Both) {
     }
     let later = relay(both, queue, None, at(3)).await;
     assert_eq!(later.len(), 2 + 2, "lately nothing was done");
+}
+
+/// However much was done in other queues since.
+pub async fn knows_what_was_done_lately_beside_busier_queues(both: &Both) {
+    let queue = "knows_what_was_done_lately_beside_busier_queues";
+    let other = "knows_what_was_done_lately_beside_busier_queues/other";
+    let owner = AccountId(id());
+    let done = async |queue: &'static str, number, now| {
+        for _ in 0..number {
+            let job = add_of(both, queue, owner).await;
+            let lease = leased(both, queue, job, now).await.lease;
+            both.1.settle(&lease, now).await.unwrap();
+        }
+    };
+    done(queue, 3, at(1)).await;
+    let later = at(1).plus(Duration::from_millis(1));
+    done(other, WINDOW, later).await;
+    for _ in 0..9 {
+        add_of(both, queue, owner).await;
+    }
+    assert_eq!(relay(both, queue, None, later).await.len(), 3);
 }
 
 /// A worker has no more jobs of one owner at once than it asks to have; another has its own, jobs of nobody are not counted, and

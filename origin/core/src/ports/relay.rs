@@ -6,7 +6,7 @@ use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
 
 use crate::error::PortError;
-use crate::fair::{Ahead, Bounds, Rate};
+use crate::fair::{Ahead, Bounds, Priority, Rate};
 use crate::job::LeasedJob;
 
 /// Which ready jobs are to be handed to the other queue.
@@ -17,7 +17,8 @@ pub struct TakeRequest<'a> {
     /// At most so many at once.
     pub limit: u32,
     /// Not more than so many are to be in the other queue and due, or in work. Those that wait there for another
-    /// attempt do not count: jobs that keep failing keep no others back.
+    /// attempt, or may have it, do not count, however many: jobs that keep failing keep no others back. Those that were given back
+    /// did not fail.
     pub window: u32,
     /// How many of one owner wait in the other queue and are due.
     pub ahead: Ahead,
@@ -44,6 +45,8 @@ pub struct ReadyJob {
     pub name: String,
     /// Ids only.
     pub payload: Value,
+    /// Before or after which others.
+    pub priority: Priority,
     /// Since when it could run.
     pub run_at: Timestamp,
     /// After so many attempts it is dead.
@@ -104,8 +107,10 @@ pub enum Delivered {
     Busy(Timestamp),
     /// The queue is paused, or its rate is used up, at least until then.
     Held(Timestamp),
-    /// This worker has as many jobs of that owner as it may have at once.
+    /// This worker has as many jobs of that owner as it may have at once. Never a job of nobody.
     AtShare(AccountId),
+    /// Whatever kept it from being leased was over a moment later: ask again.
+    Changed,
     /// There is no such row.
     Unknown,
 }
@@ -113,7 +118,7 @@ pub enum Delivered {
 /// A job that somebody put into the other queue without a row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ForeignJob {
-    /// The id of its row: follows from queue and id there, so that each delivery finds the same.
+    /// The id of its row: follows from its queue, its id there and when it was added, so that each delivery finds the same.
     pub id: JobId,
     /// Its id there.
     pub relayed_as: String,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sluicegate_conformance::fair::{self, Begins};
+use sluicegate_conformance::notes::measured;
 use sluicegate_core::fair::{Rate, Rates};
 use sluicegate_core::job::{JobState, POST_QUEUE};
 use sluicegate_worker::Outcome;
@@ -57,6 +58,36 @@ async fn a_paused_queue_is_not_worked_on_and_hands_nothing_over() {
     world.until_state(later, JobState::Relayed).await;
     there.resume().await.unwrap();
     world.until_state(later, JobState::Done).await;
+    running.stop().await;
+}
+
+/// However often it was delivered before, a job that the rate held back comes when it may.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_failed_often_waits_no_longer_for_its_rate() {
+    let redis = redis_or_skip!();
+    let world = World::new().await;
+    let job = TestJob::new(|leased| async move {
+        Ok(if leased.attempts_used < 9 {
+            Outcome::Retry {
+                error: "down".to_owned(),
+                after: Some(Duration::from_millis(1)),
+            }
+        } else {
+            Outcome::Done
+        })
+    });
+    let mut settings = quick();
+    settings.rates = Rates::new([(POST_QUEUE, Rate::per_minute(120))]);
+    let id = world.add_with(9, Duration::ZERO).await;
+    let began = Instant::now();
+    let running = world.run(&redis.bull(), &job, settings);
+    world.until_state(id, JobState::Done).await;
+    let took = began.elapsed();
+    measured(&format!(
+        "Redis: nine attempts at a job of a queue with 120 a minute took {took:?}, of 2.5 s at best"
+    ));
+    assert!(took >= Duration::from_millis(2_400), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
     running.stop().await;
 }
 

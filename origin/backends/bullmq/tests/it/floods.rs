@@ -135,8 +135,28 @@ async fn long_jobs_leave_a_place_in_redis() {
     long_jobs_leave_a_place(&world, |job| world.run(&bull, job, quick())).await;
 }
 
-/// What one worker has no place for, another has; and jobs that are held come when their owner's others have ended, not when
-/// somebody looks again.
+/// Jobs that are held come when their owner's others have ended, not when somebody looks again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_comes_when_one_has_ended() {
+    const JOBS: usize = 200;
+    let redis = redis_or_skip!();
+    let world = World::new().await;
+    world.flood(AccountId(world.env.new_id()), JOBS).await;
+    let job = TestJob::new(|_| async {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        Ok(Outcome::Done)
+    });
+    let mut settings = quick();
+    settings.share_pause = Duration::from_hours(1);
+    // All of them wait there.
+    settings.ahead.least = 16;
+    let running = world.run(&redis.bull(), &job, settings);
+    until("all ran", async || job.runs() == JOBS).await;
+    running.stop().await;
+    assert_eq!(job.most_runs(), 1);
+}
+
+/// What one worker has no place for, another has.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_have_two_shares() {
     let redis = redis_or_skip!();

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use bullmq::types::{BackoffStrategy, JobState as There};
 use sluicegate_bullmq::BullError;
-use sluicegate_core::job::{JobState, POST_JOB, POST_QUEUE};
+use sluicegate_contract::ids::{AccountId, JobId, UploadId};
+use sluicegate_contract::media::MediaKey;
+use sluicegate_core::job::{
+    IMAGE_QUEUE, JobState, ModerateImage, NewJob, POST_JOB, POST_QUEUE, UploadType,
+};
 
 use crate::support::{TestJob, World, quick, redis_or_skip, until};
 
@@ -30,6 +34,58 @@ async fn rows_are_handed_over_as_the_originals_jobs() {
         "{backoff:?}"
     );
     assert!(queue.get_job(&later.to_string()).await.unwrap().is_none());
+}
+
+/// However many wait there already.
+#[tokio::test]
+async fn urgent_jobs_go_before_all_that_wait_in_redis() {
+    let redis = redis_or_skip!();
+    let world = World::new().await;
+    let relay = world.relay(&redis.bull(), quick());
+    world.add_many(30).await;
+    assert_eq!(relay.relay_once(POST_QUEUE).await.unwrap(), 30);
+    let mut urgent = Vec::new();
+    for _ in 0..3 {
+        urgent.push(world.add_urgent().await);
+    }
+    // Their owners have the same turn.
+    urgent.sort();
+    let last = world.add().await;
+    assert_eq!(relay.relay_once(POST_QUEUE).await.unwrap(), 4);
+    let queue = redis.queue(POST_QUEUE).await;
+    let waiting = queue.get_waiting(0, -1).await.unwrap();
+    let waiting: Vec<JobId> = waiting
+        .iter()
+        .map(|job| job.id().parse().unwrap())
+        .collect();
+    assert_eq!(waiting[..3], urgent);
+    assert_eq!(waiting[33], last);
+}
+
+/// Node's pauses double without bound: it gives up when ours would have, not a lifetime later.
+#[tokio::test]
+async fn node_gives_a_real_job_up_after_three_days() {
+    let redis = redis_or_skip!();
+    let world = World::new().await;
+    let payload = ModerateImage {
+        key: MediaKey(UploadId(world.env.new_id())),
+        upload_type: UploadType::HeaderImage,
+        user_id: AccountId(world.env.new_id()),
+    };
+    let id = JobId(world.env.new_id());
+    let job = NewJob::moderate_image(id, &payload, None, world.env.now());
+    world.queue.add(&job).await.unwrap();
+    let relay = world.relay(&redis.bull(), quick());
+    assert_eq!(relay.relay_once(IMAGE_QUEUE).await.unwrap(), 1);
+    let queue = redis.queue(IMAGE_QUEUE).await;
+    let there = queue.get_job(&id.to_string()).await.unwrap().unwrap();
+    let Some(BackoffStrategy::Exponential(first)) = there.opts().backoff else {
+        panic!("{:?}", there.opts().backoff);
+    };
+    let pauses = (1..there.opts().attempts.unwrap()).map(|attempt| first << (attempt - 1));
+    let whole = Duration::from_millis(pauses.sum());
+    let days = Duration::from_hours(72)..Duration::from_hours(96);
+    assert!(days.contains(&whole), "{whole:?}");
 }
 
 #[tokio::test]

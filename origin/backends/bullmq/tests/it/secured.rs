@@ -1,22 +1,42 @@
 //! TLS, and a cluster.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sluicegate_bullmq::Bull;
 use sluicegate_conformance::notes::RanOn;
 use sluicegate_conformance::servers::{RedisCluster, RedisServer};
+use sluicegate_contract::ids::AccountId;
 use sluicegate_core::job::{JobState, POST_QUEUE};
+use sluicegate_worker::Outcome;
 
 use crate::support::{TestJob, World, bull, quick, test_name, until};
 
+/// All that deliveries do there: each job fails once, and those of one owner are held, and come when one has ended.
 async fn done_by(bull: &Arc<Bull>) {
     let world = World::new().await;
-    let jobs = world.add_many(20).await;
-    let job = TestJob::done();
-    let running = world.run(bull, &job, quick());
+    let mut jobs = world.add_many(12).await;
+    let owner = AccountId(world.env.new_id());
+    for _ in 0..8 {
+        jobs.push(world.add_of(owner).await);
+    }
+    let job = TestJob::new(|leased| async move {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        Ok(match leased.attempts_used {
+            1 => Outcome::Retry {
+                error: "down".to_owned(),
+                after: Some(Duration::from_millis(1)),
+            },
+            _ => Outcome::Done,
+        })
+    });
+    let mut settings = quick();
+    settings.share_pause = Duration::from_hours(1);
+    settings.ahead.least = 8;
+    let running = world.run(bull, &job, settings);
     world.until_all_done(&jobs).await;
     running.stop().await;
-    assert_eq!((job.runs(), job.most_runs()), (20, 1));
+    assert_eq!((job.runs(), job.most_runs()), (40, 2));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What becomes of deliveries.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bullmq::types::JobState as There;
 use sluicegate_core::fair::Bounds;
@@ -66,6 +66,34 @@ async fn a_failed_attempt_waits_in_redis_and_the_last_one_is_buried() {
     );
     running.stop().await;
     assert_eq!((job.runs(), job.deaths()), (3, 1));
+}
+
+/// Each delivery renews its own lock: BullMQ would lose that of one that came again before the last was put away.
+#[tokio::test]
+async fn a_job_is_delivered_once_however_long_it_takes() {
+    let redis = redis_or_skip!();
+    let world = World::new().await;
+    let (id, bull) = (world.add().await, redis.bull());
+    let settings = quick();
+    let gate = Arc::new(Semaphore::new(0));
+    let held = gate.clone();
+    let job = TestJob::new(move |_| {
+        let held = held.clone();
+        async move {
+            let _ = held.acquire().await;
+            Ok(Outcome::Done)
+        }
+    });
+    let began = Instant::now();
+    let running = world.run(&bull, &job, settings.clone());
+    // Two such looks, and a lost worker's job is another's.
+    let lost = settings.lock + 3 * settings.stalled_interval;
+    until("it would be lost", async || began.elapsed() > 2 * lost).await;
+    gate.close();
+    world.until_state(id, JobState::Done).await;
+    running.stop().await;
+    let there = redis.queue(POST_QUEUE).await.get_job(&id.to_string()).await;
+    assert_eq!(there.unwrap().unwrap().attempts_started(), 1);
 }
 
 #[tokio::test]

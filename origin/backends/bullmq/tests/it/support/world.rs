@@ -110,18 +110,27 @@ impl World {
 
     /// One of somebody's.
     pub(crate) async fn add_of(&self, owner: AccountId) -> JobId {
-        self.write(owner, 3, Duration::ZERO).await
+        self.write(&self.job(POST_QUEUE, owner)).await
     }
 
     pub(crate) async fn add_with(&self, max_attempts: u32, later: Duration) -> JobId {
-        let owner = AccountId(self.env.new_id());
-        self.write(owner, max_attempts, later).await
+        let mut job = self.job(POST_QUEUE, AccountId(self.env.new_id()));
+        job.max_attempts = max_attempts;
+        job.run_at = job.run_at.plus(later);
+        self.write(&job).await
     }
 
     /// One of either queue whose jobs are the original's.
     pub(crate) async fn add_to(&self, queue: &'static str) -> JobId {
-        let owner = AccountId(self.env.new_id());
-        self.write_to(queue, owner, 3, Duration::ZERO).await
+        let job = self.job(queue, AccountId(self.env.new_id()));
+        self.write(&job).await
+    }
+
+    /// One that goes before all others.
+    pub(crate) async fn add_urgent(&self) -> JobId {
+        let mut job = self.job(POST_QUEUE, AccountId(self.env.new_id()));
+        job.priority = Priority::Urgent;
+        self.write(&job).await
     }
 
     /// What the original's jobs say.
@@ -134,19 +143,10 @@ impl World {
         }
     }
 
-    async fn write(&self, owner: AccountId, max_attempts: u32, later: Duration) -> JobId {
-        self.write_to(POST_QUEUE, owner, max_attempts, later).await
-    }
-
-    async fn write_to(
-        &self,
-        queue: &'static str,
-        owner: AccountId,
-        max_attempts: u32,
-        later: Duration,
-    ) -> JobId {
+    /// One that could run now.
+    fn job(&self, queue: &'static str, owner: AccountId) -> NewJob {
         let now = self.env.now();
-        let job = NewJob {
+        NewJob {
             id: JobId(self.env.new_id()),
             queue,
             name: name_in(queue),
@@ -154,12 +154,15 @@ impl World {
             owner,
             priority: Priority::Normal,
             dedup_key: None,
-            run_at: now.plus(later),
-            max_attempts,
+            run_at: now,
+            max_attempts: 3,
             traceparent: None,
             created_at: now,
-        };
-        self.queue.add(&job).await.unwrap();
+        }
+    }
+
+    async fn write(&self, job: &NewJob) -> JobId {
+        self.queue.add(job).await.unwrap();
         job.id
     }
 

@@ -102,8 +102,7 @@ async fn begin(
     }
 }
 
-/// Why it could not be leased. The row may have changed meanwhile: one for which there is no reason is taken for one of too many,
-/// which are asked for again soonest.
+/// Why it could not be leased. The row, or those beside it, may have changed meanwhile.
 async fn refused(
     connection: &mut PgConnection,
     request: &DeliveryRequest<'_>,
@@ -116,10 +115,18 @@ async fn refused(
             select from jobs as open
             where open.queue = jobs.queue and open.dedup_key = jobs.dedup_key
                 and open.state in ('ready', 'running', 'relayed')
-        ) as "another!"
+        ) as "another!", (
+            jobs.owner_id <> '00000000-0000-0000-0000-000000000000' and $4 <= (
+                select count(*) from jobs as others
+                where others.queue = $2 and others.state = 'running' and others.worker = $3
+                    and others.owner_id = jobs.owner_id and others.id <> jobs.id
+            )
+        ) as "at_share!"
         from jobs where id = $1 and queue = $2"#,
         request.job.0,
         request.queue,
+        request.worker,
+        i64::from(request.bounds.of_one_owner),
     )
     .fetch_optional(connection)
     .await?;
@@ -135,8 +142,10 @@ async fn refused(
         JobState::Dead | JobState::Ready | JobState::Running | JobState::Relayed => {
             if row.paused {
                 Delivered::Held(now)
-            } else {
+            } else if row.at_share {
                 Delivered::AtShare(AccountId(row.owner_id))
+            } else {
+                Delivered::Changed
             }
         }
     })

@@ -7,7 +7,7 @@ use sluicegate_core::ports::{HandOver, ReadyJob, Take, TakeRequest};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::columns::unsigned;
+use crate::columns::{priority, unsigned};
 use crate::database::Database;
 use crate::jobs::rate::Budget;
 use crate::jobs::turns;
@@ -102,7 +102,8 @@ async fn within_rate(
 
 /// Which rows are chosen of those that are ready. The window keeps the choice in the table for as long as it can be made
 /// well; what waits there of one owner is what drains soon, so that others' jobs are near the front of that queue, which knows no
-/// owners. Nothing here grows with what waits; see the claim.
+/// owners. What failed there is looked at by itself, or a flood of it would hide what fills the window. Nothing here grows with
+/// what waits; see the claim.
 async fn lock(
     connection: &mut PgConnection,
     request: &TakeRequest<'_>,
@@ -110,27 +111,38 @@ async fn lock(
     now: Timestamp,
 ) -> sqlx::Result<Vec<ReadyJob>> {
     let rows = sqlx::query!(
-        r#"with there as materialized (
-            (select owner_id, priority, false as runs, attempt > 0 as again from jobs
-                where queue = $1 and state = 'relayed' and run_at <= $2 limit $4)
-            union all
-            (select owner_id, priority, true, false from jobs
-                where queue = $1 and state = 'running' limit $4)
+        r#"with first as materialized (
+            select owner_id, priority from jobs
+            where queue = $1 and state = 'relayed' and attempts_used = 0 and run_at <= $2
+            limit $4
+        ), again as materialized (
+            select owner_id, priority from jobs
+            where queue = $1 and state = 'relayed' and attempts_used > 0 and run_at <= $2
+            limit $4
+        ), runs as materialized (
+            select priority from jobs where queue = $1 and state = 'running' limit $4
+        ), there as materialized (
+            select priority from first
+            union select priority from again
+            union select priority from runs
         ), room as materialized (
             select case when exists (
                 select from job_queues where queue = $1 and paused_at is not null
-            ) then 0 else least($3, greatest($4 - (
-                select count(*) from there where not again
-            ), 0)) end as places
+            ) then 0 else least($3, greatest($4
+                - (select count(*) from first) - (select count(*) from runs), 0
+            )) end as places
         ), ahead as materialized (
-            select owner_id, count(*) as jobs from there where not runs group by owner_id
+            select owner_id, count(*) as jobs from (
+                select owner_id from first union all select owner_id from again
+            ) as waits
+            group by owner_id
         ), lately as materialized (
             select owner_id, count(*) as jobs from (
-                select queue, owner_id from jobs
-                where state = 'done' and settled_at > $9
+                select owner_id from jobs
+                where queue = $1 and state = 'done' and settled_at > $9
                 order by settled_at desc limit $4
             ) as done
-            where queue = $1 group by owner_id
+            group by owner_id
         ), waiting as materialized (
             select head.id, head.owner_id, head.priority, head.turn,
                 head.priority > 0 and head.place = 1 and head.run_at <= $5
@@ -154,7 +166,8 @@ async fn lock(
             ) as nth
             from waiting
         )
-        select free.id, free.name, free.payload, free.run_at, free.max_attempts, free.attempt
+        select free.id, free.name, free.payload, free.priority, free.run_at, free.max_attempts,
+            free.attempt
         from (
             select counted.id from counted
             left join ahead on ahead.owner_id = counted.owner_id
@@ -165,7 +178,7 @@ async fn lock(
             order by owed desc, priority, turn, counted.id
         ) as candidate
         cross join lateral (
-            select id, name, payload, run_at, max_attempts, attempt from jobs
+            select id, name, payload, priority, run_at, max_attempts, attempt from jobs
             where jobs.id = candidate.id and state = 'ready' and turn is not null
                 and run_at <= $2
             for update skip locked
@@ -188,6 +201,7 @@ async fn lock(
             id: JobId(row.id),
             name: row.name,
             payload: row.payload,
+            priority: priority(row.priority)?,
             run_at: row.run_at.into(),
             max_attempts: unsigned(row.max_attempts)?,
             attempts: unsigned(row.attempt)?,
