@@ -9,7 +9,7 @@ use crate::bull::Bull;
 use crate::error::BullError;
 
 /// So many that ended are read at once.
-const PAGE: isize = 1_000;
+const PAGE: usize = 1_000;
 
 /// What is known of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,9 +63,20 @@ pub(crate) async fn known<'a>(
 
 /// Up to when it is known what ended in a queue, by the clocks of the workers: a job of one whose clock is behind may be
 /// missed, and is found when it is its turn to be compared.
+#[derive(Clone, Copy)]
 pub(crate) struct Seen {
     completed: f64,
     failed: f64,
+}
+
+/// What ended since something was seen.
+pub(crate) struct Ended {
+    /// Jobs of ours.
+    pub(crate) jobs: Vec<JobId>,
+    /// Once something was made of them.
+    pub(crate) seen: Seen,
+    /// More ended than were read at once.
+    pub(crate) more: bool,
 }
 
 impl Seen {
@@ -82,14 +93,14 @@ impl Seen {
         }
     }
 
-    /// Jobs of ours that ended since, at most a thousand of a kind; those that go beyond are read the next time.
+    /// What ended since, at most a thousand of a kind.
     pub(crate) async fn ended_since(
-        &mut self,
+        mut self,
         bull: &Bull,
         queue: &Queue,
-    ) -> Result<Vec<JobId>, BullError> {
+    ) -> Result<Ended, BullError> {
         let keys = queue.keys();
-        let mut ended = Vec::new();
+        let (mut jobs, mut more) = (Vec::new(), false);
         for (list, seen) in [
             (keys.completed(), &mut self.completed),
             (keys.failed(), &mut self.failed),
@@ -99,11 +110,20 @@ impl Seen {
             call.arg("WITHSCORES").arg("LIMIT").arg(0).arg(PAGE);
             let page: Vec<(String, f64)> = bull.within(queue.connection().cmd(&mut call)).await?;
             if let Some((_, last)) = page.last() {
-                *seen = *last;
+                let is_full = page.len() >= PAGE;
+                more |= is_full;
+                // Of the last millisecond of a full page there may be more; unless it is all there is, it is read again.
+                let before = last - 1.0;
+                *seen = if is_full && before > *seen {
+                    before
+                } else {
+                    *last
+                };
             }
             // Those of others are known by no row until one of our workers has them.
-            ended.extend(page.iter().filter_map(|(id, _)| id.parse::<JobId>().ok()));
+            jobs.extend(page.iter().filter_map(|(id, _)| id.parse::<JobId>().ok()));
         }
-        Ok(ended)
+        let seen = self;
+        Ok(Ended { jobs, seen, more })
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bullmq::Queue;
+use bullmq::{Job, Queue};
 use futures_util::future::join_all;
 use sluicegate_core::env::Env;
 use sluicegate_core::fair::Bounds;
+use sluicegate_core::outage::Outage;
 use sluicegate_core::ports::{
     Delivered, Delivery, DeliveryRequest, Hands, JobRelay, Suspect, Verdict,
 };
@@ -62,18 +63,19 @@ impl Reconciler {
 
     async fn keep_comparing(&self, queue: &str, shutdown: &CancellationToken) {
         let mut seen = Seen::before(self.env.now().minus(self.settings.check_after));
-        let mut down = false;
+        let outage = Outage::new(self.env.clone());
         while !shutdown.is_cancelled() {
             let more = match self.look(queue, &mut seen, shutdown).await {
                 Ok(more) => {
-                    down = false;
+                    if outage.went_well() {
+                        tracing::info!(queue, "rows are compared with Redis again");
+                    }
                     more
                 }
                 Err(error) => {
-                    if !down {
+                    if outage.failed() {
                         tracing::warn!(queue, %error, "rows cannot be compared with Redis");
                     }
-                    down = true;
                     false
                 }
             };
@@ -112,9 +114,10 @@ impl Reconciler {
         // Rows that our workers ended are over already; those of others would wait for their turn, and keep their owners'
         // next jobs here until then.
         let ended = seen.ended_since(&self.bull, &bull_queue).await?;
-        if !ended.is_empty() {
-            self.rows.suspect(queue, &ended).await?;
+        if !ended.jobs.is_empty() {
+            self.rows.suspect(queue, &ended.jobs).await?;
         }
+        *seen = ended.seen;
         let now = self.env.now();
         let before = now.minus(self.settings.check_after);
         let suspects = self.rows.suspects(queue, before, BATCH, now).await?;
@@ -131,7 +134,7 @@ impl Reconciler {
                 Known::Waits => {}
             }
         }
-        Ok(suspects.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX))
+        Ok(ended.more || suspects.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX))
     }
 
     /// Our mark is kept as long as Redis keeps jobs: whoever misses it sets it, and has all compared. Should that one die in
@@ -167,6 +170,10 @@ impl Reconciler {
         if !matches!(now.as_slice(), [(_, Known::Failed)]) {
             return Ok(());
         }
+        let own = suspect.job.to_string();
+        let id = suspect.relayed_as.as_deref().unwrap_or(&own);
+        let there = self.bull.within(queue.get_job(id)).await?;
+        let reason = there.as_ref().map_or("", Job::failed_reason);
         let request = DeliveryRequest {
             job: suspect.job,
             queue: queue.name(),
@@ -176,7 +183,7 @@ impl Reconciler {
             bounds: Bounds::NONE,
         };
         if let Delivered::Leased(leased) = self.rows.lease(&request, self.env.now()).await? {
-            let ended = self.hands.work_on(*leased).await;
+            let ended = self.hands.bury(*leased, reason).await;
             tracing::warn!(queue = queue.name(), job.id = %suspect.job, ?ended, "Redis gave a job up");
         }
         Ok(())

@@ -33,6 +33,9 @@ pub trait Hands: Send + Sync {
     /// [`give_back`](Self::give_back). Dropped, it stops at once, and the lease ends by itself.
     async fn work_on(&self, job: LeasedJob) -> Ended;
 
+    /// Buries one that was leased for that: the other queue gave it up, for this reason. What its death changes is committed with it.
+    async fn bury(&self, job: LeasedJob, reason: &str) -> Ended;
+
     /// The time to drain is over: gives back what is being worked on, and whatever comes after.
     fn give_back(&self);
 }

@@ -27,6 +27,8 @@ pub(super) struct Attempt {
     pub(super) shared: Arc<Shared>,
     pub(super) leases: Arc<Leases>,
     pub(super) job: LeasedJob,
+    /// Why, if somebody else did.
+    pub(super) given_up: Option<String>,
     /// The lease is.
     pub(super) lost: CancellationToken,
     /// The time to drain is over.
@@ -90,7 +92,10 @@ impl Attempt {
             return End::Outcome(Outcome::Retry { error, after: None });
         };
         if self.job.turn == Turn::Burial {
-            let error = "its worker was lost in the last attempt".to_owned();
+            let error = match &self.given_up {
+                Some(reason) => format!("given up: {reason}"),
+                None => "its worker was lost in the last attempt".to_owned(),
+            };
             return End::Outcome(Outcome::Fail { error });
         }
         let leased = self.job.clone();

@@ -131,6 +131,7 @@ impl Queue {
             shared: self.shared.clone(),
             leases: self.leases.clone(),
             job,
+            given_up: None,
         };
         self.attempts.spawn(async move {
             // The row says how it ended; nobody else has to know.

@@ -44,9 +44,8 @@ impl Drop for Held<'_> {
     }
 }
 
-#[async_trait]
-impl Hands for RunnerHands {
-    async fn work_on(&self, job: LeasedJob) -> Ended {
+impl RunnerHands {
+    async fn attempt(&self, job: LeasedJob, given_up: Option<String>) -> Ended {
         let until = Instant::now() + self.shared.settings.lease;
         let attempt = Attempt {
             lost: self.leases.hold(job.lease, until),
@@ -54,10 +53,22 @@ impl Hands for RunnerHands {
             shared: self.shared.clone(),
             leases: self.leases.clone(),
             job,
+            given_up,
         };
         // Dropped, it must not be kept by the heart.
         let _held = Held(&self.leases, attempt.job.lease);
         attempt.run().await
+    }
+}
+
+#[async_trait]
+impl Hands for RunnerHands {
+    async fn work_on(&self, job: LeasedJob) -> Ended {
+        self.attempt(job, None).await
+    }
+
+    async fn bury(&self, job: LeasedJob, reason: &str) -> Ended {
+        self.attempt(job, Some(reason.to_owned())).await
     }
 
     fn give_back(&self) {

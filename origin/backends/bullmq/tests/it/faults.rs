@@ -102,7 +102,8 @@ async fn a_redis_that_was_killed_is_used_again_when_it_is_back() {
         "Redis killed, and back with its file: the 20 jobs that were added meanwhile done {:.1} s after it",
         took.as_secs_f64()
     ));
-    assert!(took < Duration::from_secs(20), "{took:?}");
+    // BullMQ by itself waits for a quarter of a minute.
+    assert!(took < Duration::from_secs(10), "{took:?}");
     let after = world.add().await;
     world.until_state(after, JobState::Done).await;
     running.stop().await;

@@ -43,6 +43,10 @@ impl Hands for Breaking {
         self.inner.work_on(job).await
     }
 
+    async fn bury(&self, job: LeasedJob, reason: &str) -> Ended {
+        self.inner.bury(job, reason).await
+    }
+
     fn give_back(&self) {
         self.inner.give_back();
     }
@@ -105,7 +109,8 @@ async fn a_job_survives_as_many_lost_workers_as_are_allowed_and_then_is_buried()
     let job = TestJob::done();
     let running = world.run(&bull, &job, quick());
     let dead = world.until_state(id, JobState::Dead).await;
-    assert!(dead.last_error.is_some());
+    let error = dead.last_error.unwrap();
+    assert!(error.contains("stalled"), "{error}");
     running.stop().await;
     assert_eq!((job.runs(), job.deaths()), (0, 1));
 }

@@ -1,11 +1,15 @@
 //! What the reconciler finds.
 
+use std::time::Duration;
+
 use bullmq::options::{RedisConnectionOptions, WorkerOptions};
 use bullmq::{Error, Job, Worker};
 use serde_json::Value;
+use sluicegate_contract::ids::JobId;
 use sluicegate_core::job::{IMAGE_QUEUE, JobState, POST_QUEUE};
+use tokio_util::sync::CancellationToken;
 
-use crate::support::{Redis, TestJob, World, quick, redis_or_skip, until};
+use crate::support::{Asked, Log, Redis, TestJob, World, quick, redis_or_skip, until};
 
 /// A worker that knows no rows, as those of Node are.
 async fn stranger(redis: &Redis, succeeds: bool) -> Worker {
@@ -63,7 +67,12 @@ async fn what_a_stranger_completed_is_done_and_what_he_gave_up_is_buried() {
         };
         until("it was compared", settled).await;
         for id in &jobs {
-            assert_eq!(world.view(*id).await.state, state);
+            let view = world.view(*id).await;
+            assert_eq!(view.state, state);
+            if !succeeds {
+                let error = view.last_error.unwrap();
+                assert!(error.contains("a stranger says no"), "{error}");
+            }
         }
         assert_eq!(
             (job.runs(), job.deaths()),
@@ -79,11 +88,11 @@ async fn what_a_stranger_ended_makes_room_at_once() {
     // More than wait there of one owner at a time, and nothing is compared in turn.
     let jobs = world.add_many(60).await;
     let mut settings = quick();
-    settings.check_after = std::time::Duration::from_hours(1);
+    settings.check_after = Duration::from_hours(1);
     let bull = redis.bull();
     let job = TestJob::done();
     let worker = stranger(&redis, true).await;
-    let stop = tokio_util::sync::CancellationToken::new();
+    let stop = CancellationToken::new();
     let relay = world.relay(&bull, settings.clone());
     let reconciler = world.reconciler(&bull, &job, settings);
     let (relaying, comparing) = (stop.clone(), stop.clone());
@@ -100,6 +109,70 @@ async fn what_a_stranger_ended_makes_room_at_once() {
     assert_eq!(job.runs(), 0, "the stranger did them all");
 }
 
+/// More than are read at once, most of them of others, or in one millisecond.
+#[tokio::test]
+async fn what_ended_is_found_among_any_number() {
+    let redis = redis_or_skip!();
+    let world = World::new().await;
+    let jobs = world.add_many(3).await;
+    let (bull, mut settings) = (redis.bull(), quick());
+    settings.check_after = Duration::from_hours(1);
+    let relay = world.relay(&bull, settings.clone());
+    assert_eq!(relay.relay_once(POST_QUEUE).await.unwrap(), 3);
+    let job = TestJob::done();
+    let reconciler = world.reconciler(&bull, &job, settings);
+    // Its mark is set: from here on rows are compared only if they are named.
+    reconciler.compare(POST_QUEUE).await.unwrap();
+    let ids = |number| (0..number).map(|_| JobId(world.env.new_id()));
+    let ended = ids(999)
+        .chain([jobs[0]])
+        .chain([jobs[1]])
+        .chain(ids(1_500))
+        .chain([jobs[2]]);
+    let later = world.env.now().unix_ms() + 60_000;
+    let mut call = vec!["ZADD".to_owned(), format!("bull:{POST_QUEUE}:completed")];
+    for (number, id) in (0..).zip(ended) {
+        // The second of ours ended with the first, which is the last of a page.
+        let at = later + if number == 1_000 { 999 } else { number };
+        call.extend([at.to_string(), id.to_string()]);
+    }
+    let words: Vec<&str> = call.iter().map(String::as_str).collect();
+    redis.ask(&words).await.unwrap();
+    reconciler.compare(POST_QUEUE).await.unwrap();
+    for id in &jobs {
+        assert_eq!(world.view(*id).await.state, JobState::Done);
+    }
+}
+
+/// The database fails just when it is told what ended.
+#[tokio::test]
+async fn what_ended_is_told_again_if_the_rows_did_not_hear_it() {
+    let redis = redis_or_skip!();
+    let log = Log::of_this_thread();
+    let mut world = World::new().await;
+    let rows = Asked::new(world.rows.clone());
+    world.rows = rows.clone();
+    let (bull, mut settings) = (redis.bull(), quick());
+    settings.check_after = Duration::from_hours(1);
+    let id = world.add().await;
+    let relay = world.relay(&bull, settings.clone());
+    assert_eq!(relay.relay_once(POST_QUEUE).await.unwrap(), 1);
+    let reconciler = world.reconciler(&bull, &TestJob::done(), settings);
+    reconciler.compare(POST_QUEUE).await.unwrap();
+    rows.let_next_suspicion_fail();
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let comparing = tokio::spawn(async move { reconciler.run(&[POST_QUEUE], stopped).await });
+    let worker = stranger(&redis, true).await;
+    world.until_state(id, JobState::Done).await;
+    assert!(log.has("rows cannot be compared with Redis"));
+    let told = async || log.has("rows are compared with Redis again");
+    until("its end is told", told).await;
+    stop.cancel();
+    comparing.await.unwrap();
+    worker.close(5_000).await.unwrap();
+}
+
 #[tokio::test]
 async fn two_relays_and_two_reconcilers_do_nothing_twice() {
     let redis = redis_or_skip!();
@@ -109,7 +182,7 @@ async fn two_relays_and_two_reconcilers_do_nothing_twice() {
     let mut settings = quick();
     settings.batch = 10;
     // Everything is compared all the time.
-    settings.check_after = std::time::Duration::ZERO;
+    settings.check_after = Duration::ZERO;
     let (one, two) = (
         world.run(&redis.bull(), &job, settings.clone()),
         world.run(&redis.bull(), &job, settings),
@@ -132,7 +205,7 @@ async fn jobs_that_wait_in_redis_are_left_there() {
         .await
         .unwrap();
     let mut settings = quick();
-    settings.check_after = std::time::Duration::ZERO;
+    settings.check_after = Duration::ZERO;
     let reconciler = world.reconciler(&bull, &TestJob::done(), settings);
     for _ in 0..3 {
         reconciler.compare(POST_QUEUE).await.unwrap();

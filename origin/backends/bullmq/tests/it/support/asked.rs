@@ -10,12 +10,13 @@ use sluicegate_core::ports::{
     TakeRequest, Verdict,
 };
 
-/// Rows of which is counted how often somebody asked whether a queue is paused, and was told that it is; and whose relays can be
-/// made to die.
+/// Rows of which is counted how often somebody asked whether a queue is paused, and was told that it is; whose relays can be made
+/// to die, and that can be made to hear nothing of what ended.
 pub(crate) struct Asked {
     inner: Arc<dyn JobRelay>,
     told: AtomicUsize,
     confirms: AtomicBool,
+    suspects: AtomicBool,
 }
 
 /// What a relay handed over that died before it could say so.
@@ -38,12 +39,18 @@ impl Asked {
             inner,
             told: AtomicUsize::new(0),
             confirms: AtomicBool::new(true),
+            suspects: AtomicBool::new(true),
         })
     }
 
     /// From now on relays die between adding to Redis and confirming.
     pub(crate) fn let_relays_die(&self) {
         self.confirms.store(false, Ordering::SeqCst);
+    }
+
+    /// The next time that somebody names rows, the database fails.
+    pub(crate) fn let_next_suspicion_fail(&self) {
+        self.suspects.store(false, Ordering::SeqCst);
     }
 
     pub(crate) fn told(&self) -> usize {
@@ -92,6 +99,9 @@ impl JobRelay for Asked {
     }
 
     async fn suspect(&self, queue: &str, jobs: &[JobId]) -> Result<(), PortError> {
+        if !self.suspects.swap(true, Ordering::SeqCst) {
+            return Err(PortError::unavailable("database", "it failed"));
+        }
         self.inner.suspect(queue, jobs).await
     }
 

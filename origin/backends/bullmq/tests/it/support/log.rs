@@ -28,7 +28,7 @@ impl Log {
     }
 }
 
-/// Keeps warnings and errors.
+/// Keeps all but details.
 struct Lines(Arc<Mutex<Vec<String>>>);
 
 struct Line(String);
@@ -41,7 +41,7 @@ impl Visit for Line {
 
 impl Subscriber for Lines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= tracing::Level::WARN
+        *metadata.level() <= tracing::Level::INFO
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
