@@ -49,7 +49,7 @@ async fn an_emptied_redis_delays_and_loses_nothing() {
         first.as_secs_f64(),
         took.as_secs_f64()
     ));
-    assert!(took < Duration::from_mins(4), "{took:?}");
+    assert!(took < Duration::from_mins(10), "{took:?}");
     running.stop().await;
     assert_eq!((job.runs(), job.most_runs()), (10_000, 1));
 }
