@@ -15,7 +15,7 @@ const PACKAGE: &str = "github.com/docker/compose/v2/cmd";
 const VERSION: &str = "v2.40.3";
 
 /// A program of its own, or `docker`, if that has it as a plugin.
-pub(super) fn there(folder: &Path) -> Option<PathBuf> {
+fn there(folder: &Path) -> Option<PathBuf> {
     let alone = [Some(folder.join(PROGRAM)), on_path(PROGRAM)];
     let alone = alone.into_iter().flatten();
     alone

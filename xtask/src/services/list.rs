@@ -54,7 +54,7 @@ pub(super) static SERVICES: [Service; 12] = [
         name: "Compose",
         variable: "SLUICEGATE_COMPOSE",
         takes: "four minutes",
-        when: When::Asked(compose::there),
+        when: When::Always,
         get: compose::get,
     },
     Service {
@@ -68,7 +68,7 @@ pub(super) static SERVICES: [Service; 12] = [
         name: "Promtool",
         variable: "SLUICEGATE_PROMTOOL",
         takes: "a minute",
-        when: When::Asked(promtool::there),
+        when: When::Always,
         get: promtool::get,
     },
     Service {

@@ -49,7 +49,7 @@ struct Service {
 
 /// For which runs a server is got.
 enum When {
-    /// For every `cargo xtask test`: it takes a minute at most.
+    /// For every `cargo xtask test`.
     Always,
     /// With `--services` alone; else what is there already is used, which this finds.
     Asked(fn(&Path) -> Option<PathBuf>),

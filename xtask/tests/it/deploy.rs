@@ -54,7 +54,7 @@ const TOOLS: [Tool; 6] = [
         passed_on: "PYTHON",
         words: |_| "",
         version: &["--version"],
-        reads: "schemas, and the shape of the merged services",
+        reads: "schemas, and the shape of services and manifests",
     },
     Tool {
         given: "SLUICEGATE_HAPROXY",
@@ -166,5 +166,5 @@ fn our_images_start_without_rights() {
     ran_on(&engine, "images of origin and edge", passed);
     assert!(passed, "{text}");
     let held = text.lines().filter(|line| line.starts_with("ok  ")).count();
-    assert_eq!(held, 8, "{text}");
+    assert_eq!(held, 18, "{text}");
 }
