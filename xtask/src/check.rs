@@ -8,18 +8,19 @@ use crate::components::COMPONENTS;
 use crate::process::{Stop, run};
 use crate::toolchain::{self, on_path};
 use crate::ui::step;
-use crate::{components, structure};
+use crate::{components, released, structure};
 
 const DENY_VERSION: &str = "0.20.2";
 
 type Lint = (&'static str, fn(&Stop) -> Result<()>);
 
 /// The cheap ones first. All run, whatever the others say.
-const LINTS: [Lint; 6] = [
+const LINTS: [Lint; 7] = [
     ("format", |stop| {
         run(stop, &mut cargo(["fmt", "--all", "--check"]))
     }),
     ("structure", |_| structure::check()),
+    ("released", |_| released::check()),
     ("components", |stop| components::main(stop, false)),
     ("clippy", clippy),
     ("docs", docs),
@@ -28,7 +29,7 @@ const LINTS: [Lint; 6] = [
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only these linters: format, structure, components, clippy, docs, dependencies
+    /// Only these linters: format, structure, released, components, clippy, docs, dependencies
     #[arg(value_parser = clap::builder::PossibleValuesParser::new(LINTS.map(|(name, _)| name)))]
     only: Vec<String>,
 }

@@ -19,6 +19,7 @@ mod postgres;
 mod process;
 mod python;
 mod record_contract;
+mod released;
 mod services;
 mod sqlx;
 mod structure;

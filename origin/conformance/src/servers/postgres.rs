@@ -116,11 +116,7 @@ impl PostgresServer {
     }
 
     fn make() -> Self {
-        let search = BinarySearch {
-            chosen: std::env::var_os("SLUICEGATE_POSTGRES_BIN").map(PathBuf::from),
-            ..BinarySearch::default()
-        };
-        let binaries = find_binaries(&search).expect("a Postgres");
+        let binaries = find_binaries(&postgres_search()).expect("a Postgres");
         let place = Place::new();
         place.write("password", PASSWORD);
         let mut initdb = place.command(&binaries.join("initdb"));
@@ -162,6 +158,14 @@ impl PostgresServer {
         let path = self.data().join("postgresql.conf");
         let before = fs::read_to_string(&path).expect("its settings");
         fs::write(&path, format!("{before}{settings}")).expect("can be written");
+    }
+}
+
+/// The programs that `SLUICEGATE_POSTGRES_BIN` names, else those of the system.
+pub(crate) fn postgres_search() -> BinarySearch {
+    BinarySearch {
+        chosen: std::env::var_os("SLUICEGATE_POSTGRES_BIN").map(PathBuf::from),
+        ..BinarySearch::default()
     }
 }
 

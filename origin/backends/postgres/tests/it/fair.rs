@@ -15,6 +15,8 @@ use sluicegate_core::ports::{ClaimRequest, JobQueue};
 use sqlx::{AssertSqlSafe, PgPool, Row};
 use uuid::Uuid;
 
+use crate::released::Released;
+
 const QUEUE: &str = "fair";
 
 /// The query of ours that has this in it, as it is prepared.
@@ -156,8 +158,7 @@ async fn claim(jobs: &dyn JobQueue, limit: u32, now: Timestamp) -> Vec<LeasedJob
 
 /// A query of the release before this one.
 fn released(begins: &str) -> String {
-    let all: Vec<String> =
-        serde_json::from_str(include_str!("../../released/queries.json")).unwrap();
+    let all = Released::read().queries;
     let found = all.into_iter().find(|query| query.starts_with(begins));
     found.unwrap_or_else(|| panic!("no released query begins with {begins}"))
 }

@@ -10,6 +10,8 @@
 mod abandoned;
 mod census;
 mod conformance;
+mod deployed;
+mod expanding;
 mod fair;
 mod hanging;
 mod limits;
