@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 
+use sluicegate_conformance::notes::RanOn;
+use sluicegate_conformance::servers::Minio;
 use sluicegate_contract::ids::UploadId;
 use sluicegate_tests::client::Client;
+use sluicegate_tests::edge::{EdgePlace, start_edge};
 use sluicegate_tests::fixtures;
-use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT, data_directory};
+use sluicegate_tests::platform::{EDGE_KEY, Options, Platform, STOP_LIMIT, data_directory};
 use sluicegate_tests::process::{Program, program};
 
 use crate::shared;
@@ -30,14 +33,51 @@ fn aws() -> Option<PathBuf> {
     Some(file.parent()?.to_owned())
 }
 
-/// What the scripts are told of the services in a data directory.
-fn environment(data: &Path, aws: &Path) -> Environment {
+/// A store of its own for one side of the drill.
+struct Store {
+    /// `None`: the embedded one.
+    server: Option<Minio>,
+}
+
+impl Store {
+    /// `MinIO` where there is one, which takes minutes to be built.
+    async fn start(test: &str) -> Self {
+        let server = if std::env::var_os("SLUICEGATE_MINIO").is_some() {
+            Minio::start(1, &shared::http_client(), test).await
+        } else {
+            None
+        };
+        Self { server }
+    }
+
+    fn name(&self) -> String {
+        let server = self.server.as_ref();
+        server.map_or_else(|| "the embedded store".to_owned(), Minio::version)
+    }
+
+    /// What an origin is told of it.
+    fn settings(&self) -> Vec<(String, String)> {
+        let Some(server) = &self.server else {
+            return Vec::new();
+        };
+        [
+            ("S3_ENDPOINT", server.endpoint()),
+            ("S3_ACCESS_KEY_ID", Minio::ACCESS_KEY_ID.to_owned()),
+            ("S3_SECRET_ACCESS_KEY", Minio::SECRET_ACCESS_KEY.to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+}
+
+/// What the scripts are told of the services in a data directory, and of a store that is not one of them.
+fn environment(data: &Path, aws: &Path, store: &Store) -> Environment {
     let services = std::fs::read_to_string(data.join("services.json")).unwrap();
     let services: serde_json::Value = serde_json::from_str(&services).unwrap();
     let text = |member: &str| services[member].as_str().unwrap().to_owned();
     let postgres = std::env::var("SLUICEGATE_POSTGRES_BIN").unwrap_or_default();
     let path = std::env::var("PATH").unwrap_or_default();
-    [
+    let mut environment: Environment = [
         ("PATH", format!("{}:{postgres}:{path}", aws.display())),
         ("HOME", data.to_string_lossy().into_owned()),
         ("DATABASE_URL", text("database_url")),
@@ -46,7 +86,9 @@ fn environment(data: &Path, aws: &Path) -> Environment {
         ("S3_SECRET_ACCESS_KEY", text("s3_secret_access_key")),
     ]
     .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    .into();
+    environment.extend(store.settings());
+    environment
 }
 
 async fn run(program: PathBuf, arguments: &[&str], environment: &Environment) -> Output {
@@ -101,6 +143,48 @@ async fn ready_pictures(client: &Client) -> Vec<UploadId> {
     ids
 }
 
+/// The same keys as that program calls them.
+fn with_aws_keys(environment: &Environment) -> Environment {
+    let mut environment = environment.clone();
+    for name in ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY"] {
+        let key = environment[&format!("S3_{name}")].clone();
+        environment.insert(format!("AWS_{name}"), key);
+    }
+    environment.insert("AWS_DEFAULT_REGION".to_owned(), "us-east-1".to_owned());
+    environment
+}
+
+/// A picture as anybody gets it.
+async fn picture(client: &Client, id: UploadId) -> Vec<u8> {
+    let answer = client
+        .with_token(None)
+        .get(&format!("/media/{id}.webp"))
+        .await;
+    let answer = answer.unwrap();
+    answer.expect_status(200).unwrap();
+    answer.body
+}
+
+/// Origin and edge on what was restored: what they serve is what was there.
+async fn serves(data: &Path, settings: &Environment, store_url: &str, id: UploadId) -> Vec<u8> {
+    let mut settings: Vec<_> = settings.clone().into_iter().collect();
+    settings.push(("SLUICEGATE_LISTEN".to_owned(), "127.0.0.1:0".to_owned()));
+    settings.push(("EDGE_KEY".to_owned(), EDGE_KEY.to_owned()));
+    let origin = program("sluicegate-origin").unwrap();
+    let mut origin = Program::start(&origin, &["serve", "--no-workers"], &settings).unwrap();
+    let origin_url = origin.wait_for_line("listening on ", LIMIT).await.unwrap();
+    let place = EdgePlace {
+        origin_url: &origin_url,
+        store_url,
+        listen: "127.0.0.1:0",
+    };
+    let (edge, url) = start_edge(data, &Options::default(), &place).await.unwrap();
+    let picture = picture(&Client::new(&url).unwrap(), id).await;
+    edge.stop(STOP_LIMIT).await.unwrap();
+    origin.stop(STOP_LIMIT).await.unwrap();
+    picture
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_backed_up_while_it_runs_is_restored_elsewhere_whole() {
     let name = "what_is_backed_up_while_it_runs_is_restored_elsewhere_whole";
@@ -108,10 +192,20 @@ async fn what_is_backed_up_while_it_runs_is_restored_elsewhere_whole() {
         shared::skip(name, "no `aws` on the path, and SLUICEGATE_AWS names none");
         return;
     };
-    let platform = Platform::start(Options::default()).await.unwrap();
+    let (store, other_store) = (Store::start(name).await, Store::start(name).await);
+    let ran = RanOn::begins(&store.name(), "a backup under load, restored elsewhere");
+    let mut options = Options {
+        settings: store.settings(),
+        ..Options::default()
+    };
+    let endpoint = store.server.as_ref().map(Minio::endpoint);
+    let variable = endpoint.map(|endpoint| ("store_url".to_owned(), endpoint));
+    options.edge_variables.extend(variable);
+    let platform = Platform::start(options).await.unwrap();
     let client = platform.sign_up("drill").await.unwrap();
     let pictures = ready_pictures(&client).await;
-    let here = environment(platform.data(), &aws);
+    let before = picture(&client, pictures[0]).await;
+    let here = environment(platform.data(), &aws, &store);
     let folder = data_directory().unwrap();
     let copy = folder.path().join("copy");
     let copy_name = copy.to_str().unwrap();
@@ -145,13 +239,14 @@ async fn what_is_backed_up_while_it_runs_is_restored_elsewhere_whole() {
         .wait_for_line("services are ready", LIMIT)
         .await
         .unwrap();
-    let there = environment(elsewhere.path(), &aws);
+    let there = environment(elsewhere.path(), &aws, &other_store);
     let (server, database) = there["DATABASE_URL"].rsplit_once('/').unwrap();
     let make = format!("create database {database}");
     let admin = format!("{server}/postgres");
     assert_well(&run("psql".into(), &["--command", &make, &admin], &there).await);
-    let embedded: Environment = services_environment.into_iter().collect();
-    assert_well(&run(origin.clone(), &["bucket", "init"], &embedded).await);
+    services_environment.extend(other_store.settings());
+    let restored: Environment = services_environment.into_iter().collect();
+    assert_well(&run(origin.clone(), &["bucket", "init"], &restored).await);
     assert_well(&run(script("restore"), &[copy_name], &there).await);
     let again = run(script("restore"), &[copy_name], &there).await;
     assert!(
@@ -159,19 +254,28 @@ async fn what_is_backed_up_while_it_runs_is_restored_elsewhere_whole() {
         "nothing is restored over a database"
     );
 
-    let report = run(origin.clone(), &["doctor", "--deep"], &embedded).await;
-    assert_eq!(count(&report, "missing"), 0, "{}", said(&report));
+    let report = run(origin.clone(), &["doctor", "--deep"], &restored).await;
+    assert_well(&report);
     assert!(count(&report, "uploads") >= 3);
-    for fault in ["judged twice", "judged without record"] {
-        assert_eq!(count(&report, fault), 0, "{}", said(&report));
-    }
     assert!(said(&report).contains("this database's own"));
+    let endpoint = &there["S3_ENDPOINT"];
+    let after = serves(elsewhere.path(), &restored, endpoint, pictures[0]).await;
+    assert!(after == before, "the picture is what it was");
     // The audit would see it if one were not there.
-    let lost = format!("objects/sluicegate/media%2F{}.webp", pictures[0]);
-    std::fs::remove_file(elsewhere.path().join(lost)).unwrap();
-    let report = run(origin, &["doctor", "--deep"], &embedded).await;
+    let lost = format!("s3://sluicegate/media/{}.webp", pictures[0]);
+    let remove = ["--endpoint-url", endpoint, "s3", "rm", &lost];
+    assert_well(&run(aws.join("aws"), &remove, &with_aws_keys(&there)).await);
+    let report = run(origin, &["doctor", "--deep"], &restored).await;
+    assert!(!report.status.success(), "{}", said(&report));
     assert_eq!(count(&report, "missing"), 1, "{}", said(&report));
     assert!(said(&report).contains(&pictures[0].to_string()));
     services.stop_by_input(STOP_LIMIT).await.unwrap();
     platform.stop().await.unwrap();
+    ran.passed();
+    for server in [store, other_store]
+        .into_iter()
+        .filter_map(|store| store.server)
+    {
+        server.stop().await;
+    }
 }

@@ -25,12 +25,6 @@ const STATEMENTS: u32 = 200;
 const DRIVES: usize = 4;
 const CLIENTS: u64 = 4;
 
-#[expect(clippy::disallowed_methods, reason = "it asks a server for its health")]
-fn http_client() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::new()
-}
-
 /// They end with this value.
 struct Servers {
     primary: PostgresServer,
@@ -52,7 +46,7 @@ impl Servers {
         let pooler = PgBouncer::before(&primary.url("postgres"), STATEMENTS, test).await?;
         let redis = RedisServer::start(&[], test).await?;
         let store = if std::env::var_os("SLUICEGATE_MINIO").is_some() {
-            Some(Minio::start(DRIVES, &http_client(), test).await?)
+            Some(Minio::start(DRIVES, &shared::http_client(), test).await?)
         } else {
             None
         };
