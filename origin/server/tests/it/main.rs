@@ -9,6 +9,7 @@
 mod bucket;
 mod detector;
 mod doctor;
+mod documented;
 mod drain;
 mod embedded;
 mod jobs;

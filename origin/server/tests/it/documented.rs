@@ -1,0 +1,84 @@
+//! What documents and manifests tell programs to be set is a setting: of an origin, of an edge, or of those who are not ours.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use sluicegate_origin::settings::REFERENCE;
+
+/// Of images of others, and of Compose.
+const OF_OTHERS: [&str; 6] = ["AWS_", "COMPOSE_", "GF_", "MC_", "MINIO_", "POSTGRES_"];
+/// What an edge's variable is called in the environment: `origin_url` of `spin.toml` is `SPIN_VARIABLE_ORIGIN_URL`.
+const OF_EDGES: &str = "SPIN_VARIABLE_";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).expect("is text")
+}
+
+/// All files below a folder that end like that.
+fn files(folder: &Path, ends: &[&str]) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("is a folder");
+    let paths = entries.map(|entry| entry.expect("is there").path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                return files(&path, ends);
+            }
+            let end = path.extension().unwrap_or_default();
+            let fits = ends.iter().any(|wanted| end == *wanted);
+            if fits { vec![path] } else { Vec::new() }
+        })
+        .collect()
+}
+
+/// Words like `DATABASE_URL`.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| {
+        let inner = word.trim_matches('_');
+        inner.contains('_')
+            && inner.len() == word.len()
+            && !word.contains(|c: char| c.is_ascii_lowercase())
+            && word.starts_with(|c: char| c.is_ascii_uppercase())
+    })
+}
+
+/// What `compose.yaml` is told by `deploy/.env`, and tells its services by other names.
+fn of_compose(compose: &str) -> BTreeSet<&str> {
+    let asked = compose.split("${").skip(1);
+    let mut told: BTreeSet<_> = asked.filter_map(|rest| names(rest).next()).collect();
+    told.insert("SLUICEGATE_PASSWORD");
+    told
+}
+
+#[test]
+fn what_is_to_be_set_is_a_setting() {
+    let root = root();
+    let compose = read(&root.join("deploy/compose.yaml"));
+    let application = read(&root.join("spin.toml"));
+    let settings: BTreeSet<_> = names(REFERENCE).chain(of_compose(&compose)).collect();
+    let mut places = files(&root.join("docs/operations"), &["md"]);
+    places.extend(files(&root.join("deploy"), &["yaml", "yml"]));
+    places.extend(["README.md", "deploy/Containerfile"].map(|file| root.join(file)));
+    let mut unknown = BTreeSet::new();
+    let mut found = 0;
+    for place in places {
+        let text = read(&place);
+        for name in names(&text) {
+            found += 1;
+            let of_edges = name.strip_prefix(OF_EDGES).map(str::to_lowercase);
+            let is_known = match of_edges {
+                Some(variable) => application.contains(&format!("\n{variable} = ")),
+                None => settings.contains(name) || OF_OTHERS.iter().any(|of| name.starts_with(of)),
+            };
+            if !is_known {
+                unknown.insert(format!("{name} in {}", place.display()));
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "{unknown:#?}");
+    assert!(found > 200, "only {found} names were found");
+}
