@@ -23,7 +23,7 @@ pub(crate) struct Replicas {
     limits: ServiceLimits,
     /// Where looking begins, so that those who are equally busy take turns.
     turn: AtomicUsize,
-    /// Whoever waits longest chooses next.
+    /// Whoever waits longest chooses next, of those who may ask any.
     line: Mutex<()>,
     freed: Notify,
 }
@@ -158,13 +158,19 @@ impl Replicas {
 
     /// Waits for a place while one is well; `None` if none is.
     async fn take<'a>(&'a self, asked: &[&Replica]) -> Option<(Place<'a>, Pass<'a>)> {
-        let _first = self.line.lock().await;
+        // Who asked somebody in vain waits for some places only, and must not keep others from the rest.
+        let _first = if asked.is_empty() {
+            Some(self.line.lock().await)
+        } else {
+            None
+        };
         loop {
+            // Made before looking, so that a place that gets free since is not missed.
+            let freed = self.freed.notified();
             match self.choose(asked) {
                 Choice::Taken(place, pass) => return Some((place, pass)),
                 Choice::Nobody => return None,
-                // One that got free since is not missed: it is told to whoever waits next.
-                Choice::Full => self.freed.notified().await,
+                Choice::Full => freed.await,
             }
         }
     }
@@ -217,6 +223,6 @@ impl fmt::Debug for Replicas {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.replica.pending.fetch_sub(1, Ordering::Relaxed);
-        self.freed.notify_one();
+        self.freed.notify_waiters();
     }
 }

@@ -139,6 +139,37 @@ async fn who_waited_long_for_a_place_is_answered_all_the_same() {
 }
 
 #[tokio::test]
+async fn who_waits_for_the_others_keeps_nobody_from_one_that_is_free() {
+    let servers = two().await;
+    let limits = ServiceLimits {
+        at_once: 1,
+        ..patient()
+    };
+    let detector = Arc::new(detector(&servers, &HeldClock::new(), limits));
+    let ask_meanwhile = || {
+        let detector = Arc::clone(&detector);
+        tokio::spawn(async move { ask(&detector).await })
+    };
+    let [free, busy] = &servers;
+    is_judged(&detector, 1).await;
+    busy.hold(true);
+    let held = ask_meanwhile();
+    until("one is busy", || busy.seen() == 1).await;
+    free.take_seen();
+    free.next([Reply::Answer(503, Vec::new())]);
+    let failed = ask_meanwhile();
+    until("the other failed", || free.seen() == 1).await;
+    // Of several, one comes after whoever it failed.
+    is_judged(&detector, 4).await;
+    assert!(!failed.is_finished(), "it has nobody else to ask");
+    busy.hold(false);
+    for judged in [held, failed] {
+        let judged = judged.await.expect("ends");
+        assert!(judged.is_ok(), "{judged:?}");
+    }
+}
+
+#[tokio::test]
 async fn who_finds_no_place_in_time_hears_of_an_outage() {
     let servers = two().await;
     let limits = ServiceLimits {
