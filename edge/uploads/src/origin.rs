@@ -5,7 +5,7 @@ use std::time::Duration;
 use sluicegate_contract::headers::{HEAD_SHA256, IDEMPOTENCY_KEY};
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::limits;
-use sluicegate_contract::problem::ProblemType;
+use sluicegate_contract::problem::{Problem, ProblemType};
 use sluicegate_contract::uploads::{StoredUpload, Ticket, TicketRequest};
 use sluicegate_guest::origin::{Call, Called, call};
 use sluicegate_guest::wasi::pause;
@@ -134,9 +134,8 @@ pub(crate) async fn complete(client: &Client<'_>, id: UploadId) -> Result<Answer
             .ask("POST", &target, None, limits::API_REQUEST_TIME)
             .await
         {
-            Ok(called) => return Ok(completed(called.hand_on(&client.trace.request_id), id)),
+            Ok(called) => return Ok(completed(called, id).hand_on(&client.trace.request_id)),
             Err(refusal) if refusal.status() != 502 || tried == COMPLETE_TRIES => {
-                // With the id the client can complete later what is stored already.
                 return Err(refusal.with("upload_id", id.to_string()).into());
             }
             Err(_) => {
@@ -148,11 +147,16 @@ pub(crate) async fn complete(client: &Client<'_>, id: UploadId) -> Result<Answer
 }
 
 /// That another call came first, ours whose answer was lost or a repeat's, is no news for the client: it gets
-/// what the first one got.
-fn completed(mut answer: Answer, id: UploadId) -> Answer {
-    if answer.status == 200 {
-        answer.status = 201;
-        set(&mut answer.headers, "location", format!("/v1/uploads/{id}"));
+/// what the first one got. A refusal says which upload it is: what is stored can be completed later.
+fn completed(mut called: Called, id: UploadId) -> Called {
+    if called.status == 200 {
+        called.status = 201;
+        set(&mut called.headers, "location", format!("/v1/uploads/{id}"));
+    } else if called.status >= 400
+        && let Ok(problem) = serde_json::from_slice::<Problem>(&called.body)
+    {
+        let problem = problem.with("upload_id", id.to_string());
+        called.body = serde_json::to_vec(&problem).unwrap_or(called.body);
     }
-    answer
+    called
 }

@@ -1,4 +1,4 @@
-//! An origin that dies when an upload is committed and nobody was told yet.
+//! What becomes of a file that is stored, where its upload was committed and nobody was told, or could not be completed yet.
 
 use std::time::Duration;
 
@@ -90,6 +90,28 @@ async fn an_upload_that_was_committed_before_its_origin_died_is_there_once() {
         .unwrap();
     worker.stop(STOP_LIMIT).await.unwrap();
     edge.stop(STOP_LIMIT).await.unwrap();
+    platform.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_upload_that_was_to_be_completed_too_fast_is_completed_later() {
+    let options = Options::default().setting("RATE_ACCOUNT_UPLOADS", "1");
+    let platform = Platform::start(options).await.unwrap();
+    let client = platform.sign_up("hasty").await.unwrap();
+    let photo = fixtures::read("photo.jpg").unwrap();
+    let sent = client.upload("avatar", photo).await.unwrap();
+    let problem = sent.expect_problem(429, "too-many-requests").unwrap();
+    assert_eq!(problem.members["quota"], "uploads-by-account");
+    let id = problem.members["upload_id"].as_str().expect("its upload");
+    let id: UploadId = id.parse().unwrap();
+
+    // Another one has counted nothing of the account yet.
+    let (other, other_url) = platform.start_another_origin().await.unwrap();
+    let path = format!("/v1/uploads/{id}/complete");
+    let answer = client.at(&other_url).call(Method::POST, &path).await;
+    let upload: Upload = answer.unwrap().expect(201).unwrap();
+    assert_eq!(upload.id, id);
+    other.stop(STOP_LIMIT).await.unwrap();
     platform.stop().await.unwrap();
 }
 

@@ -176,6 +176,7 @@ fn members(kind: ProblemType) -> &'static [(&'static str, &'static str)] {
             LIMIT,
             RETRY,
             ("quota", "The limit or quota that is used up."),
+            UPLOAD,
         ],
         P::StorageFull => &[RETRY],
         P::UnsupportedContract => &[
