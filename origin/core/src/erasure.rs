@@ -35,15 +35,9 @@ pub struct Erasure {
 }
 
 impl Erasure {
-    /// Erases what is due; answers how many accounts. Can be repeated, and run at the same time as another. One account
-    /// that cannot be erased does not keep the others: the last error is answered after all were tried.
-    pub async fn run(&self) -> Result<u64, PortError> {
-        let mut erased = 0;
-        self.run_into(&mut erased).await?;
-        Ok(erased)
-    }
-
-    /// As [`Erasure::run`], and adds to `erased` also when an account fails, or all are given up.
+    /// Erases what is due, and adds to `erased` how many accounts, also when one fails, or all are given up. Can be repeated,
+    /// and run at the same time as another. One account that cannot be erased does not keep the others: the last error is
+    /// answered after all were tried.
     pub async fn run_into(&self, erased: &mut u64) -> Result<(), PortError> {
         let mut ended = Ok(());
         for account in self.store.due(self.env.now(), ACCOUNTS).await? {

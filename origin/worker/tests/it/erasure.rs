@@ -108,19 +108,19 @@ async fn nothing_of_a_person_is_left() {
     world
         .clock
         .put_forward(GRACE.saturating_sub(Duration::from_secs(1)));
-    assert_eq!(world.context.erasure.run().await.unwrap(), 0);
+    assert_eq!(world.erase().await.unwrap(), 0);
     let meanwhile = mentions(&world, &ada).await;
     assert!(before.iter().all(|found| meanwhile.contains(found)));
 
     // The store is down: what could be done is done, and the account is still there to be found.
     world.clock.put_forward(Duration::from_secs(1));
     world.objects.set_keeps(true);
-    world.context.erasure.run().await.unwrap_err();
+    world.erase().await.unwrap_err();
     assert!(world.accounts.account(ada.id).await.unwrap().is_some());
     assert!(world.objects.has(ada.objects.first().unwrap()));
     world.objects.set_keeps(false);
-    assert_eq!(world.context.erasure.run().await.unwrap(), 1);
-    assert_eq!(world.context.erasure.run().await.unwrap(), 0);
+    assert_eq!(world.erase().await.unwrap(), 1);
+    assert_eq!(world.erase().await.unwrap(), 0);
 
     assert_eq!(mentions(&world, &ada).await, Vec::<String>::new());
     for object in &ada.objects {

@@ -137,7 +137,7 @@ async fn caches_are_told_of_all_pictures_of_who_leaves() {
 
     // At the end of the time they are told once more, and nobody else's picture is in it.
     world.clock.put_forward(DELETION_GRACE);
-    assert_eq!(world.context.erasure.run().await.unwrap(), 1);
+    assert_eq!(world.erase().await.unwrap(), 1);
     let again = pictures.map(|upload| (upload, purge_id(ada.0, MediaKey(upload))));
     let mut expected = [expected, again].concat();
     expected.sort_unstable();
@@ -171,7 +171,7 @@ async fn an_account_is_erased_though_no_cache_answers() {
     world.leave(ada).await;
     world.purge.set_down(true);
     world.clock.put_forward(DELETION_GRACE);
-    assert_eq!(world.context.erasure.run().await.unwrap(), 1);
+    assert_eq!(world.erase().await.unwrap(), 1);
     assert!(world.purge.refused() >= 1);
     for upload in pictures {
         assert!(!world.objects.has(&media_object(upload)));

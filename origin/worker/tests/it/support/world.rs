@@ -11,6 +11,7 @@ use sluicegate_core::account::NewAccount;
 use sluicegate_core::answer::{RequestName, StoredAnswer};
 use sluicegate_core::env::Env;
 use sluicegate_core::erasure::Erasure;
+use sluicegate_core::error::PortError;
 use sluicegate_core::fair::Bounds;
 use sluicegate_core::job::LeasedJob;
 use sluicegate_core::job::{JobState, JobView, ModerateImage, NewJob, POST_QUEUE, ProcessPost};
@@ -170,6 +171,13 @@ impl World {
             registry(&self.context),
             Self::settings(),
         )
+    }
+
+    /// Erases the accounts that are due; answers how many.
+    pub(crate) async fn erase(&self) -> Result<u64, PortError> {
+        let mut erased = 0;
+        self.context.erasure.run_into(&mut erased).await?;
+        Ok(erased)
     }
 
     /// Runs one job of a test's.

@@ -246,7 +246,7 @@ impl History {
         let owner = self.owners[place];
         self.world.leave(owner).await;
         self.pass(DELETION_GRACE);
-        assert_eq!(self.world.context.erasure.run().await.unwrap(), 1);
+        assert_eq!(self.world.erase().await.unwrap(), 1);
         self.posts.retain(|(_, author)| *author != owner);
         let handle = format!("after_{owner}");
         self.owners[place] = self.world.account(&handle).await;
