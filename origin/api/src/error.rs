@@ -79,6 +79,17 @@ impl ApiError {
         self
     }
 
+    /// The same for somebody who waited for it with others: what is to be logged of it is logged once.
+    pub(crate) fn for_another(&self) -> Self {
+        Self(Box::new(Inner {
+            kind: self.0.kind,
+            problem: self.0.problem.clone(),
+            retry_after: self.0.retry_after,
+            headers: self.0.headers.clone(),
+            fault: None,
+        }))
+    }
+
     /// What to log.
     #[must_use]
     pub(crate) fn because(mut self, fault: PortError) -> Self {

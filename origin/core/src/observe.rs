@@ -14,8 +14,33 @@ pub trait Observer: Send + Sync {
     /// A request was refused because whoever asked was faster than this limit, a word of ours.
     fn limited(&self, limit: &'static str);
 
-    /// A stranger was shown what was kept, or what was then read and may be kept.
-    fn kept(&self, found: bool);
+    /// A stranger was shown something that may be kept.
+    fn kept(&self, from: Kept);
+}
+
+/// Where it came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// It was kept.
+    Hit,
+    /// Somebody else was reading it.
+    Joined,
+    /// It was read.
+    Miss,
+}
+
+impl Kept {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Hit, Self::Joined, Self::Miss];
+
+    /// A word of ours.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Joined => "joined",
+            Self::Miss => "miss",
+        }
+    }
 }
 
 /// Nobody is told.
@@ -26,5 +51,5 @@ impl Observer for () {
 
     fn limited(&self, _: &'static str) {}
 
-    fn kept(&self, _: bool) {}
+    fn kept(&self, _: Kept) {}
 }

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
@@ -16,6 +16,7 @@ use serde::Serialize;
 use sluicegate_contract::ids::AccountId;
 use sluicegate_core::error::PortError;
 use sluicegate_core::moderation::ImageGate;
+use sluicegate_core::observe::Kept;
 use sluicegate_core::ports::Found;
 use sluicegate_core::public::{Change, Item};
 use tracing::Instrument;
@@ -56,7 +57,7 @@ pub(crate) async fn kept<T: Serialize>(
     };
     let versions = match app.cache.get(&item).await {
         Ok(Found::Kept(content)) => {
-            app.observer.kept(true);
+            app.observer.kept(Kept::Hit);
             return Ok(json(content));
         }
         Ok(Found::Missing(versions)) => versions,
@@ -70,33 +71,41 @@ pub(crate) async fn kept<T: Serialize>(
     };
     // Whoever asks under other versions asks after a change, and is not shown what was read before it.
     let name = format!("{} {}", item.name(), versions.0);
-    let reading = match app.readings.join(name) {
-        Reading::Own(reading) => Some(reading),
-        Reading::Anothers(reading) => {
-            if let Some(content) = reading.end().await {
-                app.observer.kept(true);
-                return Ok(json(content.to_vec()));
+    let reading = loop {
+        match app.readings.join(&name) {
+            Reading::Own(reading) => break reading,
+            Reading::Anothers(reading) => {
+                if let Some(read) = reading.end().await {
+                    let content = read?;
+                    app.observer.kept(Kept::Joined);
+                    return Ok(json(content));
+                }
             }
-            None
         }
     };
-    let (made, owner) = read.await?;
-    app.observer.kept(false);
-    let Ok(content) = serde_json::to_vec(&made) else {
+    let (made, owner) = match read.await {
+        Ok(read) => read,
+        Err(error) => {
+            reading.tell(Err(error.for_another()));
+            return Err(error);
+        }
+    };
+    app.observer.kept(Kept::Miss);
+    let Ok(content) = serde_json::to_vec(&made).map(Bytes::from) else {
         return Ok(Json(made).into_response());
     };
+    reading.tell(Ok(content.clone()));
     if let Err(error) = app.cache.put(&item, &versions, owner, &content).await {
         tracing::debug!(%error, "the cache cannot be used");
     }
-    if let Some(reading) = reading {
-        reading.finish(&content);
-    }
+    // By now it is kept for those who come next.
+    drop(reading);
     Ok(json(content))
 }
 
-fn json(content: Vec<u8>) -> Response {
+fn json(content: impl Into<Body>) -> Response {
     let json = HeaderValue::from_static("application/json");
-    ([(header::CONTENT_TYPE, json)], Body::from(content)).into_response()
+    ([(header::CONTENT_TYPE, json)], content.into()).into_response()
 }
 
 /// Makes a change that strangers see, and has them see it: in a task of its own, since whoever asked for it may go away

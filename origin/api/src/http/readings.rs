@@ -2,18 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use axum::body::Bytes;
 use tokio::sync::watch;
-use tokio::time::timeout;
 
-/// How long somebody waits for another's reading before they read themselves.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::error::ApiError;
+
+type Read = Result<Bytes, ApiError>;
 
 /// What is being read: at most one entry for each request that reads.
 #[derive(Clone, Default)]
-pub(crate) struct Readings(Arc<Mutex<HashMap<String, watch::Receiver<Option<Bytes>>>>>);
+pub(crate) struct Readings(Arc<Mutex<HashMap<String, watch::Receiver<Option<Read>>>>>);
 
 /// Whose it is.
 pub(crate) enum Reading {
@@ -21,41 +20,42 @@ pub(crate) enum Reading {
     Anothers(Anothers),
 }
 
-/// The others wait until it is over, or dropped.
+/// Others join it until it is dropped.
 pub(crate) struct Own {
     readings: Readings,
     name: String,
-    content: watch::Sender<Option<Bytes>>,
+    read: watch::Sender<Option<Read>>,
 }
 
-pub(crate) struct Anothers(watch::Receiver<Option<Bytes>>);
+pub(crate) struct Anothers(watch::Receiver<Option<Read>>);
 
 impl Readings {
     /// Begins it, unless somebody reads the same.
-    pub(crate) fn join(&self, name: String) -> Reading {
+    pub(crate) fn join(&self, name: &str) -> Reading {
         let mut all = self.all();
-        if let Some(reading) = all.get(&name) {
+        if let Some(reading) = all.get(name) {
             return Reading::Anothers(Anothers(reading.clone()));
         }
-        let (content, reading) = watch::channel(None);
-        all.insert(name.clone(), reading);
+        let (read, reading) = watch::channel(None);
+        all.insert(name.to_owned(), reading);
         Reading::Own(Own {
             readings: self.clone(),
-            name,
-            content,
+            name: name.to_owned(),
+            read,
         })
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<Option<Bytes>>>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<Option<Read>>>> {
         // Each entry stands for itself.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Own {
-    pub(crate) fn finish(self, content: &[u8]) {
-        self.content
-            .send_replace(Some(Bytes::copy_from_slice(content)));
+    /// Tells the others what came of it. That nothing is there, or that it cannot be read now, is theirs, too: each trying for
+    /// itself is what a database that is slow can bear least.
+    pub(crate) fn tell(&self, read: Read) {
+        self.read.send_replace(Some(read));
     }
 }
 
@@ -66,10 +66,14 @@ impl Drop for Own {
 }
 
 impl Anothers {
-    /// What they read; nothing if they failed, went away, or take too long.
-    pub(crate) async fn end(mut self) -> Option<Bytes> {
-        let content = timeout(PATIENCE, self.0.wait_for(Option::is_some)).await;
-        content.ok()?.ok()?.clone()
+    /// What came of it; nothing if whoever read it went away. Takes as long as they may take, who may take no longer than any
+    /// request.
+    pub(crate) async fn end(mut self) -> Option<Read> {
+        let read = self.0.wait_for(Option::is_some).await.ok()?;
+        match read.as_ref()? {
+            Ok(content) => Some(Ok(content.clone())),
+            Err(error) => Some(Err(error.for_another())),
+        }
     }
 }
 
@@ -78,41 +82,41 @@ mod tests {
     use super::*;
 
     fn own(readings: &Readings) -> Own {
-        match readings.join("name".to_owned()) {
+        match readings.join("name") {
             Reading::Own(own) => own,
             Reading::Anothers(_) => panic!("nobody reads it"),
         }
     }
 
     fn anothers(readings: &Readings) -> Anothers {
-        match readings.join("name".to_owned()) {
+        match readings.join("name") {
             Reading::Own(_) => panic!("somebody reads it"),
             Reading::Anothers(anothers) => anothers,
         }
     }
 
     #[tokio::test]
-    async fn one_reads_for_all_who_come_meanwhile() {
+    async fn one_reads_for_all_who_come_until_it_is_over() {
         let readings = Readings::default();
         let first = own(&readings);
-        let (one, other) = (anothers(&readings), anothers(&readings));
-        let waiting = tokio::spawn(one.end());
-        first.finish(b"read");
-        assert_eq!(waiting.await.unwrap().as_deref(), Some(&b"read"[..]));
-        assert_eq!(other.end().await.as_deref(), Some(&b"read"[..]));
-        assert!(readings.all().is_empty());
+        let waiting = tokio::spawn(anothers(&readings).end());
+        first.tell(Ok(Bytes::from_static(b"read")));
+        for read in [waiting.await.unwrap(), anothers(&readings).end().await] {
+            assert_eq!(read.unwrap().unwrap(), "read");
+        }
+        drop(first);
         // Who comes later reads anew.
         drop(own(&readings));
+        assert!(readings.all().is_empty());
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_one_who_fails_or_never_ends() {
+    async fn who_waits_for_one_that_went_away_reads_themselves() {
         let readings = Readings::default();
         let first = own(&readings);
         let waiting = anothers(&readings);
         drop(first);
-        assert_eq!(waiting.end().await, None);
-        let _never = own(&readings);
-        assert_eq!(anothers(&readings).end().await, None);
+        assert!(waiting.end().await.is_none());
+        drop(own(&readings));
     }
 }

@@ -61,13 +61,14 @@ impl PublicReads for Held {
     }
 }
 
-/// Counts who asks, and holds each change that it is told of.
+/// Counts who asks, and holds each change that it is told of, and what it is to keep once nobody may go on.
 struct Watched {
     cache: LocalCache,
     asked: AtomicUsize,
     told: AtomicUsize,
     forgot: AtomicUsize,
     leave: Semaphore,
+    keep: Semaphore,
 }
 
 #[async_trait]
@@ -85,6 +86,7 @@ impl PublicCache for Watched {
         owner: Option<AccountId>,
         content: &[u8],
     ) -> Result<(), PortError> {
+        let _kept = self.keep.acquire().await.unwrap();
         self.cache.put(item, read_under, owner, content).await
     }
 
@@ -132,6 +134,7 @@ async fn scene() -> Scene {
         told: AtomicUsize::new(0),
         forgot: AtomicUsize::new(0),
         leave: Semaphore::new(1),
+        keep: Semaphore::new(1),
     });
     let mut state = world.state.clone();
     state.reads = reads.clone();
@@ -152,7 +155,11 @@ async fn scene() -> Scene {
 }
 
 fn look(scene: &Scene) -> tokio::task::JoinHandle<(u16, Vec<u8>)> {
-    let (origin, path) = (scene.origin.clone(), scene.path.clone());
+    look_at(scene, &scene.path)
+}
+
+fn look_at(scene: &Scene, path: &str) -> tokio::task::JoinHandle<(u16, Vec<u8>)> {
+    let (origin, path) = (scene.origin.clone(), path.to_owned());
     tokio::spawn(async move {
         let answer = call("GET", &path).send(&origin).await;
         (answer.status.as_u16(), answer.body)
@@ -171,6 +178,57 @@ async fn of_many_who_read_the_same_at_once_one_asks_the_database() {
         let body: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!((status, &body["body"]), (200, &json!("Hello")));
     }
+    assert_eq!(scene.reads.posts.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn that_nothing_is_there_is_read_once_for_all() {
+    let scene = scene().await;
+    let nowhere = format!("/v1/posts/{}", scene.world.state.env.new_id());
+    let readers: Vec<_> = (0..20).map(|_| look_at(&scene, &nowhere)).collect();
+    until(&scene.cache.asked, 20).await;
+    scene.reads.leave.add_permits(20);
+    for reader in readers {
+        let (status, _) = timeout(LIMIT, reader).await.unwrap().unwrap();
+        assert_eq!(status, 404);
+    }
+    assert_eq!(scene.reads.posts.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn of_those_who_wait_for_one_who_went_away_one_reads() {
+    let scene = scene().await;
+    let first = look(&scene);
+    until(&scene.reads.posts, 1).await;
+    let readers: Vec<_> = (0..20).map(|_| look(&scene)).collect();
+    until(&scene.cache.asked, 21).await;
+    first.abort();
+    until(&scene.reads.posts, 2).await;
+    scene.reads.leave.add_permits(20);
+    for reader in readers {
+        let (status, _) = timeout(LIMIT, reader).await.unwrap().unwrap();
+        assert_eq!(status, 200);
+    }
+    assert_eq!(scene.reads.posts.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn nobody_but_who_read_it_waits_until_it_is_kept() {
+    let scene = scene().await;
+    scene.cache.keep.forget_permits(1);
+    let first = look(&scene);
+    until(&scene.reads.posts, 1).await;
+    let early = look(&scene);
+    until(&scene.cache.asked, 2).await;
+    scene.reads.leave.add_permits(1);
+    for reader in [early, look(&scene)] {
+        let (status, _) = timeout(LIMIT, reader).await.unwrap().unwrap();
+        assert_eq!(status, 200);
+    }
+    assert!(!first.is_finished());
+    scene.cache.keep.add_permits(1);
+    let (status, _) = timeout(LIMIT, first).await.unwrap().unwrap();
+    assert_eq!(status, 200);
     assert_eq!(scene.reads.posts.load(Ordering::SeqCst), 1);
 }
 

@@ -10,6 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use sluicegate_core::moderation::Outcome;
+use sluicegate_core::observe::Kept;
 
 /// Names and values of `N` labels.
 pub(super) type Labels<const N: usize> = [(&'static str, Cow<'static, str>); N];
@@ -77,9 +78,9 @@ impl Families {
                 .get_or_create_owned(&labels([("limit", limit)]))
                 .inc_by(0);
         }
-        for result in ["hit", "miss"] {
+        for from in Kept::ALL {
             let kept = &self.kept;
-            kept.get_or_create_owned(&labels([("result", result)]))
+            kept.get_or_create_owned(&labels([("result", from.as_str())]))
                 .inc_by(0);
         }
     }
@@ -126,7 +127,7 @@ impl Families {
         );
         registry.register(
             "sluicegate_public_cache",
-            "Reads without a token that the cache could answer, by whether it did: hit, miss",
+            "Reads without a token whose answer may be kept, by where it came from: the cache (hit), another's reading (joined), the database (miss)",
             self.kept.clone(),
         );
     }

@@ -20,7 +20,7 @@ use prometheus_client::encoding::prometheus_text;
 use prometheus_client::registry::Registry;
 use sluicegate_core::env::Env;
 use sluicegate_core::moderation::Record;
-use sluicegate_core::observe::Observer;
+use sluicegate_core::observe::{Kept, Observer};
 use sluicegate_local::DetectorStandings;
 use sluicegate_postgres::Database;
 use sluicegate_postgres::replicas::Replicas;
@@ -137,10 +137,9 @@ impl Observer for Metrics {
         self.families.verdicts.get_or_create_owned(&labels).inc();
     }
 
-    fn kept(&self, found: bool) {
-        let result = if found { "hit" } else { "miss" };
+    fn kept(&self, from: Kept) {
         let kept = &self.families.kept;
-        kept.get_or_create_owned(&labels([("result", result)]))
+        kept.get_or_create_owned(&labels([("result", from.as_str())]))
             .inc();
     }
 

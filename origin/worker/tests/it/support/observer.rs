@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use sluicegate_core::moderation::Record;
-use sluicegate_core::observe::Observer;
+use sluicegate_core::observe::{Kept, Observer};
 
 /// Adds up what it is told.
 #[derive(Default)]
@@ -28,5 +28,5 @@ impl Observer for Counting {
 
     fn limited(&self, _: &'static str) {}
 
-    fn kept(&self, _: bool) {}
+    fn kept(&self, _: Kept) {}
 }
