@@ -22,12 +22,12 @@ pub const KEPT_BYTES: usize = 256 * 1024;
 /// How many topics all accounts together have.
 pub const SHARES: u8 = 32;
 
-/// Something that everybody may read, by a name of ours; and what it hangs on beside everything: a topic of its own, and the
-/// account that it is of.
+/// Something that everybody may read, by a name of ours; and what it hangs on: a topic of its own, the account that it is of,
+/// or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     name: String,
-    topic: String,
+    topic: Option<String>,
     is_owned: bool,
 }
 
@@ -40,12 +40,8 @@ pub enum Change {
     Post(PostId),
     /// An account, or a picture of it: whatever is of it, and lists.
     Account(AccountId),
-    /// All of it.
-    Everything,
 }
 
-/// The topic of everything.
-pub const ALL: &str = "all";
 const LISTS: &str = "lists";
 
 impl Item {
@@ -53,7 +49,7 @@ impl Item {
     pub fn post(view: &str, id: PostId) -> Self {
         Self {
             name: format!("{view}:post:{id}"),
-            topic: post(id),
+            topic: Some(post(id)),
             is_owned: true,
         }
     }
@@ -62,7 +58,7 @@ impl Item {
     pub fn posts(view: &str, author: Option<&str>, limit: u32) -> Self {
         Self {
             name: format!("{view}:posts:{}:{limit}", author.unwrap_or_default()),
-            topic: LISTS.to_owned(),
+            topic: Some(LISTS.to_owned()),
             is_owned: false,
         }
     }
@@ -71,7 +67,7 @@ impl Item {
     pub fn profile(view: &str, handle: &str) -> Self {
         Self {
             name: format!("{view}:profile:{handle}"),
-            topic: ALL.to_owned(),
+            topic: None,
             is_owned: true,
         }
     }
@@ -81,9 +77,9 @@ impl Item {
         &self.name
     }
 
-    /// What it hangs on, whoever it is of.
-    pub fn topics(&self) -> [&str; 2] {
-        [ALL, &self.topic]
+    /// Its own topic, which it hangs on whoever it is of.
+    pub fn topic(&self) -> Option<&str> {
+        self.topic.as_deref()
     }
 
     /// Whether it also hangs on the account that it is of.
@@ -111,7 +107,6 @@ impl Change {
             Self::NewPost => vec![LISTS.to_owned()],
             Self::Post(id) => vec![LISTS.to_owned(), post(id)],
             Self::Account(id) => vec![LISTS.to_owned(), accounts(share(id))],
-            Self::Everything => vec![ALL.to_owned()],
         }
     }
 }

@@ -40,9 +40,10 @@ impl RedisCache {
         }
     }
 
-    /// The versions by now, made where there is none; nothing while one that it surely hangs on is too young.
+    /// The versions by now, made where there is none; nothing while that of its own topic is too young.
     async fn versions(
         &self,
+        item: &Item,
         topics: &[String],
         known: &Words,
     ) -> Result<Option<Versions>, PortError> {
@@ -70,13 +71,19 @@ impl RedisCache {
         let left = told.split_off(1);
         let words = told.into_iter().next().map(Words::from_redis_value);
         let mut words = words.and_then(Result::ok).unwrap_or_default();
-        for (word, left) in words.iter_mut().zip(left) {
-            let left = i64::from_redis_value(left).unwrap_or(life);
-            if life - left < millis(self.settles) {
-                *word = None;
+        let mut left = left.into_iter();
+        for word in &mut words {
+            let age = match left.next() {
+                Some(left) => life - i64::from_redis_value(left).unwrap_or(life),
+                None => 0,
+            };
+            if word.is_none() || age < millis(self.settles) {
+                // It is made another one by the next change all the same: who reads after that joins nobody who reads now.
+                let word_of_now = word.take().unwrap_or_else(|| self.word());
+                *word = Some(format!("{UNUSABLE}{word_of_now}"));
             }
         }
-        Ok(Versions::from_words(&words))
+        Ok(Versions::from_words(item, &words))
     }
 
     /// A version: another one each time.
@@ -85,56 +92,60 @@ impl RedisCache {
     }
 }
 
-/// In the text of versions where a topic has none.
-const NONE: &str = "-";
+/// Begins the word of a topic under which nothing can be kept now: it is too young, or was evicted.
+const UNUSABLE: &str = "-";
 
-/// Versions as one text. Content begins with a line of those that it hangs on.
+/// Versions as one text: that of the item's own topic, if it has one, and those of all accounts, if it is of one. Content begins
+/// with a line of those that it hangs on.
 trait Text: Sized {
-    fn from_words(words: &Words) -> Option<Self>;
-    fn line(&self, share: Option<u8>) -> Option<String>;
+    fn from_words(item: &Item, words: &Words) -> Option<Self>;
+    fn line(&self, item: &Item, share: Option<u8>) -> Option<String>;
 }
 
 impl Text for Versions {
-    /// `None` without one of the first two, on which all hangs.
-    fn from_words(words: &Words) -> Option<Self> {
-        let [Some(_), Some(_), ..] = words.as_slice() else {
-            return None;
-        };
+    /// `None` without that of its own topic.
+    fn from_words(item: &Item, words: &Words) -> Option<Self> {
         let words: Vec<&str> = words
             .iter()
-            .map(|word| word.as_deref().unwrap_or(NONE))
+            .map(|word| word.as_deref().unwrap_or(UNUSABLE))
             .collect();
-        Some(Self(words.join(" ")))
+        let own = item.topic().map(|_| words.first().copied());
+        let may = own.is_none_or(|own| own.is_some_and(is_usable));
+        may.then(|| Self(words.join(" ")))
     }
 
     /// Of something that is of an account of this share.
-    fn line(&self, share: Option<u8>) -> Option<String> {
+    fn line(&self, item: &Item, share: Option<u8>) -> Option<String> {
         let mut words = self.0.split(' ');
-        let (all, own) = (words.next()?, words.next()?);
-        let Some(share) = share else {
-            return Some(format!("{all} {own}\n"));
+        let own = match item.topic() {
+            Some(_) => words.next().filter(|word| is_usable(word))?,
+            None => "",
         };
-        let word = words.nth(usize::from(share)).filter(|word| *word != NONE)?;
-        Some(format!("{all} {own} {share} {word}\n"))
+        let Some(share) = share else {
+            return Some(format!("{own}\n"));
+        };
+        let word = words.nth(usize::from(share));
+        let word = word.filter(|word| is_usable(word))?;
+        Some(format!("{share} {word} {own}\n"))
     }
+}
+
+fn is_usable(word: &str) -> bool {
+    !word.starts_with(UNUSABLE)
 }
 
 /// Which share such a line is of.
 fn share_of(line: &[u8]) -> Option<u8> {
-    std::str::from_utf8(line)
-        .ok()?
-        .split(' ')
-        .nth(2)?
-        .parse()
-        .ok()
+    let line = std::str::from_utf8(line).ok()?;
+    line.split(' ').next()?.parse().ok()
 }
 
-/// Both that it surely hangs on, and those of all accounts where it is of one.
+/// Its own, and those of all accounts where it is of one.
 fn topics(item: &Item) -> Vec<String> {
     let shares = if item.is_owned() { SHARES } else { 0 };
-    let surely = item.topics().map(topic);
+    let own = item.topic().map(topic);
     let accounts = (0..shares).map(|share| topic(&accounts(share)));
-    surely.into_iter().chain(accounts).collect()
+    own.into_iter().chain(accounts).collect()
 }
 
 fn topic(name: &str) -> String {
@@ -166,20 +177,20 @@ impl PublicCache for RedisCache {
                 Ok((kept, words.collect::<Result<Words, _>>()?))
             })
             .await?;
-        if let (Some(now), Some(kept)) = (Versions::from_words(&words), kept) {
+        if let (Some(now), Some(kept)) = (Versions::from_words(item, &words), kept) {
             let line = kept.split(|&byte| byte == b'\n').next().unwrap_or_default();
             let share = item.is_owned().then(|| share_of(line));
             // What is owned, and does not say by whom, is none of ours.
             let line = match share {
                 Some(None) => None,
-                Some(share) => now.line(share),
-                None => now.line(None),
+                Some(share) => now.line(item, share),
+                None => now.line(item, None),
             };
             if let Some(content) = line.and_then(|line| kept.strip_prefix(line.as_bytes())) {
                 return Ok(Found::Kept(content.to_vec()));
             }
         }
-        Ok(Found::Missing(self.versions(&topics, &words).await?))
+        Ok(Found::Missing(self.versions(item, &topics, &words).await?))
     }
 
     async fn put(
@@ -193,7 +204,7 @@ impl PublicCache for RedisCache {
         if bytes.len() > KEPT_BYTES || (item.is_owned() && share.is_none()) {
             return Ok(());
         }
-        let Some(line) = read_under.line(share) else {
+        let Some(line) = read_under.line(item, share) else {
             return Ok(());
         };
         let value = [line.as_bytes(), bytes].concat();
