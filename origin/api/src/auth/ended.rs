@@ -9,7 +9,8 @@ use sluicegate_contract::ids::SessionId;
 /// How many are remembered: at least half of them, the latest.
 const MOST: usize = 8_192;
 
-/// Those that somebody showed a token of. What is asked with one is refused, and must not use up what its owner may ask.
+/// Those that were ended here, and those that somebody showed a token of. What is asked with one is refused, and must not use up
+/// what its owner may ask.
 #[derive(Default)]
 pub(crate) struct Ended(Mutex<Generations>);
 

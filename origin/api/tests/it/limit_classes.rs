@@ -1,6 +1,7 @@
 //! Kinds of requests that have a bucket of their own, and tokens of sessions that are over.
 
 use serde_json::json;
+use sluicegate_api::router;
 use sluicegate_core::limits::RequestLimits;
 
 use crate::limits::{KEY, a_minute, world};
@@ -128,17 +129,13 @@ async fn a_session_that_is_over_does_not_use_up_what_its_owner_may_ask() {
         ..RequestLimits::NONE
     })
     .await;
-    let lost = world.sign_up("ada").await;
+    let (lost, stolen) = (world.sign_up("ada").await, world.log_in("ada").await);
     let ada = world.log_in("ada").await;
-    let out = ask(
-        &world,
-        "DELETE /v1/sessions/current",
-        "198.51.100.1",
-        Some(&lost.access),
-    );
-    assert_eq!(out.await.status, 204);
-    // One is found out about; from then on they are strangers at their address.
-    for status in [401, 401, 401, 401, 429, 429] {
+    let out = "DELETE /v1/sessions/current";
+    let answer = ask(&world, out, "198.51.100.1", Some(&lost.access)).await;
+    assert_eq!(answer.status, 204);
+    // They are strangers at their address.
+    for status in [401, 401, 401, 429, 429] {
         let answer = ask(&world, "GET /v1/me", "198.51.100.9", Some(&lost.access)).await;
         assert_eq!(answer.status, status);
     }
@@ -147,8 +144,39 @@ async fn a_session_that_is_over_does_not_use_up_what_its_owner_may_ask() {
         let answer = ask(&world, "GET /v1/me", "", Some(&lost.access)).await;
         assert_eq!(answer.status, status);
     }
+    // One that another origin ended is found out about.
+    let other = call("DELETE", "/v1/sessions/current").token(&stolen.access);
+    let answer = other.send(&router(world.state.clone())).await;
+    assert_eq!(answer.status, 204);
+    for status in [401, 401, 401, 401, 429, 429] {
+        let answer = ask(&world, "GET /v1/me", "198.51.100.8", Some(&stolen.access)).await;
+        assert_eq!(answer.status, status);
+    }
     for status in [200, 200, 200, 200, 429] {
         let answer = ask(&world, "GET /v1/me", "198.51.100.1", Some(&ada.access)).await;
         assert_eq!(answer.status, status);
+    }
+}
+
+#[tokio::test]
+async fn nor_where_nobody_looks_whether_it_is_over() {
+    let world = world(RequestLimits {
+        account_reads: a_minute(4),
+        ..RequestLimits::NONE
+    })
+    .await;
+    let lost = world.sign_up("ada").await;
+    let ada = world.log_in("ada").await;
+    let other = call("DELETE", "/v1/sessions/current").token(&lost.access);
+    let answer = other.send(&router(world.state.clone())).await;
+    assert_eq!(answer.status, 204);
+    let public = ["GET /v1/posts", "GET /v1/profiles/ada"];
+    for (asked, status) in public.into_iter().cycle().zip([200, 200, 200, 200, 429]) {
+        let answer = ask(&world, asked, "198.51.100.9", Some(&lost.access)).await;
+        assert_eq!(answer.status, status, "{asked}");
+    }
+    for asked in ["GET /v1/me", public[0], public[1]] {
+        let answer = ask(&world, asked, "198.51.100.1", Some(&ada.access)).await;
+        assert_eq!(answer.status, 200, "{asked}");
     }
 }

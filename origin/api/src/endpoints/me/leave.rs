@@ -58,6 +58,7 @@ pub(crate) async fn handler(
     let leaving = async move { accounts.leave(leaver, now, delete_after, &job).await };
     let delete_after = kept::changed(&app, Change::Account(leaver), leaving).await?;
     let delete_after = delete_after.ok_or_else(refused)?;
+    app.ended.note(caller.session);
     app.waker.wake(Wake::Jobs(PURGE_QUEUE));
     tracing::info!(account = %caller.account, %delete_after, "an account was deleted by its owner");
     Ok((StatusCode::ACCEPTED, Json(Leaving { delete_after })))

@@ -22,5 +22,6 @@ pub(crate) async fn handler(
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
     app.sessions.end(caller.session, app.env.now()).await?;
+    app.ended.note(caller.session);
     Ok(StatusCode::NO_CONTENT)
 }
