@@ -68,11 +68,13 @@ impl PublicCache for NoCache {
     }
 }
 
-/// A cache whose outage is told of once. While it is told of no change, strangers see changes up to
-/// [`KEPT_FOR`](crate::public::KEPT_FOR) late, if others reach it.
+/// A cache whose outages are told of once, each kind of call by itself: rights to some may be missing. While it is told of no
+/// change, strangers see changes up to [`KEPT_FOR`](crate::public::KEPT_FOR) late, if others reach it.
 pub struct AnnouncedCache {
     cache: Arc<dyn PublicCache>,
-    outage: Outage,
+    asking: Outage,
+    keeping: Outage,
+    telling: Outage,
 }
 
 impl AnnouncedCache {
@@ -80,15 +82,29 @@ impl AnnouncedCache {
     pub fn new(cache: Arc<dyn PublicCache>, env: Env) -> Self {
         Self {
             cache,
-            outage: Outage::new(env),
+            asking: Outage::new(env.clone()),
+            keeping: Outage::new(env.clone()),
+            telling: Outage::new(env),
         }
+    }
+}
+
+/// Says that an outage begins, or that it is over.
+fn announce<T>(outage: &Outage, called: &Result<T, PortError>, out: &str, again: &str) {
+    match called {
+        Ok(_) if outage.went_well() => tracing::info!("{again}"),
+        Err(error) if outage.failed() => tracing::warn!(%error, "{out}"),
+        _ => {}
     }
 }
 
 #[async_trait]
 impl PublicCache for AnnouncedCache {
     async fn get(&self, item: &Item) -> Result<Found, PortError> {
-        self.cache.get(item).await
+        let found = self.cache.get(item).await;
+        let out = "the cache cannot be asked: what strangers read is read from the database";
+        announce(&self.asking, &found, out, "the cache is asked again");
+        found
     }
 
     async fn put(
@@ -98,20 +114,26 @@ impl PublicCache for AnnouncedCache {
         owner: Option<AccountId>,
         content: &[u8],
     ) -> Result<(), PortError> {
-        self.cache.put(item, read_under, owner, content).await
+        let kept = self.cache.put(item, read_under, owner, content).await;
+        let out = "the cache does not keep what it is given";
+        announce(
+            &self.keeping,
+            &kept,
+            out,
+            "the cache keeps what it is given again",
+        );
+        kept
     }
 
     async fn forget(&self, change: Change) -> Result<(), PortError> {
         let told = self.cache.forget(change).await;
-        match &told {
-            Ok(()) if self.outage.went_well() => {
-                tracing::info!("the cache is told of changes again");
-            }
-            Err(error) if self.outage.failed() => {
-                tracing::warn!(%error, "the cache was not told of a change: strangers may see changes two seconds late");
-            }
-            _ => {}
-        }
+        let out = "the cache was not told of a change: strangers may see changes two seconds late";
+        announce(
+            &self.telling,
+            &told,
+            out,
+            "the cache is told of changes again",
+        );
         told
     }
 }
