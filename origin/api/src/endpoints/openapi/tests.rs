@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use sluicegate_contract::headers::IDEMPOTENCY_KEY;
+
 use super::*;
 
 const COMMITTED: &str = "../../docs/api/openapi.json";
@@ -54,4 +56,22 @@ fn operations_are_named_once_and_say_what_they_do() {
             );
         }
     }
+}
+
+#[test]
+fn whatever_is_created_can_be_asked_for_again() {
+    let document = serde_json::to_value(document()).unwrap();
+    let mut created = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let post = &item["post"];
+        // What has its name already is named by it.
+        if path.contains('{') || post["responses"]["201"].is_null() {
+            continue;
+        }
+        created += 1;
+        let parameters = post["parameters"].as_array().into_iter().flatten();
+        let mut names = parameters.filter_map(|parameter| parameter["name"].as_str());
+        assert!(names.any(|name| name == IDEMPOTENCY_KEY), "POST {path}");
+    }
+    assert!(created >= 5, "{created}");
 }
