@@ -8,8 +8,9 @@ mod scaling;
 mod sweep;
 mod throughput;
 
-use anyhow::Result;
-use sluicegate_tests::redis::Redis;
+use anyhow::{Context, Result};
+use rustix::process::Pid;
+use sluicegate_conformance::servers::RedisServer;
 
 use crate::load::Size;
 use crate::origin::Row;
@@ -31,8 +32,15 @@ pub(crate) async fn main(size: Size) -> Result<()> {
 }
 
 /// A Redis as production has it: keys are not evicted, and what was written is synced every second.
-async fn redis() -> Result<Option<Redis>> {
-    Redis::start("noeviction").await
+async fn redis() -> Option<RedisServer> {
+    RedisServer::start(&["--appendfsync", "everysec"], "the queue on Redis").await
+}
+
+fn pid(redis: &RedisServer) -> Result<Pid> {
+    let info = redis.ask(&["INFO", "server"]);
+    let mut lines = info.lines();
+    let pid = lines.find_map(|line| line.trim().strip_prefix("process_id:")?.parse().ok());
+    pid.and_then(Pid::from_raw).context("its process id")
 }
 
 /// A row for what cannot be measured here.

@@ -28,7 +28,6 @@ pub mod metrics;
 pub mod platform;
 pub mod process;
 pub mod proxy;
-pub mod redis;
 pub mod secrets;
 pub mod small_disk;
 mod stand_in;

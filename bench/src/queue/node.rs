@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+use sluicegate_conformance::servers::RedisServer;
 use sluicegate_tests::process::Program;
-use sluicegate_tests::redis::Redis;
 
 use super::jobs::WRITERS;
+use super::pid;
 use super::throughput::{AT_ONCE, Round};
 use crate::load::count;
 use crate::usage::cpu_of_all;
@@ -86,7 +87,7 @@ impl Node {
     /// Adds jobs that nobody works on yet, then works on them.
     pub(super) async fn round(
         &self,
-        redis: &Redis,
+        redis: &RedisServer,
         adding: Adding,
         round: usize,
         total: usize,
@@ -97,10 +98,10 @@ impl Node {
         let added = self
             .run(redis, &["add", &queue, &jobs, &in_one_call, &calls])
             .await?;
-        let before = cpu_of_all(redis.pid()?)?;
+        let before = cpu_of_all(pid(redis)?)?;
         let worked = self.run(redis, &["work", &queue, &jobs, &at_once]).await?;
-        let used = cpu_of_all(redis.pid()?)?.saturating_sub(before);
-        let completed = redis.completed(&queue).await?;
+        let used = cpu_of_all(pid(redis)?)?.saturating_sub(before);
+        let completed = redis.completed(&queue);
         ensure!(
             completed == u64::try_from(total)?,
             "{completed} of {total} jobs were completed"
@@ -114,7 +115,7 @@ impl Node {
         })
     }
 
-    async fn run(&self, redis: &Redis, arguments: &[&str]) -> Result<Said> {
+    async fn run(&self, redis: &RedisServer, arguments: &[&str]) -> Result<Said> {
         let arguments = [&[self.script.as_str()], arguments].concat();
         let environment = [("REDIS_URL".to_owned(), redis.url())];
         let program = Program::start(&self.program, &arguments, &environment)?;

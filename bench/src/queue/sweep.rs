@@ -51,7 +51,7 @@ pub(super) async fn rows(size: Size) -> Result<Vec<Row>> {
     let bench = Bench::start(options).await?;
     let sweep = Sweep::new(&bench, size).await?;
     let mut rows = vec![sweep.of_table().await?];
-    match redis().await? {
+    match redis().await {
         Some(redis) => {
             let bull = Arc::new(Bull::new(RedisAddress::parse(&redis.url(), None)?, CALL));
             for batch in BATCHES {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use rustix::process::Pid;
+use sluicegate_conformance::servers::RedisServer;
 use sluicegate_tests::platform::{Options, STOP_LIMIT};
-use sluicegate_tests::redis::Redis;
 
 use super::jobs::{Owners, Writer};
 use super::node::{Adding, Node};
-use super::{NO_REDIS, redis, skipped};
+use super::{NO_REDIS, pid, redis, skipped};
 use crate::load::Size;
 use crate::origin::{Bench, Row, Thing};
 use crate::report::{number, spread};
@@ -53,14 +53,14 @@ pub(super) struct Round {
 struct Ours {
     bench: Bench,
     writer: Writer,
-    redis: Option<Redis>,
+    redis: Option<RedisServer>,
     rounds: [Vec<Round>; 2],
 }
 
 pub(super) async fn rows(size: Size) -> Result<Vec<Row>> {
     let total = size.of(JOBS);
     let mut table = Ours::start(None).await?;
-    let mut relayed = match redis().await? {
+    let mut relayed = match redis().await {
         Some(redis) => Some(Ours::start(Some(redis)).await?),
         None => None,
     };
@@ -100,7 +100,7 @@ pub(super) async fn rows(size: Size) -> Result<Vec<Row>> {
 }
 
 impl Ours {
-    async fn start(redis: Option<Redis>) -> Result<Self> {
+    async fn start(redis: Option<RedisServer>) -> Result<Self> {
         let mut options = Options {
             no_workers: true,
             ..Options::default()
@@ -164,7 +164,7 @@ impl Ours {
         Ok(Used {
             worker: cpu_of_all(worker)?,
             postgres: cpu_of_all(self.bench.platform.postmaster()?)?,
-            redis: redis.map(|redis| cpu_of_all(redis.pid()?)).transpose()?,
+            redis: redis.map(|redis| cpu_of_all(pid(redis)?)).transpose()?,
         })
     }
 

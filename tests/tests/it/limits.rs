@@ -3,17 +3,14 @@
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
+use sluicegate_conformance::servers::RedisServer;
 use sluicegate_contract::headers::{CLIENT_ADDRESS, EDGE_KEY as EDGE_KEY_HEADER};
 use sluicegate_contract::posts::Post;
 use sluicegate_tests::client::{Answer, Client};
 use sluicegate_tests::platform::{EDGE_KEY, Options, Platform, STOP_LIMIT};
 use sluicegate_tests::process::Program;
-use sluicegate_tests::redis::Redis;
 use sluicegate_tests::wait::wait_for;
 
-use crate::shared::skip;
-
-const MISSING: &str = "no redis-server on PATH, and SLUICEGATE_REDIS_SERVER names none";
 const LIMIT: Duration = Duration::from_mins(1);
 const MOST: u64 = 6;
 /// After so long another request is let through.
@@ -56,11 +53,9 @@ fn says(program: &Program, text: &str) -> Option<()> {
 
 #[tokio::test]
 async fn two_origins_count_together_and_each_for_itself_while_redis_is_gone() {
-    let Some(mut redis) = Redis::start("noeviction").await.unwrap() else {
-        return skip(
-            "two_origins_count_together_and_each_for_itself_while_redis_is_gone",
-            MISSING,
-        );
+    let name = "two_origins_count_together_and_each_for_itself_while_redis_is_gone";
+    let Some(mut redis) = RedisServer::with_password(&[], name).await else {
+        return;
     };
     let options = Options::default()
         .setting("REDIS_URL", &redis.url())
@@ -74,7 +69,7 @@ async fn two_origins_count_together_and_each_for_itself_while_redis_is_gone() {
     assert_eq!(passed(&[&one, &two], "198.51.100.1").await, MOST);
     assert_eq!(passed(&[&two], "198.51.100.1").await, 0);
 
-    redis.kill().unwrap();
+    redis.kill().await;
     // Each has its own count, and none refuses anybody because of Redis.
     assert_eq!(passed(&[&one, &two], "198.51.100.2").await, 2 * MOST);
     let first = platform.origin.as_ref().unwrap();
@@ -98,7 +93,7 @@ async fn two_origins_count_together_and_each_for_itself_while_redis_is_gone() {
         assert!(says(first, out).is_some(), "{out}");
     }
 
-    redis.start_again().await.unwrap();
+    redis.start_again().await;
     for (origin, client) in [(first, &one), (&other, &two)] {
         wait_for(
             "an origin to count with the others again",
@@ -118,11 +113,9 @@ async fn two_origins_count_together_and_each_for_itself_while_redis_is_gone() {
 
 #[tokio::test]
 async fn what_one_origin_changes_no_other_one_shows_from_the_cache() {
-    let Some(redis) = Redis::start("noeviction").await.unwrap() else {
-        return skip(
-            "what_one_origin_changes_no_other_one_shows_from_the_cache",
-            MISSING,
-        );
+    let name = "what_one_origin_changes_no_other_one_shows_from_the_cache";
+    let Some(redis) = RedisServer::with_password(&[], name).await else {
+        return;
     };
     let options = Options::default().setting("REDIS_URL", &redis.url());
     let platform = Platform::start(options).await.unwrap();
@@ -143,7 +136,7 @@ async fn what_one_origin_changes_no_other_one_shows_from_the_cache() {
             answer.expect_status(200).unwrap();
         }
         let name = format!("{{sluicegate:public}}:item:open:post:{}", post.id);
-        hits |= redis.ask(&format!("EXISTS {name}")).await.unwrap() == ":1";
+        hits |= redis.count(&["EXISTS", &name]) == 1;
         let request = author.request(Method::DELETE, &path);
         let gone = Answer::read(request.send().await.unwrap()).await.unwrap();
         gone.expect_status(204).unwrap();

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use sluicegate_conformance::servers::RedisServer;
 use sluicegate_contract::ids::PostId;
 use sluicegate_contract::posts::Post;
 use sluicegate_contract::uploads::{Moderation, UploadState};
@@ -11,12 +12,10 @@ use sluicegate_tests::detector::Detector;
 use sluicegate_tests::fixtures;
 use sluicegate_tests::load::{Habit, Load};
 use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
-use sluicegate_tests::redis::Redis;
 use sluicegate_tests::wait::wait_for;
 
-use crate::shared::{measured, people, skip};
+use crate::shared::{measured, people};
 
-const MISSING: &str = "no redis-server on PATH, and SLUICEGATE_REDIS_SERVER names none";
 const LIMIT: Duration = Duration::from_mins(1);
 const OUTAGE: Duration = Duration::from_mins(1);
 const CLIENTS: u64 = 4;
@@ -24,7 +23,7 @@ const NORMAL_AGAIN: Duration = Duration::from_secs(30);
 /// A post without Redis.
 const SLOWEST: Duration = Duration::from_secs(10);
 
-fn options(redis: &Redis, detector: &Detector) -> Options {
+fn options(redis: &RedisServer, detector: &Detector) -> Options {
     Options::default()
         .setting("REDIS_URL", &redis.url())
         .setting("MODERATION_IMAGE_SERVICE_URL", &detector.url)
@@ -33,11 +32,9 @@ fn options(redis: &Redis, detector: &Detector) -> Options {
 
 #[tokio::test]
 async fn a_picture_and_a_post_get_their_verdicts_through_redis() {
-    let Some(redis) = Redis::start("noeviction").await.unwrap() else {
-        return skip(
-            "a_picture_and_a_post_get_their_verdicts_through_redis",
-            MISSING,
-        );
+    let name = "a_picture_and_a_post_get_their_verdicts_through_redis";
+    let Some(redis) = RedisServer::with_password(&[], name).await else {
+        return;
     };
     let detector = Detector::start().await.unwrap();
     // The origin relays, another process works.
@@ -73,8 +70,8 @@ async fn a_picture_and_a_post_get_their_verdicts_through_redis() {
 
     // It was Redis by which they came.
     wait_for("Redis to know", LIMIT, async || {
-        let pictures = redis.completed("image-moderation").await?;
-        let posts = redis.completed("post-processing").await?;
+        let pictures = redis.completed("image-moderation");
+        let posts = redis.completed("post-processing");
         Ok((pictures == 2 && posts == 1).then_some(()))
     })
     .await
@@ -88,11 +85,9 @@ async fn a_picture_and_a_post_get_their_verdicts_through_redis() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
-    let Some(mut redis) = Redis::start("noeviction").await.unwrap() else {
-        return skip(
-            "without_its_redis_the_api_goes_on_and_nothing_is_lost",
-            MISSING,
-        );
+    let name = "without_its_redis_the_api_goes_on_and_nothing_is_lost";
+    let Some(mut redis) = RedisServer::with_password(&[], name).await else {
+        return;
     };
     let detector = Detector::start().await.unwrap();
     let platform = Platform::start(options(&redis, &detector)).await.unwrap();
@@ -113,7 +108,7 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
     load.is_normal_again(fault, &before, since).await.unwrap();
 
     let before = load.times().await.unwrap();
-    assert_eq!(redis.ask("FLUSHALL").await.unwrap(), "+OK");
+    assert_eq!(redis.ask(&["FLUSHALL"]), "OK");
     let since = Instant::now();
     let fault = "Redis was emptied under load";
     load.is_normal_again(fault, &before, since).await.unwrap();
@@ -121,7 +116,7 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
     assert!(verdict < NORMAL_AGAIN, "{verdict:?}");
 
     let before = load.times().await.unwrap();
-    redis.kill().unwrap();
+    redis.kill().await;
     let since = Instant::now();
     let file = fixtures::read("photo.jpg").unwrap();
     let meanwhile = client.upload_ok("avatar", file).await.unwrap();
@@ -140,7 +135,7 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
     assert!(without.is_like(&before), "{without}, and {before} with it");
     assert!(without.slowest() < SLOWEST, "{without}");
 
-    redis.start_again().await.unwrap();
+    redis.start_again().await;
     let since = Instant::now();
     let judged = client.wait_for_verdict(meanwhile.id).await.unwrap();
     assert_eq!(judged.moderation, Moderation::Passed);
@@ -176,8 +171,9 @@ async fn judged_within(client: &Client, text: &str) -> Duration {
 
 #[tokio::test]
 async fn what_a_killed_origin_had_relayed_others_finish() {
-    let Some(redis) = Redis::start("noeviction").await.unwrap() else {
-        return skip("what_a_killed_origin_had_relayed_others_finish", MISSING);
+    let name = "what_a_killed_origin_had_relayed_others_finish";
+    let Some(redis) = RedisServer::with_password(&[], name).await else {
+        return;
     };
     let detector = Detector::start().await.unwrap();
     // The origin is relay and reconciler, and nobody works.
@@ -191,8 +187,8 @@ async fn what_a_killed_origin_had_relayed_others_finish() {
         said.push(answer.unwrap().expect::<Post>(201).unwrap().id);
     }
     wait_for("some to be in Redis", LIMIT, async || {
-        let waiting = redis.ask("LLEN bull:post-processing:wait").await?;
-        Ok((waiting.trim_start_matches(':').parse::<u64>()? > 0).then_some(()))
+        let waiting = redis.count(&["LLEN", "bull:post-processing:wait"]);
+        Ok((waiting > 0).then_some(()))
     })
     .await
     .unwrap();
@@ -200,12 +196,12 @@ async fn what_a_killed_origin_had_relayed_others_finish() {
     // Half-way, what it had brought there goes, too.
     let worker = platform.start_worker().await.unwrap();
     wait_for("half of them to be done", LIMIT, async || {
-        let done = redis.completed("post-processing").await?;
+        let done = redis.completed("post-processing");
         Ok((done >= 20).then_some(()))
     })
     .await
     .unwrap();
-    assert_eq!(redis.ask("FLUSHALL").await.unwrap(), "+OK");
+    assert_eq!(redis.ask(&["FLUSHALL"]), "OK");
     let since = Instant::now();
     platform.restart_origin().await.unwrap();
     wait_for_verdicts(&client, &said).await;
@@ -234,8 +230,10 @@ async fn wait_for_verdicts(client: &Client, posts: &[PostId]) {
 
 #[tokio::test]
 async fn a_redis_that_may_drop_jobs_is_refused() {
-    let Some(redis) = Redis::start("allkeys-lru").await.unwrap() else {
-        return skip("a_redis_that_may_drop_jobs_is_refused", MISSING);
+    let name = "a_redis_that_may_drop_jobs_is_refused";
+    let evicts = ["--maxmemory-policy", "allkeys-lru"];
+    let Some(redis) = RedisServer::with_password(&evicts, name).await else {
+        return;
     };
     let detector = Detector::start().await.unwrap();
     let refused = Platform::start(options(&redis, &detector)).await;

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use sluicegate_conformance::servers::RedisServer;
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::uploads::Moderation;
 use sluicegate_tests::audit::Audit;
@@ -11,12 +12,10 @@ use sluicegate_tests::detector::Detector;
 use sluicegate_tests::fixtures;
 use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
 use sluicegate_tests::proxy::{Action, Proxy};
-use sluicegate_tests::redis::Redis;
 use sluicegate_tests::wait::{wait_for, within};
 
-use crate::shared::{measured, people, skip};
+use crate::shared::{measured, people};
 
-const MISSING: &str = "no redis-server on PATH, and SLUICEGATE_REDIS_SERVER names none";
 const LIMIT: Duration = Duration::from_mins(1);
 const QUEUE: &str = "image-moderation";
 /// Each sends one picture: of one owner only so many jobs wait in Redis.
@@ -30,15 +29,16 @@ const COMPARED: Duration = Duration::from_secs(75);
 
 /// A platform on Redis whose origin has no workers.
 struct Line {
-    redis: Redis,
+    redis: RedisServer,
     detector: Detector,
     options: Options,
     platform: Platform,
 }
 
 impl Line {
-    async fn start() -> Option<Self> {
-        let redis = Redis::start("noeviction").await.unwrap()?;
+    /// `None`, and noted, where there is no Redis.
+    async fn start(test: &str) -> Option<Self> {
+        let redis = RedisServer::with_password(&[], test).await?;
         let detector = Detector::start().await.unwrap();
         let options = Options {
             no_workers: true,
@@ -72,9 +72,8 @@ impl Line {
     }
 
     /// How many jobs Redis has for whoever works.
-    async fn waiting(&self) -> u64 {
-        let waiting = self.redis.ask("LLEN bull:image-moderation:wait").await;
-        waiting.unwrap().trim_start_matches(':').parse().unwrap()
+    fn waiting(&self) -> u64 {
+        self.redis.count(&["LLEN", "bull:image-moderation:wait"])
     }
 
     /// The origin begins again, and a worker. Answers how long it took until all of these had their verdicts, each once.
@@ -94,7 +93,7 @@ impl Line {
             took.as_secs_f64()
         ));
         wait_for("Redis to know", LIMIT, async || {
-            Ok((self.redis.completed(QUEUE).await? == PEOPLE).then_some(()))
+            Ok((self.redis.completed(QUEUE) == PEOPLE).then_some(()))
         })
         .await
         .unwrap();
@@ -115,11 +114,9 @@ async fn send(client: Client) -> (Client, UploadId) {
 
 #[tokio::test]
 async fn a_relay_that_dies_between_redis_and_its_commit_loses_and_doubles_nothing() {
-    let Some(mut line) = Line::start().await else {
-        return skip(
-            "a_relay_that_dies_between_redis_and_its_commit_loses_and_doubles_nothing",
-            MISSING,
-        );
+    let name = "a_relay_that_dies_between_redis_and_its_commit_loses_and_doubles_nothing";
+    let Some(mut line) = Line::start(name).await else {
+        return;
     };
     let proxy = line.proxy().await;
     line.platform.kill_origin().unwrap();
@@ -135,7 +132,7 @@ async fn a_relay_that_dies_between_redis_and_its_commit_loses_and_doubles_nothin
     for client in people {
         sent.push(send(client).await);
     }
-    assert_eq!(line.waiting().await, 1, "Redis has the first");
+    assert_eq!(line.waiting(), 1, "Redis has the first");
     relays.origin.as_mut().unwrap().must_run().unwrap();
     relays.kill_origin().unwrap();
     drop(held);
@@ -148,32 +145,29 @@ async fn a_relay_that_dies_between_redis_and_its_commit_loses_and_doubles_nothin
 
 #[tokio::test]
 async fn a_reconciler_that_dies_over_what_redis_lost_leaves_it_to_the_next() {
-    let Some(mut line) = Line::start().await else {
-        return skip(
-            "a_reconciler_that_dies_over_what_redis_lost_leaves_it_to_the_next",
-            MISSING,
-        );
+    let name = "a_reconciler_that_dies_over_what_redis_lost_leaves_it_to_the_next";
+    let Some(mut line) = Line::start(name).await else {
+        return;
     };
     let mut sent = Vec::new();
     for client in people(&line.platform, "compared", PEOPLE).await {
         sent.push(send(client).await);
     }
     wait_for("Redis to have them all", LIMIT, async || {
-        Ok((line.waiting().await == PEOPLE).then_some(()))
+        Ok((line.waiting() == PEOPLE).then_some(()))
     })
     .await
     .unwrap();
     let proxy = line.proxy().await;
     line.platform.kill_origin().unwrap();
-    let flushed = line.redis.ask("FLUSHALL").await.unwrap();
-    assert_eq!(flushed, "+OK");
+    assert_eq!(line.redis.ask(&["FLUSHALL"]), "OK");
     let mut held = proxy.on(RESOLVE, Action::Hold);
     let mut compares = line.another_through(&proxy).await;
     within("the reconciler to find them gone", LIMIT, held.recv())
         .await
         .unwrap()
         .expect("the proxy lives");
-    assert_eq!(line.waiting().await, 0);
+    assert_eq!(line.waiting(), 0);
     compares.origin.as_mut().unwrap().must_run().unwrap();
     compares.kill_origin().unwrap();
     drop(held);

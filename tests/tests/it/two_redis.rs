@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use sluicegate_conformance::servers::RedisServer;
 use sluicegate_contract::headers::{CLIENT_ADDRESS, EDGE_KEY as EDGE_KEY_HEADER};
 use sluicegate_contract::posts::Post;
 use sluicegate_tests::client::Answer;
 use sluicegate_tests::platform::{EDGE_KEY, Options, Platform};
-use sluicegate_tests::redis::Redis;
 use sluicegate_tests::wait::wait_for;
 
-use crate::shared::skip;
-
-const MISSING: &str = "no redis-server on PATH, and SLUICEGATE_REDIS_SERVER names none";
+/// Nothing is written down.
+const FORGETS: [&str; 2] = ["--appendonly", "no"];
 const LIMIT: Duration = Duration::from_mins(1);
 const LIMITS: &str = "sluicegate:limit:*";
 const CACHES: &str = "{sluicegate:public}:*";
@@ -21,21 +20,22 @@ const JOBS: &str = "bull:*";
 #[tokio::test]
 async fn jobs_are_on_one_redis_and_limits_and_caches_on_another() {
     let name = "jobs_are_on_one_redis_and_limits_and_caches_on_another";
-    let Some(jobs) = Redis::start("noeviction").await.unwrap() else {
-        return skip(name, MISSING);
+    let Some(jobs) = RedisServer::with_password(&[], name).await else {
+        return;
     };
-    let Some(shared) = Redis::start_forgetful("allkeys-lru").await.unwrap() else {
-        return skip(name, MISSING);
-    };
+    let evicts = [FORGETS, ["--maxmemory-policy", "allkeys-lru"]].concat();
+    let shared = RedisServer::with_password(&evicts, name).await.unwrap();
     let options = Options::default()
         .setting("REDIS_URL", &jobs.url())
-        .setting("REDIS_CACHE_URL", &shared.url());
+        .setting("REDIS_CACHE_URL", &shared.url())
+        // What counts a request is gone after half a second, not after five milliseconds.
+        .setting("RATE_ADDRESS_READS", "120");
     let platform = Platform::start(options).await.unwrap();
     let author = platform.sign_up("author").await.unwrap();
     let post = author.post("on two of them", None).await.unwrap();
     let post: Post = post.expect(201).unwrap();
     wait_for("the post to be judged", LIMIT, async || {
-        Ok((jobs.completed("post-processing").await? > 0).then_some(()))
+        Ok((jobs.completed("post-processing") > 0).then_some(()))
     })
     .await
     .unwrap();
@@ -48,15 +48,15 @@ async fn jobs_are_on_one_redis_and_limits_and_caches_on_another() {
             .header(CLIENT_ADDRESS, "198.51.100.1");
         let answer = Answer::read(request.send().await?).await?;
         answer.expect_status(200)?;
-        let used = shared.keys(LIMITS).await? > 0 && shared.keys(CACHES).await? > 0;
+        let used = shared.keys(LIMITS) > 0 && shared.keys(CACHES) > 0;
         Ok(used.then_some(()))
     })
     .await
     .unwrap();
-    assert!(jobs.keys(JOBS).await.unwrap() > 0);
-    assert_eq!(shared.keys(JOBS).await.unwrap(), 0);
+    assert!(jobs.keys(JOBS) > 0);
+    assert_eq!(shared.keys(JOBS), 0);
     for pattern in [LIMITS, CACHES] {
-        assert_eq!(jobs.keys(pattern).await.unwrap(), 0, "{pattern}");
+        assert_eq!(jobs.keys(pattern), 0, "{pattern}");
     }
     platform.stop().await.unwrap();
 }
@@ -65,12 +65,12 @@ async fn jobs_are_on_one_redis_and_limits_and_caches_on_another() {
 async fn a_queue_that_forgets_is_told_of_at_start() {
     const WARNING: &str = "Redis keeps no append-only file";
     let name = "a_queue_that_forgets_is_told_of_at_start";
-    let started = async |redis: &Redis| {
+    let started = async |redis: &RedisServer| {
         let options = Options::default().setting("REDIS_URL", &redis.url());
         Platform::start(options).await.unwrap()
     };
-    let Some(forgetful) = Redis::start_forgetful("noeviction").await.unwrap() else {
-        return skip(name, MISSING);
+    let Some(forgetful) = RedisServer::with_password(&FORGETS, name).await else {
+        return;
     };
     let platform = started(&forgetful).await;
     let warned = |platform: &Platform| {
@@ -80,9 +80,7 @@ async fn a_queue_that_forgets_is_told_of_at_start() {
     assert!(warned(&platform));
     platform.stop().await.unwrap();
 
-    let Some(mindful) = Redis::start("noeviction").await.unwrap() else {
-        return skip(name, MISSING);
-    };
+    let mindful = RedisServer::with_password(&[], name).await.unwrap();
     let platform = started(&mindful).await;
     assert!(!warned(&platform));
     platform.stop().await.unwrap();

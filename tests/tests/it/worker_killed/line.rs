@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use sluicegate_conformance::servers::RedisServer;
 use sluicegate_contract::ids::PostId;
 use sluicegate_contract::posts::Post;
 use sluicegate_tests::audit::Audit;
@@ -10,7 +11,6 @@ use sluicegate_tests::detector::Detector;
 use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
 use sluicegate_tests::process::{Program, children_of};
 use sluicegate_tests::proxy::{Action, Proxy};
-use sluicegate_tests::redis::Redis;
 use sluicegate_tests::text_model::TextModel;
 use sluicegate_tests::wait::{wait_for, within};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -47,7 +47,7 @@ pub struct Line {
     /// In the order of `Between`.
     proxies: [Proxy; 4],
     /// Where it delivers jobs.
-    redis: Option<Redis>,
+    redis: Option<RedisServer>,
 }
 
 /// A worker that is held in its moment.
@@ -63,13 +63,13 @@ impl Line {
         Self::start_with(handle, None).await
     }
 
-    /// Jobs are delivered by a Redis of its own. `None` if there is none to start.
-    pub async fn on_redis(handle: &str) -> Option<Self> {
-        let redis = Redis::start("noeviction").await.unwrap()?;
+    /// Jobs are delivered by a Redis of its own. `None`, and noted, if there is none to start.
+    pub async fn on_redis(handle: &str, test: &str) -> Option<Self> {
+        let redis = RedisServer::with_password(&[], test).await?;
         Some(Self::start_with(handle, Some(redis)).await)
     }
 
-    async fn start_with(handle: &str, redis: Option<Redis>) -> Self {
+    async fn start_with(handle: &str, redis: Option<RedisServer>) -> Self {
         let detector = Detector::start().await.unwrap();
         let model = TextModel::start().await.unwrap();
         let mut options = Options::default()
@@ -148,7 +148,7 @@ impl Line {
         let since = Instant::now();
         let worker = self.platform.start_worker().await.unwrap();
         wait_for(stage, DELIVERED_AGAIN, async || {
-            let there = redis.completed("image-moderation").await?;
+            let there = redis.completed("image-moderation");
             Ok((there >= completed).then_some(()))
         })
         .await

@@ -162,8 +162,9 @@ async fn while_the_picture_is_judged() {
 /// Redis says who has a job, and its row what has come of it.
 #[tokio::test]
 async fn while_redis_has_delivered_the_job() {
-    let Some(line) = Line::on_redis("delivered_to").await else {
-        return shared::skip("while_redis_has_delivered_the_job", "no redis-server");
+    let name = "while_redis_has_delivered_the_job";
+    let Some(line) = Line::on_redis("delivered_to", name).await else {
+        return;
     };
     let moment = |between, texts, action| Moment {
         between,

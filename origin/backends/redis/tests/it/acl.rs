@@ -103,10 +103,7 @@ async fn the_documented_rights_are_enough_for_a_cluster() {
     let Some(cluster) = RedisCluster::start(&test_name()).await else {
         return;
     };
-    let ran = RanOn::begins(
-        "Redis Cluster, three nodes",
-        "what is shared, with few rights",
-    );
+    let ran = RanOn::begins(&cluster.version(), "what is shared, with few rights");
     let ports: Vec<u16> = cluster.ports().collect();
     all_suites_pass(&ports).await;
     ran.passed();

@@ -29,7 +29,7 @@ async fn a_slot_that_moves_is_followed() {
     let Some(cluster) = RedisCluster::start(&test_name()).await else {
         return;
     };
-    let ran = RanOn::begins("Redis Cluster, three nodes", "slots that move");
+    let ran = RanOn::begins(&cluster.version(), "slots that move");
     let patience = Patience {
         pause: Duration::from_mins(1),
         ..PATIENT
@@ -79,7 +79,7 @@ async fn a_node_that_says_nothing_keeps_nobody_from_the_others() {
     let Some(cluster) = RedisCluster::start(&test_name()).await else {
         return;
     };
-    let ran = RanOn::begins("Redis Cluster, three nodes", "a silent seed");
+    let ran = RanOn::begins(&cluster.version(), "a silent seed");
     // Takes connections, and never says a word.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut urls: Vec<String> = cluster

@@ -1,12 +1,10 @@
 #![expect(clippy::expect_used, reason = "a test's helper fails by panicking")]
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
-
 use tokio::time::{Instant, sleep};
 
 use super::super::child::{GLANCE, PATIENCE};
-use super::{RedisServer, finish, said};
+use super::{RedisServer, finish};
 
 const NODES: usize = 3;
 /// A node is spoken to by the others on a port that is so much higher.
@@ -36,13 +34,13 @@ impl RedisCluster {
         }
         let cluster = Self { nodes };
         cluster.join();
-        for port in cluster.ports() {
+        for node in &cluster.nodes {
             let deadline = Instant::now() + PATIENCE;
-            let ready = async || {
-                let info = said(port, "CLUSTER INFO").await;
-                info.is_some_and(|info| info.contains("cluster_state:ok"))
+            let ready = || {
+                let info = node.try_ask(&["CLUSTER", "INFO"]);
+                info.is_ok_and(|info| info.contains("cluster_state:ok"))
             };
-            while !ready().await {
+            while !ready() {
                 assert!(Instant::now() < deadline, "the cluster is not ready");
                 sleep(GLANCE).await;
             }
@@ -59,13 +57,7 @@ impl RedisCluster {
         arguments.extend(places.iter().map(String::as_str));
         arguments.extend(["--cluster-replicas", "0", "--cluster-yes"]);
         let node = self.nodes.first().expect("nodes");
-        let beside = node.program.with_file_name("redis-cli");
-        let cli = if beside.is_file() {
-            beside.as_path()
-        } else {
-            Path::new("redis-cli")
-        };
-        finish(&node.place, cli, &arguments).expect("a cluster");
+        finish(&node.place, &node.cli(), &arguments).expect("a cluster");
     }
 
     /// Where its nodes listen on loopback.
@@ -80,6 +72,23 @@ impl RedisCluster {
             .map(|port| format!("redis://127.0.0.1:{port}"))
             .collect();
         urls.join(",")
+    }
+
+    /// How many keys all of it has that fit a pattern.
+    ///
+    /// # Panics
+    /// If a node cannot be asked.
+    pub fn keys(&self, pattern: &str) -> u64 {
+        self.nodes.iter().map(|node| node.keys(pattern)).sum()
+    }
+
+    /// As it calls itself: `Redis 7.0.15, a cluster of three`.
+    ///
+    /// # Panics
+    /// If it does not say.
+    pub fn version(&self) -> String {
+        let node = self.nodes.first().expect("nodes");
+        format!("{}, a cluster of three", node.version())
     }
 
     /// Ends a node as `kill -9` does; from 0.

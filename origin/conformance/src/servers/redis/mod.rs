@@ -8,11 +8,7 @@ pub use cluster::RedisCluster;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-
-use super::child::{PATIENCE, Place, Running, free_port, wait_until};
+use super::child::{Place, Running, free_port, wait_until};
 use crate::notes::skip;
 use tls::Certificates;
 
@@ -26,13 +22,14 @@ pub struct RedisServer {
     program: PathBuf,
     arguments: Vec<String>,
     port: u16,
+    wants_password: bool,
     secured: Option<Certificates>,
     running: Option<Running>,
 }
 
 impl RedisServer {
-    /// Of a server with TLS; known to tests alone.
-    pub const PASSWORD: &'static str = "hunter2";
+    /// Known to tests alone.
+    pub const PASSWORD: &'static str = "redis-password-of-the-tests";
 
     /// Starts one, with further arguments after the usual ones. `None`, and a note under the name of the test, where
     /// there is no program.
@@ -45,12 +42,24 @@ impl RedisServer {
         Some(server)
     }
 
-    /// Starts one that speaks TLS alone, and wants [`RedisServer::PASSWORD`]. Waits until it listens.
+    /// As [`RedisServer::start`]; it wants [`RedisServer::PASSWORD`].
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn with_password(arguments: &[&str], test: &str) -> Option<Self> {
+        let mut server = Self::new(arguments, test)?;
+        server.wants_password = true;
+        server.start_again().await;
+        Some(server)
+    }
+
+    /// Starts one that speaks TLS alone, and wants [`RedisServer::PASSWORD`].
     ///
     /// # Panics
     /// If it does not start.
     pub async fn with_tls(test: &str) -> Option<Self> {
         let mut server = Self::new(&[], test)?;
+        server.wants_password = true;
         match Certificates::make(&server.place) {
             Ok(certificates) => server.secured = Some(certificates),
             Err(reason) => {
@@ -78,6 +87,7 @@ impl RedisServer {
             program,
             arguments: arguments.iter().map(|&text| text.to_owned()).collect(),
             port: free_port(),
+            wants_password: false,
             secured: None,
             running: None,
         })
@@ -94,16 +104,17 @@ impl RedisServer {
         arguments.extend(["--maxmemory-policy", "noeviction"]);
         if self.secured.is_some() {
             arguments.extend(["--port", "0", "--tls-port", &port]);
-            arguments.extend(["--requirepass", Self::PASSWORD]);
             arguments.extend(Certificates::arguments());
         } else {
             arguments.extend(["--port", &port]);
         }
+        if self.wants_password {
+            arguments.extend(["--requirepass", Self::PASSWORD]);
+        }
         arguments.extend(self.arguments.iter().map(String::as_str));
         let mut running = self.place.run("KILL", &self.program, &arguments);
-        wait_until(&self.place, &mut running, async || match &self.secured {
-            None => said(self.port, "PING").await.as_deref() == Some("+PONG\r\n"),
-            Some(_) => TcpStream::connect(("127.0.0.1", self.port)).await.is_ok(),
+        wait_until(&self.place, &mut running, async || {
+            self.try_ask(&["PING"]).as_deref() == Ok("PONG")
         })
         .await;
         self.running = Some(running);
@@ -124,16 +135,71 @@ impl RedisServer {
         self.port
     }
 
-    /// The beginning of its answer to words without blanks in them, as it is sent; of a server without TLS.
-    pub async fn ask(&self, command: &str) -> Option<String> {
-        said(self.port, command).await
+    /// What it answers to a command, as `redis-cli` tells it: a refusal is an answer, too.
+    ///
+    /// # Panics
+    /// If it cannot be asked.
+    pub fn ask(&self, command: &[&str]) -> String {
+        self.try_ask(command).expect("it answers")
+    }
+
+    /// The number that it answers.
+    ///
+    /// # Panics
+    /// If it answers something else, or cannot be asked.
+    pub fn count(&self, command: &[&str]) -> u64 {
+        self.ask(command).parse().expect("a number")
+    }
+
+    /// How many keys it has that fit a pattern; as a node of a cluster: itself.
+    ///
+    /// # Panics
+    /// If it cannot be asked.
+    pub fn keys(&self, pattern: &str) -> u64 {
+        let script = "return #redis.call('KEYS', ARGV[1])";
+        self.count(&["EVAL", script, "0", pattern])
+    }
+
+    /// How many jobs of a queue of `BullMQ` were completed there.
+    ///
+    /// # Panics
+    /// If it cannot be asked.
+    pub fn completed(&self, queue: &str) -> u64 {
+        self.count(&["ZCARD", &format!("bull:{queue}:completed")])
+    }
+
+    fn try_ask(&self, command: &[&str]) -> Result<String, String> {
+        let port = self.port.to_string();
+        let mut arguments = vec!["-p", &port];
+        if self.secured.is_some() {
+            arguments.extend(["--tls", "--cacert", Certificates::AUTHORITY]);
+        }
+        if self.wants_password {
+            arguments.extend(["--no-auth-warning", "-a", Self::PASSWORD]);
+        }
+        arguments.extend(command);
+        let answer = finish(&self.place, &self.cli(), &arguments)?;
+        Ok(answer.trim_end().to_owned())
+    }
+
+    fn cli(&self) -> PathBuf {
+        let beside = self.program.with_file_name("redis-cli");
+        if beside.is_file() {
+            beside
+        } else {
+            "redis-cli".into()
+        }
     }
 
     /// For `REDIS_URL`.
     pub fn url(&self) -> String {
+        let user = match self.wants_password {
+            true => format!(":{}@", Self::PASSWORD),
+            false => String::new(),
+        };
         match self.secured {
-            None => format!("redis://127.0.0.1:{}/0", self.port),
-            Some(_) => format!("rediss://:{}@localhost:{}", Self::PASSWORD, self.port),
+            None => format!("redis://{user}127.0.0.1:{}/0", self.port),
+            Some(_) => format!("rediss://{user}localhost:{}", self.port),
         }
     }
 
@@ -142,12 +208,22 @@ impl RedisServer {
         self.secured.as_ref().map(Certificates::authority)
     }
 
-    /// As it calls itself: `Redis 7.0.15`.
+    /// The same in a file (`REDIS_CA_FILE`), which goes with this value.
+    pub fn authority_file(&self) -> Option<PathBuf> {
+        let secured = self.secured.as_ref();
+        secured.map(|_| self.place.path().join(Certificates::AUTHORITY))
+    }
+
+    /// As it calls itself: `Redis 7.0.15`, `Redis 7.0.15 with TLS`.
     ///
     /// # Panics
     /// If it does not say.
     pub fn version(&self) -> String {
-        version(&self.program)
+        let version = version(&self.program);
+        match self.secured {
+            None => version,
+            Some(_) => format!("{version} with TLS"),
+        }
     }
 }
 
@@ -160,21 +236,6 @@ fn version(program: &Path) -> String {
     format!("Redis {}", number.unwrap_or("of an unknown version"))
 }
 
-/// The beginning of its answer to a command without arguments that are binary.
-async fn said(port: u16, command: &str) -> Option<String> {
-    let asked = async {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        stream
-            .write_all(format!("{command}\r\n").as_bytes())
-            .await?;
-        let mut answer = vec![0; 4_096];
-        let length = stream.read(&mut answer).await?;
-        answer.truncate(length);
-        std::io::Result::Ok(String::from_utf8_lossy(&answer).into_owned())
-    };
-    timeout(PATIENCE, asked).await.ok()?.ok()
-}
-
 fn find() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os(VARIABLE) {
         return Some(named.into());
@@ -185,17 +246,18 @@ fn find() -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Runs a program to its end; what it said, if it did not end well.
-fn finish(place: &Place, program: &Path, arguments: &[&str]) -> Result<(), String> {
+/// Runs a program to its end, and answers what it said; as an error, if it did not end well.
+fn finish(place: &Place, program: &Path, arguments: &[&str]) -> Result<String, String> {
     let name = program.display();
     let output = place
         .command(program)
         .args(arguments)
         .output()
         .map_err(|error| format!("no {name}: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() {
-        return Ok(());
+        return Ok(said);
     }
-    let said = [output.stdout, output.stderr].concat();
-    Err(format!("{name} failed: {}", String::from_utf8_lossy(&said)))
+    let more = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{name} failed: {said}{more}"))
 }

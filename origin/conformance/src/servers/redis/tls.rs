@@ -14,6 +14,9 @@ pub(super) struct Certificates {
 }
 
 impl Certificates {
+    /// The file in that folder.
+    pub(super) const AUTHORITY: &'static str = "ca.crt";
+
     /// Fails, with the reason, where there is no `openssl`.
     pub(super) fn make(place: &Place) -> Result<Self, String> {
         place.write("names", NAMES);
@@ -25,7 +28,7 @@ impl Certificates {
             let words: Vec<&str> = line.split(' ').collect();
             finish(place, Path::new("openssl"), &words)?;
         }
-        let authority = fs::read(place.path().join("ca.crt")).expect("it was written");
+        let authority = fs::read(place.path().join(Self::AUTHORITY)).expect("it was written");
         Ok(Self { authority })
     }
 
@@ -41,7 +44,7 @@ impl Certificates {
             "--tls-key-file",
             "server.key",
             "--tls-ca-cert-file",
-            "ca.crt",
+            Self::AUTHORITY,
             "--tls-auth-clients",
             "no",
         ]
