@@ -16,7 +16,7 @@ use crate::support::{Asked, ByRedis, TestJob, World, quick, redis_or_skip, until
 async fn bullmq_through_the_relay_is_fair() {
     let redis = redis_or_skip!();
     let world = World::new().await;
-    let begins: Arc<dyn Begins> = Arc::new(ByRedis::new(redis, world));
+    let begins: Arc<dyn Begins> = Arc::new(ByRedis::new(redis.bull(), world));
     fair::run(&begins).await;
 }
 

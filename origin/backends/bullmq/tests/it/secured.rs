@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluicegate_bullmq::Bull;
+use sluicegate_conformance::fair::{self, Begins};
 use sluicegate_conformance::notes::RanOn;
 use sluicegate_conformance::servers::{RedisCluster, RedisServer};
 use sluicegate_contract::ids::AccountId;
 use sluicegate_core::job::{JobState, POST_QUEUE};
 use sluicegate_worker::Outcome;
 
-use crate::support::{TestJob, World, bull, quick, test_name, until};
+use crate::support::{ByRedis, TestJob, World, bull, quick, test_name, until};
 
 /// All that deliveries do there: each job fails once, and those of one owner are held, and come when one has ended.
 async fn done_by(bull: &Arc<Bull>) {
@@ -39,16 +40,23 @@ async fn done_by(bull: &Arc<Bull>) {
     assert_eq!((job.runs(), job.most_runs()), (40, 2));
 }
 
-#[tokio::test]
+async fn is_fair(bull: &Arc<Bull>) {
+    let world = World::new().await;
+    let begins: Arc<dyn Begins> = Arc::new(ByRedis::new(bull.clone(), world));
+    fair::run(&begins).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn jobs_go_through_a_redis_with_tls_and_only_if_its_certificate_is_right() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Some(redis) = RedisServer::with_tls(&test_name()).await else {
         return;
     };
-    let ran = RanOn::begins(&format!("{} with TLS", redis.version()), "the queue");
+    let ran = RanOn::begins(&redis.version(), "the queue");
     let trusting = bull(&redis.url(), redis.authority());
     until("it answers", async || trusting.inspect().await.is_ok()).await;
     done_by(&trusting).await;
+    is_fair(&trusting).await;
 
     assert!(
         bull(&redis.url(), None).inspect().await.is_err(),
@@ -97,16 +105,17 @@ async fn the_documented_rights_are_enough_for_jobs() {
     ran.passed();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn jobs_go_through_a_cluster() {
     let Some(cluster) = RedisCluster::start(&test_name()).await else {
         return;
     };
-    let ran = RanOn::begins("Redis Cluster, three nodes", "the queue");
+    let ran = RanOn::begins(&cluster.version(), "the queue");
     let ports: Vec<u16> = cluster.ports().collect();
     let bull = bull(&as_documented_user(&ports).await, None);
     assert_eq!(bull.inspect().await.unwrap().len(), 3);
     done_by(&bull).await;
+    is_fair(&bull).await;
 
     // What fails waits there as well, and is found if it is lost.
     let world = World::new().await;

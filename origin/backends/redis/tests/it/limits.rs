@@ -1,5 +1,6 @@
 //! Requests are counted for all origins together.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use sluicegate_conformance::limiter::{Limiters, run};
 use sluicegate_core::rate::Rate;
 use sluicegate_redis::RedisLimiter;
 
-use crate::support::{PATIENT, redis_or_skip, shared};
+use crate::support::{PATIENT, Redis, redis_or_skip, shared};
 
 /// As two origins have them.
 fn limiters(url: &str) -> Limiters {
@@ -32,6 +33,41 @@ async fn a_redis_that_has_lost_its_scripts_is_told_them_again() {
     assert_eq!(one.admit("ada", &rate).await.unwrap().left, 9);
     redis.ask(&["SCRIPT", "FLUSH"]).await.unwrap();
     assert_eq!(one.admit("ada", &rate).await.unwrap().left, 8);
+}
+
+/// How often each command was called, those of scripts among them.
+async fn calls(redis: &Redis) -> BTreeMap<String, u64> {
+    let stats = redis.ask(&["INFO", "commandstats"]).await.unwrap();
+    let stats: String = redis::from_redis_value(stats).unwrap();
+    let line = |line: &str| {
+        let (name, counts) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+        let (calls, _) = counts.split_once(',')?;
+        Some((name.to_owned(), calls.parse().ok()?))
+    };
+    stats.lines().filter_map(line).collect()
+}
+
+#[tokio::test]
+async fn a_check_is_one_script() {
+    let redis = redis_or_skip!();
+    let Limiters { one, .. } = limiters(&redis.url());
+    let rate = Rate::new(10, Duration::from_hours(1));
+    // The first connects, and tells the script.
+    one.admit("ada", &rate).await.unwrap();
+    let before = calls(&redis).await;
+    for _ in 0..20 {
+        one.admit("grace", &rate).await.unwrap();
+    }
+    let after = calls(&redis).await;
+    let (idle, asks) = (0, ["info", "hello", "client|setinfo"]);
+    let meanwhile = after.iter().filter_map(|(name, calls)| {
+        let more = calls - before.get(name).unwrap_or(&idle);
+        (more > 0 && !asks.contains(&name.as_str())).then_some((name.as_str(), more))
+    });
+    let meanwhile: Vec<_> = meanwhile.collect();
+    // In the script: the time and the bucket of each, and ten buckets that are not full.
+    let script = [("evalsha", 20), ("get", 20), ("set", 10), ("time", 20)];
+    assert_eq!(meanwhile, script);
 }
 
 #[tokio::test]

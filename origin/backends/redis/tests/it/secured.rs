@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluicegate_conformance::cache::Caches;
-use sluicegate_conformance::limiter::{Limiters, run};
+use sluicegate_conformance::cache::{self, Caches};
+use sluicegate_conformance::limiter::{self, Limiters};
 use sluicegate_conformance::notes::RanOn;
 use sluicegate_conformance::servers::{RedisCluster, RedisServer};
 use sluicegate_contract::ids::PostId;
@@ -16,8 +16,13 @@ use sluicegate_redis::{RedisCache, RedisLimiter};
 
 use crate::support::{PATIENT, shared, test_name, until};
 
-fn limiter(url: &str, ca: Option<&[u8]>) -> Arc<dyn RequestLimiter> {
+fn limits(url: &str, ca: Option<&[u8]>) -> Arc<dyn RequestLimiter> {
     Arc::new(RedisLimiter::new(shared(url, ca, PATIENT)))
+}
+
+fn cached(url: &str, ca: Option<&[u8]>) -> Arc<dyn PublicCache> {
+    let redis = shared(url, ca, PATIENT);
+    Arc::new(RedisCache::new(redis, system_env(), Duration::ZERO))
 }
 
 async fn counts(limiter: &Arc<dyn RequestLimiter>, key: &str) -> bool {
@@ -31,25 +36,23 @@ async fn a_redis_with_tls_is_used_only_if_its_certificate_is_right() {
     let Some(redis) = RedisServer::with_tls(&test_name()).await else {
         return;
     };
-    let ran = RanOn::begins(&format!("{} with TLS", redis.version()), "what is shared");
-    let trusting = || limiter(&redis.url(), redis.authority());
+    let ran = RanOn::begins(&redis.version(), "what is shared");
+    let trusting = || limits(&redis.url(), redis.authority());
     let one = trusting();
     until("it answers", async || counts(&one, "ada").await).await;
     let other = trusting();
-    run(&Limiters { one, other }).await;
+    limiter::run(&Limiters { one, other }).await;
+    let trusting = || cached(&redis.url(), redis.authority());
+    let (one, other) = (trusting(), trusting());
+    cache::run(&Caches { one, other }).await;
 
     assert!(
-        !counts(&limiter(&redis.url(), None), "ada").await,
+        !counts(&limits(&redis.url(), None), "ada").await,
         "nobody vouches for it"
     );
     let plain = redis.url().replacen("rediss:", "redis:", 1);
-    assert!(!counts(&limiter(&plain, None), "ada").await);
+    assert!(!counts(&limits(&plain, None), "ada").await);
     ran.passed();
-}
-
-fn cache(url: &str) -> Arc<dyn PublicCache> {
-    let redis = shared(url, None, PATIENT);
-    Arc::new(RedisCache::new(redis, system_env(), Duration::ZERO))
 }
 
 /// So many keys that each node has some.
@@ -67,19 +70,19 @@ async fn limits_and_caches_are_shared_on_a_cluster_and_come_back_with_its_node()
     let Some(mut cluster) = RedisCluster::start(&test_name()).await else {
         return;
     };
-    let ran = RanOn::begins("Redis Cluster, three nodes", "what is shared");
+    let ran = RanOn::begins(&cluster.version(), "what is shared");
     let urls = cluster.urls();
-    let (one, other) = (limiter(&urls, None), limiter(&urls, None));
+    let (one, other) = (limits(&urls, None), limits(&urls, None));
     let ready = async || counts_everywhere(&one).await;
     until("each node takes keys", ready).await;
-    run(&Limiters {
+    limiter::run(&Limiters {
         one: Arc::clone(&one),
         other,
     })
     .await;
-    let (cached, elsewhere) = (cache(&urls), cache(&urls));
-    sluicegate_conformance::cache::run(&Caches {
-        one: Arc::clone(&cached),
+    let (kept, elsewhere) = (cached(&urls, None), cached(&urls, None));
+    cache::run(&Caches {
+        one: Arc::clone(&kept),
         other: elsewhere,
     })
     .await;
@@ -88,12 +91,12 @@ async fn limits_and_caches_are_shared_on_a_cluster_and_come_back_with_its_node()
     for node in 0..3 {
         cluster.kill(node).await;
     }
-    assert!(!counts(&one, "ada").await && cached.get(&item).await.is_err());
+    assert!(!counts(&one, "ada").await && kept.get(&item).await.is_err());
     for node in 0..3 {
         cluster.start_again(node).await;
     }
     until("it counts again", ready).await;
-    let kept = async || cached.get(&item).await.is_ok();
-    until("the cache is back", kept).await;
+    let back = async || kept.get(&item).await.is_ok();
+    until("the cache is back", back).await;
     ran.passed();
 }

@@ -9,7 +9,7 @@ pub(crate) use asked::Asked;
 pub(crate) use jobs::TestJob;
 pub(crate) use log::Log;
 pub(crate) use named_time::ByRedis;
-pub(crate) use server::{Redis, bull};
+pub(crate) use server::{Redis, bull, queue};
 pub(crate) use world::{Running, World, name_in, quick};
 
 use std::time::Duration;

@@ -10,7 +10,7 @@ use sluicegate_core::fair::{Ahead, Bounds, Rates};
 use sluicegate_core::job::LeasedJob;
 use sluicegate_core::ports::{Delivered, Delivery, DeliveryRequest, JobQueue, JobRelay};
 
-use super::{Redis, World, quick};
+use super::{World, quick};
 
 /// A time that the test names.
 struct Named(Mutex<Timestamp>);
@@ -23,18 +23,16 @@ impl Clock for Named {
 
 /// Jobs begin by our relay, in the order in which Redis would deliver them.
 pub(crate) struct ByRedis {
-    redis: Redis,
     bull: Arc<Bull>,
     world: World,
     clock: Arc<Named>,
 }
 
 impl ByRedis {
-    pub(crate) fn new(redis: Redis, world: World) -> Self {
+    pub(crate) fn new(bull: Arc<Bull>, world: World) -> Self {
         Self {
-            bull: redis.bull(),
+            bull,
             clock: Arc::new(Named(Mutex::new(world.env.now()))),
-            redis,
             world,
         }
     }
@@ -71,7 +69,7 @@ impl Begins for ByRedis {
             ..quick()
         };
         self.relay(settings).relay_once(queue).await.unwrap();
-        let there = self.redis.queue(queue).await;
+        let there = super::queue(&self.bull, queue).await;
         let mut begun = Vec::new();
         for job in there.get_waiting(0, -1).await.unwrap() {
             let request = DeliveryRequest {

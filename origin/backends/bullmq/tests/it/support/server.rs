@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bullmq::options::{QueueOptions, RedisConnectionOptions};
+use bullmq::options::{QueueOptions, RedisConnectionOptions, TlsCerts};
 use bullmq::{JobOptions, Queue};
 use sluicegate_bullmq::Bull;
 use sluicegate_conformance::notes::RanOn;
@@ -14,6 +14,24 @@ use super::test_name;
 pub(crate) fn bull(url: &str, ca: Option<&[u8]>) -> Arc<Bull> {
     let address = RedisAddress::parse(url, ca.map(<[u8]>::to_vec)).unwrap();
     Arc::new(Bull::new(address, Duration::from_secs(5)))
+}
+
+/// A queue as any other user of BullMQ has it.
+pub(crate) async fn queue(bull: &Bull, name: &str) -> Queue {
+    let address = bull.address();
+    let mut connection = match address.urls() {
+        [url] => RedisConnectionOptions::new().url(url),
+        urls => RedisConnectionOptions::new().cluster_nodes(urls),
+    };
+    if let Some(ca) = address.ca() {
+        connection = connection.tls_certs(TlsCerts {
+            root_cert: Some(ca.to_vec()),
+            ..TlsCerts::default()
+        });
+    }
+    let options = QueueOptions::new().connection(connection);
+    let options = options.prefix(bull.prefix());
+    Queue::with_options(name, options).await.unwrap()
 }
 
 /// A server of one test, as BullMQ wants it.
@@ -54,11 +72,9 @@ impl Redis {
         bull(&self.url(), None)
     }
 
-    /// A queue as any other user of BullMQ has it.
+    /// See [`queue`].
     pub(crate) async fn queue(&self, name: &str) -> Queue {
-        let connection = RedisConnectionOptions::new().url(self.url());
-        let options = QueueOptions::new().connection(connection);
-        Queue::with_options(name, options).await.unwrap()
+        queue(&self.bull(), name).await
     }
 
     /// Adds a post's job without a row.
