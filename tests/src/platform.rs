@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,10 +94,13 @@ impl Platform {
             std::os::unix::fs::chown(data.path(), Some(user), Some(user))?;
         }
         let services = start_services(data.path(), &options).await?;
-        let store_url = service(data.path(), "s3_endpoint")?;
         let backing = Box::pin(Backing::start(data.path(), &options))
             .await
             .map(Arc::new)?;
+        let store = backing.store_settings(data.path())?;
+        let mut store = store.into_iter();
+        let store_url = store.find_map(|(name, url)| (name == "S3_ENDPOINT").then_some(url));
+        let store_url = store_url.context("the store's address")?;
         let options = backing.beneath(options);
         if !options.before.is_empty() {
             run_command(&settings(data.path(), &options), &options.before).await?;
@@ -254,12 +257,22 @@ impl Platform {
 
     /// What an origin that names the store itself is told of it.
     pub fn store_settings(&self) -> Result<Vec<(String, String)>> {
-        store_settings(self.data.path())
+        self.backing.store_settings(self.data.path())
     }
 
-    /// The address of the database.
+    /// The address of the database, past a pooler.
     pub fn database_url(&self) -> Result<String> {
-        service(self.data.path(), "database_url")
+        self.backing.database_url(self.data.path())
+    }
+
+    /// What keeps the objects of a folder of the bucket, such as `media`: a path of each, in which its name is.
+    pub fn objects(&self, folder: &str) -> Result<Vec<PathBuf>> {
+        self.backing.objects(self.data.path(), folder)
+    }
+
+    /// What it stands on.
+    pub fn servers(&self) -> String {
+        self.backing.names()
     }
 
     /// The process of the database that started all its others.
@@ -292,6 +305,7 @@ impl Platform {
 
     /// Ends all programs in order, and fails if one of them does not end well.
     pub async fn stop(self) -> Result<()> {
+        self.backing.note_used(self.origin.as_ref()).await;
         self.edge.stop(STOP_LIMIT).await?;
         if let Some(origin) = self.origin {
             origin.stop(STOP_LIMIT).await?;
@@ -366,7 +380,7 @@ pub(crate) async fn start_worker(data: &Path, options: &Options) -> Result<Progr
 }
 
 /// What an origin that names the store of these services itself is told of it.
-pub(crate) fn store_settings(data: &Path) -> Result<Vec<(String, String)>> {
+pub fn store_settings(data: &Path) -> Result<Vec<(String, String)>> {
     [
         ("S3_ENDPOINT", "s3_endpoint"),
         ("S3_ACCESS_KEY_ID", "s3_access_key_id"),
@@ -423,7 +437,7 @@ fn logging(options: &Options) -> Vec<(String, String)> {
 }
 
 /// A member of what the services say of themselves.
-pub(crate) fn service(data: &Path, member: &str) -> Result<String> {
+pub fn service(data: &Path, member: &str) -> Result<String> {
     let path = data.join("services.json");
     let text = std::fs::read(&path).with_context(|| format!("no {}", path.display()))?;
     let services: Value = serde_json::from_slice(&text)?;

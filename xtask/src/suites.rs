@@ -1,32 +1,91 @@
-//! The black-box suite once more for each kind of server that platforms can stand on beside their own.
+//! The black-box suite once more for each kind of server that platforms can stand on beside their own: each kind is in one
+//! of a few runs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::cargo::{cargo, root};
+use crate::cargo::{cargo, root, target};
 use crate::process::{Stop, for_each_line, output};
 use crate::services::Report;
 use crate::tally::Tally;
 use crate::ui::step;
 
-/// Read by `tests/src/backing.rs`, which knows these.
+/// Names kinds to the programs; read by `tests/src/backing.rs`, which knows these.
 const VARIABLE: &str = "SLUICEGATE_SUITE_ON";
-/// On Redis a job of a lost worker is found after half a minute, so that those stages take a quarter of an hour; one of them is
-/// in the usual run, on a Redis of its own. The pooler is another user than the plain one, whose database it cannot reach, and
-/// drills of keys are for an embedded database that no setting names.
-const ON: [(&str, &str, &[&str]); 2] = [
-    ("redis", "Redis", &["--skip", "worker_killed::while_"]),
+/// A file that says which of them the programs did use: kind, tab, what that server calls itself.
+const USED: &str = "SLUICEGATE_USED";
+
+/// A run of the suite.
+struct Run {
+    kinds: &'static [&'static str],
+    leaves_out: &'static [&'static [LeftOut]],
+}
+
+/// Tests by the beginning of their names, and why they are not run.
+type LeftOut = (&'static str, &'static str);
+
+/// In all runs: each has a Redis.
+const IN_ALL: [LeftOut; 4] = [
     (
-        "pgbouncer",
-        "PgBouncer",
-        &["--skip", "plain_user::", "--skip", "rotation::"],
+        "worker_killed::while_",
+        "Redis gives a lost worker's jobs back after half a minute, so that they take a quarter of an hour; one of them is in \
+         the usual run, on a Redis of its own",
+    ),
+    ("stack::", "its servers are its own"),
+    ("load::", "an edge alone, before stand-ins"),
+    ("contract::", "an edge alone, before stand-ins"),
+];
+const KEYS: LeftOut = (
+    "rotation::",
+    "drills of keys are for an embedded database that no setting names",
+);
+const PLAIN_USER: LeftOut = (
+    "plain_user::",
+    "the pooler is another user than the plain one, whose database it cannot reach",
+);
+const OF_PRIMARY: [LeftOut; 2] = [
+    (
+        "relay_killed::",
+        "what it holds back is said to the embedded database",
+    ),
+    (
+        "limits::what_one_origin_changes",
+        "before replicas nothing is kept for seconds after a change, and each of its posts is a moment old",
+    ),
+];
+const OF_EMBEDDED_STORE: [LeftOut; 3] = [
+    ("full_disk::", "the disk is the embedded store's"),
+    (
+        "direct::pages_of_named_sites",
+        "MinIO is told otherwise which sites may send to it",
+    ),
+    (
+        "direct::without_a_public_store",
+        "MinIO lets pages of any site ask",
     ),
 ];
 
-/// After the usual run, whose programs are used. `prepare` gives them the same environment.
+const RUNS: [Run; 3] = [
+    Run {
+        kinds: &["redis", "minio"],
+        leaves_out: &[&IN_ALL, &OF_EMBEDDED_STORE],
+    },
+    Run {
+        kinds: &["pgbouncer", "redis-tls", "minio-distributed"],
+        leaves_out: &[&IN_ALL, &OF_EMBEDDED_STORE, &[KEYS, PLAIN_USER]],
+    },
+    Run {
+        kinds: &["replica", "redis-cluster"],
+        leaves_out: &[&IN_ALL, &OF_PRIMARY, &[KEYS]],
+    },
+];
+
+/// After the usual run, whose programs are used. `prepare` gives them the same environment. Fails also where a kind was not
+/// used by anything.
 pub(crate) fn main(
     stop: &Stop,
     report: &Report,
@@ -34,24 +93,56 @@ pub(crate) fn main(
     prepare: impl Fn(&mut Command),
 ) -> Result<bool> {
     let program = program()?;
+    let notes = target().join("used.txt");
     let mut green = true;
-    for (name, server, arguments) in ON {
+    for Run { kinds, leaves_out } in RUNS {
+        let leaves_out = leaves_out.concat();
+        std::fs::write(&notes, "")?;
         let mut command = Command::new(&program);
         prepare(&mut command);
         command
-            .args(arguments)
+            .args(leaves_out.iter().flat_map(|(name, _)| ["--skip", name]))
             .current_dir(root().join("tests"))
-            .env(VARIABLE, name);
-        let status = step(&format!("Running the black-box suite on {server}"), || {
-            for_each_line(stop, &mut command, |line| {
-                println!("{line}");
-                tally.count(line);
-            })
-        })?;
-        report.add(server, "the whole black-box suite", status.success())?;
-        green &= status.success();
+            .env(VARIABLE, kinds.join(","))
+            .env(USED, &notes);
+        let together = kinds.join(" + ");
+        let status = step(
+            &format!("Running the black-box suite on {together}"),
+            || {
+                for_each_line(stop, &mut command, |line| {
+                    println!("{line}");
+                    tally.count(line);
+                })
+            },
+        )?;
+        let what = what(&together, &leaves_out);
+        let used = std::fs::read_to_string(&notes)?;
+        let used: BTreeMap<_, _> = used.lines().filter_map(|it| it.split_once('\t')).collect();
+        for kind in kinds {
+            let server = used.get(kind);
+            let passed = status.success() && server.is_some();
+            report.add(server.unwrap_or(kind), &what, passed)?;
+            if server.is_none() {
+                println!("failed: no program used {kind} in the suite on {together}");
+            }
+            green &= passed;
+        }
+    }
+    for Run { kinds, leaves_out } in RUNS {
+        for (name, reason) in leaves_out.concat() {
+            println!("left out on {}: {name}: {reason}", kinds.join(" + "));
+        }
     }
     Ok(green)
+}
+
+/// For the table of what ran on what.
+fn what(together: &str, leaves_out: &[LeftOut]) -> String {
+    let names: Vec<&str> = leaves_out.iter().map(|(name, _)| *name).collect();
+    format!(
+        "the black-box suite on {together}, but {}",
+        names.join(", ")
+    )
 }
 
 /// The test program, as `cargo` names it: nothing is built, unless somebody changed something meanwhile.

@@ -6,6 +6,8 @@ pub(crate) struct Tally {
     pub passed: u64,
     pub failed: u64,
     pub skipped: u64,
+    /// That nobody asked for.
+    pub left_out: u64,
 }
 
 impl Tally {
@@ -29,6 +31,7 @@ impl Tally {
                 "passed" => self.passed += number,
                 "failed" => self.failed += number,
                 "ignored" => self.skipped += number,
+                "filtered" => self.left_out += number,
                 _ => {}
             }
         }
@@ -41,7 +44,11 @@ impl fmt::Display for Tally {
             f,
             "{} passed, {} failed, {} skipped",
             self.passed, self.failed, self.skipped
-        )
+        )?;
+        match self.left_out {
+            0 => Ok(()),
+            left_out => write!(f, ", {left_out} left out"),
+        }
     }
 }
 
@@ -65,9 +72,13 @@ mod tests {
             Tally {
                 passed: 14,
                 failed: 1,
-                skipped: 1
+                skipped: 1,
+                left_out: 3
             }
         );
+        let all = "14 passed, 1 failed, 1 skipped, 3 left out";
+        assert_eq!(tally.to_string(), all);
+        tally.left_out = 0;
         assert_eq!(tally.to_string(), "14 passed, 1 failed, 1 skipped");
     }
 }

@@ -22,6 +22,14 @@ pub fn measured(figure: &str) {
     note("SLUICEGATE_MEASURED", &format!("{figure}\n"));
 }
 
+/// Notes that programs under test did use a server that a whole suite runs on: its kind, and what it calls itself.
+///
+/// # Panics
+/// If the file cannot be written.
+pub fn used(kind: &str, server: &str) {
+    note("SLUICEGATE_USED", &format!("{kind}\t{server}\n"));
+}
+
 /// A test on a real server: what it is called, and how it ended.
 pub struct RanOn {
     server: String,

@@ -12,7 +12,9 @@ use sluicegate_contract::ids::UploadId;
 use sluicegate_tests::client::Client;
 use sluicegate_tests::edge::{EdgePlace, start_edge};
 use sluicegate_tests::fixtures;
-use sluicegate_tests::platform::{EDGE_KEY, Options, Platform, STOP_LIMIT, data_directory};
+use sluicegate_tests::platform::{
+    EDGE_KEY, Options, Platform, STOP_LIMIT, data_directory, service, store_settings,
+};
 use sluicegate_tests::process::{Program, program};
 
 use crate::shared;
@@ -43,7 +45,7 @@ impl Store {
     /// `MinIO` where there is one, which takes minutes to be built.
     async fn start(test: &str) -> Self {
         let server = if std::env::var_os("SLUICEGATE_MINIO").is_some() {
-            Minio::start(1, &shared::http_client(), test).await
+            Minio::start(1, test).await
         } else {
             None
         };
@@ -70,25 +72,24 @@ impl Store {
     }
 }
 
-/// What the scripts are told of the services in a data directory, and of a store that is not one of them.
-fn environment(data: &Path, aws: &Path, store: &Store) -> Environment {
-    let services = std::fs::read_to_string(data.join("services.json")).unwrap();
-    let services: serde_json::Value = serde_json::from_str(&services).unwrap();
-    let text = |member: &str| services[member].as_str().unwrap().to_owned();
+/// What the scripts are told; a store of its own comes last, and counts.
+fn environment(
+    database_url: String,
+    services: Vec<(String, String)>,
+    store: &Store,
+    data: &Path,
+    aws: &Path,
+) -> Environment {
     let postgres = std::env::var("SLUICEGATE_POSTGRES_BIN").unwrap_or_default();
     let path = std::env::var("PATH").unwrap_or_default();
-    let mut environment: Environment = [
+    let own = [
         ("PATH", format!("{}:{postgres}:{path}", aws.display())),
         ("HOME", data.to_string_lossy().into_owned()),
-        ("DATABASE_URL", text("database_url")),
-        ("S3_ENDPOINT", text("s3_endpoint")),
-        ("S3_ACCESS_KEY_ID", text("s3_access_key_id")),
-        ("S3_SECRET_ACCESS_KEY", text("s3_secret_access_key")),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
-    environment.extend(store.settings());
-    environment
+        ("DATABASE_URL", database_url),
+    ];
+    let own = own.map(|(name, value)| (name.to_owned(), value));
+    let all = own.into_iter().chain(services);
+    all.chain(store.settings()).collect()
 }
 
 async fn run(program: PathBuf, arguments: &[&str], environment: &Environment) -> Output {
@@ -205,7 +206,9 @@ async fn what_is_backed_up_while_it_runs_is_restored_elsewhere_whole() {
     let client = platform.sign_up("drill").await.unwrap();
     let pictures = ready_pictures(&client).await;
     let before = picture(&client, pictures[0]).await;
-    let here = environment(platform.data(), &aws, &store);
+    let (database, services) = (platform.database_url(), platform.store_settings());
+    let (database, services) = (database.unwrap(), services.unwrap());
+    let here = environment(database, services, &store, platform.data(), &aws);
     let folder = data_directory().unwrap();
     let copy = folder.path().join("copy");
     let copy_name = copy.to_str().unwrap();
@@ -239,7 +242,10 @@ async fn what_is_backed_up_while_it_runs_is_restored_elsewhere_whole() {
         .wait_for_line("services are ready", LIMIT)
         .await
         .unwrap();
-    let there = environment(elsewhere.path(), &aws, &other_store);
+    let place = elsewhere.path();
+    let (database, embedded) = (service(place, "database_url"), store_settings(place));
+    let (database, embedded) = (database.unwrap(), embedded.unwrap());
+    let there = environment(database, embedded, &other_store, place, &aws);
     let (server, database) = there["DATABASE_URL"].rsplit_once('/').unwrap();
     let make = format!("create database {database}");
     let admin = format!("{server}/postgres");

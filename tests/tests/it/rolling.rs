@@ -182,7 +182,8 @@ async fn a_restart_of_one_origin_after_the_other_fails_no_request() {
         balancer.put_in(url);
     }
     let front = Front::Told(balancer);
-    restart_one_after_the_other(&mut platform, second, front, "embedded services", &[]).await;
+    let on = platform.servers();
+    restart_one_after_the_other(&mut platform, second, front, &on, &[]).await;
     platform.stop().await.unwrap();
 }
 

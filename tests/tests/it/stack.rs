@@ -46,7 +46,7 @@ impl Servers {
         let pooler = PgBouncer::before(&primary.url("postgres"), STATEMENTS, test).await?;
         let redis = RedisServer::start(&[], test).await?;
         let store = if std::env::var_os("SLUICEGATE_MINIO").is_some() {
-            Some(Minio::start(DRIVES, &shared::http_client(), test).await?)
+            Some(Minio::start(DRIVES, test).await?)
         } else {
             None
         };

@@ -34,12 +34,11 @@ async fn fails(line: &Line, action: Action) {
     answer.expect_problem(502, "bad-gateway").unwrap();
     let state = line.client.upload_state(id).await.unwrap().status;
     assert_eq!(state, UploadState::Expired, "the ticket was given back");
-    let bucket = line.platform.data().join("objects/sluicegate");
-    assert!(bucket.is_dir(), "the store keeps its objects elsewhere");
-    let files = std::fs::read_dir(&bucket).unwrap();
-    let mut names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-    let kept = names.find(|name| name.contains(&id.to_string()));
-    assert_eq!(kept, None, "something of the upload is in the store");
+    for folder in ["staging", "media"] {
+        let mut kept = line.platform.objects(folder).unwrap().into_iter();
+        let of_it = kept.find(|object| object.to_string_lossy().contains(&id.to_string()));
+        assert_eq!(of_it, None, "something of the upload is in the store");
+    }
     line.is_unharmed(id).await;
 }
 

@@ -4,6 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
 use super::child::{Place, Running, free_port, wait_until};
 use crate::notes::skip;
 
@@ -28,11 +31,11 @@ impl Minio {
     pub const SECRET_ACCESS_KEY: &'static str = "a secret of the tests";
 
     /// Starts one on so many drives (1 or 4). `None`, and a note under the name of the test, where there is no
-    /// program. `http` asks it whether it is ready.
+    /// program.
     ///
     /// # Panics
     /// If it does not start.
-    pub async fn start(drives: usize, http: &reqwest::Client, test: &str) -> Option<Self> {
+    pub async fn start(drives: usize, test: &str) -> Option<Self> {
         let Some(program) = find() else {
             let reason = format!("no {PROGRAM} on the path, and {VARIABLE} names none");
             skip(test, &reason);
@@ -57,7 +60,7 @@ impl Minio {
         for drive in 0..drives {
             fs::create_dir(server.drive(drive)).expect("a drive");
         }
-        server.run(http).await;
+        server.run().await;
         Some(server)
     }
 
@@ -108,7 +111,7 @@ impl Minio {
         }
     }
 
-    async fn run(&mut self, http: &reqwest::Client) {
+    async fn run(&mut self) {
         let program = self.program.to_string_lossy().into_owned();
         let folder = self.place.path().to_string_lossy().into_owned();
         let drives = match self.drives {
@@ -132,15 +135,22 @@ impl Minio {
         let mut running = self
             .place
             .run("KILL", Path::new("/usr/bin/env"), &arguments);
-        // `/minio/health/ready` says yes before anything is initialised.
-        let ready = format!("{}/minio/health/cluster", self.endpoint());
         wait_until(&self.place, &mut running, async || {
-            let answer = http.get(&ready).send().await;
-            answer.is_ok_and(|answer| answer.status() == 200)
+            is_ready(self.port).await.unwrap_or(false)
         })
         .await;
         self.running = Some(running);
     }
+}
+
+/// `/minio/health/ready` says yes before anything is initialised.
+async fn is_ready(port: u16) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    let request = "GET /minio/health/cluster HTTP/1.0\r\n\r\n";
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = String::new();
+    BufReader::new(stream).read_line(&mut head).await?;
+    Ok(head.split(' ').nth(1) == Some("200"))
 }
 
 fn away(folder: &Path) -> PathBuf {

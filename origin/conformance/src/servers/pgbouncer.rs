@@ -76,6 +76,11 @@ impl PgBouncer {
         &self.version
     }
 
+    /// How often clients have logged in, those that were refused among them.
+    pub fn logins(&self) -> usize {
+        self.place.log().matches("login attempt").count()
+    }
+
     /// Kills it: all connections through it are cut.
     ///
     /// # Panics

@@ -84,6 +84,20 @@ impl PostgresServer {
         )
     }
 
+    /// As it calls itself: `Postgres 15.18`.
+    ///
+    /// # Panics
+    /// If it does not say.
+    pub fn version(&self) -> String {
+        let mut said = Command::new(self.binaries.join("postgres"));
+        let said = said.arg("--version").output();
+        // postgres (PostgreSQL) 15.18 (Debian …)
+        let said = said.expect("it tells its version").stdout;
+        let said = String::from_utf8_lossy(&said);
+        let number = said.split_whitespace().nth(2);
+        format!("Postgres {}", number.unwrap_or("of an unknown version"))
+    }
+
     /// Cuts all connections and ends it, as a crash does.
     ///
     /// # Panics

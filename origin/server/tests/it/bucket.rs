@@ -1,13 +1,11 @@
 use std::path::Path;
 use std::process::Output;
 
-use reqwest::Client;
 use sluicegate_conformance::notes::RanOn;
 use sluicegate_conformance::servers::Minio;
 
 use crate::doctor::{check, checks, run};
 use crate::embedded::data_folder;
-use crate::origin::client;
 
 async fn command(data: &Path, variables: &[(&'static str, String)]) -> Output {
     let (data, variables) = (data.to_owned(), variables.to_owned());
@@ -39,8 +37,7 @@ async fn doctor_says(data: &Path, variables: &[(&'static str, String)]) -> serde
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bucket_is_set_up_twice_and_found_right() {
     let name = "a_bucket_is_set_up_twice_and_found_right";
-    let http: Client = client();
-    let Some(server) = Minio::start(1, &http, name).await else {
+    let Some(server) = Minio::start(1, name).await else {
         return;
     };
     let ran = RanOn::begins(&server.version(), "`bucket init`, and `doctor` after it");

@@ -76,7 +76,7 @@ async fn a_bucket_is_set_up_on_four_drives_and_again_when_it_was_changed() {
 }
 
 async fn is_set_up(drives: usize, test: &str) {
-    let Some(server) = Minio::start(drives, &http(), test).await else {
+    let Some(server) = Minio::start(drives, test).await else {
         return;
     };
     let ran = RanOn::begins(&server.version(), "the setting up of the bucket");

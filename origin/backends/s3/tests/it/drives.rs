@@ -13,7 +13,6 @@ use sluicegate_core::ports::{ObjectStore, PutOptions};
 use sluicegate_s3::S3ObjectStore;
 
 use crate::minio::settings;
-use crate::server::http;
 
 const OBJECTS: usize = 12;
 /// So many objects written and read.
@@ -57,7 +56,7 @@ fn has(drive: &Path, seed: usize) -> bool {
 #[tokio::test]
 async fn a_drive_that_is_taken_away_loses_nothing() {
     let name = "a_drive_that_is_taken_away_loses_nothing";
-    let Some(server) = Minio::start(4, &http(), name).await else {
+    let Some(server) = Minio::start(4, name).await else {
         return;
     };
     let ran = RanOn::begins(&server.version(), "a drive taken away, and put back");

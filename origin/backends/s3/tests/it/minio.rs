@@ -22,7 +22,7 @@ pub(crate) fn settings(server: &Minio) -> Settings {
 }
 
 async fn conforms(drives: usize, test: &str) {
-    let Some(server) = Minio::start(drives, &http(), test).await else {
+    let Some(server) = Minio::start(drives, test).await else {
         return;
     };
     let ran = RanOn::begins(&server.version(), "conformance of the object store");

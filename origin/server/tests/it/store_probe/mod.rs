@@ -70,7 +70,7 @@ async fn each_promise_that_is_not_kept_is_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn minio_keeps_all_of_them() {
     let name = "minio_keeps_all_of_them";
-    let Some(server) = Minio::start(1, &client(), name).await else {
+    let Some(server) = Minio::start(1, name).await else {
         return;
     };
     let ran = RanOn::begins(&server.version(), "the probe of stores");
