@@ -13,12 +13,6 @@ static SHARED: Mutex<Weak<Platform>> = Mutex::const_new(Weak::new());
 /// The secret that the shared platform signs tokens with.
 pub const JWT_SECRET: &str = "a secret of the tests, of 32 bytes and more";
 
-#[expect(clippy::disallowed_methods, reason = "it asks a server for its health")]
-pub fn http_client() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::new()
-}
-
 /// How the shared platform is started.
 pub fn options() -> Options {
     let mut options = Options::default().setting("JWT_SECRET", JWT_SECRET);

@@ -66,13 +66,13 @@ fn is_sound(state: &BucketState) -> bool {
 #[tokio::test]
 async fn a_bucket_is_set_up_on_one_drive_and_again_when_it_was_changed() {
     let name = "a_bucket_is_set_up_on_one_drive_and_again_when_it_was_changed";
-    is_set_up(1, name).await;
+    Box::pin(is_set_up(1, name)).await;
 }
 
 #[tokio::test]
 async fn a_bucket_is_set_up_on_four_drives_and_again_when_it_was_changed() {
     let name = "a_bucket_is_set_up_on_four_drives_and_again_when_it_was_changed";
-    is_set_up(4, name).await;
+    Box::pin(is_set_up(4, name)).await;
 }
 
 async fn is_set_up(drives: usize, test: &str) {

@@ -193,9 +193,10 @@ impl RedisServer {
 
     /// For `REDIS_URL`.
     pub fn url(&self) -> String {
-        let user = match self.wants_password {
-            true => format!(":{}@", Self::PASSWORD),
-            false => String::new(),
+        let user = if self.wants_password {
+            format!(":{}@", Self::PASSWORD)
+        } else {
+            String::new()
         };
         match self.secured {
             None => format!("redis://{user}127.0.0.1:{}/0", self.port),
