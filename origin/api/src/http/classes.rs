@@ -14,10 +14,8 @@ pub(super) enum Class {
     Uploads,
     /// Writing and deleting posts: each post is judged.
     Posts,
-    /// Lists of posts, which everybody may read: each reads many rows.
+    /// Lists of posts: each reads many rows.
     Lists,
-    /// What else everybody may read of posts and profiles.
-    Shown,
     /// All other reading.
     Reads,
     /// All other writing.
@@ -37,7 +35,6 @@ impl Class {
             ) => Self::Uploads,
             ("POST", "/v1/posts") | ("DELETE", "/v1/posts/{id}") => Self::Posts,
             ("GET" | "HEAD", "/v1/posts" | "/v1/profiles/{handle}/posts") => Self::Lists,
-            ("GET" | "HEAD", "/v1/posts/{id}" | "/v1/profiles/{handle}") => Self::Shown,
             _ if method.is_safe() => Self::Reads,
             _ => Self::Writes,
         }
@@ -48,11 +45,6 @@ impl Class {
         self != Self::LogIns
     }
 
-    /// Whether nobody looks if the session of a token that is shown is over.
-    pub(super) fn is_everybodys(self) -> bool {
-        matches!(self, Self::Lists | Self::Shown)
-    }
-
     /// Of one account. A class without a limit of its own is counted with all others.
     pub(super) fn by_account(self, limits: &RequestLimits) -> Option<Named> {
         let reads = || named("reads-by-account", limits.account_reads);
@@ -61,7 +53,7 @@ impl Class {
             Self::Uploads => named("uploads-by-account", limits.account_uploads).or_else(writes),
             Self::Posts => named("posts-by-account", limits.account_posts).or_else(writes),
             Self::Lists => named("lists-by-account", limits.account_lists).or_else(reads),
-            Self::Shown | Self::Reads => reads(),
+            Self::Reads => reads(),
             Self::LogIns | Self::Writes => writes(),
         }
     }
@@ -73,7 +65,7 @@ impl Class {
         match self {
             Self::LogIns => named("log-ins-by-address", limits.address_log_ins).or_else(writes),
             Self::Lists => named("lists-by-address", limits.address_lists).or_else(reads),
-            Self::Shown | Self::Reads => reads(),
+            Self::Reads => reads(),
             Self::Uploads | Self::Posts | Self::Writes => writes(),
         }
     }

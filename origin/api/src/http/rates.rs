@@ -1,5 +1,5 @@
 //! How fast clients may ask: by account where they show a token that is good, else by address; each class of routes
-//! (`classes.rs`) for itself. What everybody may read is counted by session, since nobody looks whether it is over.
+//! (`classes.rs`) for itself.
 //!
 //! A count costs a step in memory, or one call of Redis; what refuses is told in the header fields of
 //! draft-ietf-httpapi-ratelimit-headers-10. Answers that are given say nothing of limits that nobody comes near: they stay the
@@ -93,22 +93,15 @@ async fn limit(parts: &mut Parts, app: &Arc<App>) -> Option<Limit> {
     // What is asked with a token of a session that is over is refused, and nothing that its owner does.
     let is_over = known.is_some_and(|known| app.ended.has(known.session));
     match known {
-        Some(known) if !is_over && class.is_everybodys() => {
-            return of(by_account, session(known));
-        }
         Some(known) if !is_over => return of(by_account, known.account.to_string()),
         _ => {}
     }
     let Ok(address) = ClientAddress::from_request_parts(parts, app).await;
     match (address.network().filter(|_| !address.is_ours()), known) {
         (Some(network), _) => of(by_address, network.to_owned()),
-        (None, Some(known)) => of(by_account, session(known)),
+        (None, Some(known)) => of(by_account, format!("session:{}", known.session)),
         (None, None) => None,
     }
-}
-
-fn session(known: Verified) -> String {
-    format!("session:{}", known.session)
 }
 
 fn of(named: Option<Named>, who: String) -> Option<Limit> {

@@ -157,26 +157,3 @@ async fn a_session_that_is_over_does_not_use_up_what_its_owner_may_ask() {
         assert_eq!(answer.status, status);
     }
 }
-
-#[tokio::test]
-async fn nor_where_nobody_looks_whether_it_is_over() {
-    let world = world(RequestLimits {
-        account_reads: a_minute(4),
-        ..RequestLimits::NONE
-    })
-    .await;
-    let lost = world.sign_up("ada").await;
-    let ada = world.log_in("ada").await;
-    let other = call("DELETE", "/v1/sessions/current").token(&lost.access);
-    let answer = other.send(&router(world.state.clone())).await;
-    assert_eq!(answer.status, 204);
-    let public = ["GET /v1/posts", "GET /v1/profiles/ada"];
-    for (asked, status) in public.into_iter().cycle().zip([200, 200, 200, 200, 429]) {
-        let answer = ask(&world, asked, "198.51.100.9", Some(&lost.access)).await;
-        assert_eq!(answer.status, status, "{asked}");
-    }
-    for asked in ["GET /v1/me", public[0], public[1]] {
-        let answer = ask(&world, asked, "198.51.100.1", Some(&ada.access)).await;
-        assert_eq!(answer.status, 200, "{asked}");
-    }
-}
