@@ -125,8 +125,12 @@ async fn judge(bench: &Bench, detector: &SlowDetector, crew: Crew, total: usize)
     let mut workers = Vec::new();
     for _ in 0..crew.processes {
         // Enough for what each does; the embedded database has 100 connections for all of them.
-        let settings = [("IMAGE_JOBS", crew.jobs), ("DATABASE_POOL", CONNECTIONS)]
-            .map(|(name, number)| (name.to_owned(), number.to_string()));
+        let settings = [
+            ("IMAGE_JOBS", crew.jobs),
+            ("MODERATION_IMAGE_SERVICE_CONCURRENCY", crew.jobs),
+            ("DATABASE_POOL", CONNECTIONS),
+        ]
+        .map(|(name, number)| (name.to_owned(), number.to_string()));
         let worker = bench.platform.start_worker_with(settings.to_vec());
         workers.push(worker.await?);
     }
