@@ -51,23 +51,18 @@ impl IdempotencyKey {
 pub(crate) fn repeated(repeat: Repeat) -> Result<Response, ApiError> {
     match repeat {
         Repeat::Answered(answer) => Ok(response(answer)),
-        Repeat::Running => Err(running()),
-        Repeat::Another => Err(another()),
+        other => Err(refused(&other)),
     }
 }
 
-/// What a repeat of what only begins sessions is refused with: their answers are not kept.
+/// What a repeat is refused with: also one that was answered, where answers are not kept, since they hold tokens.
 pub(crate) fn refused(repeat: &Repeat) -> ApiError {
     match repeat {
-        Repeat::Running => running(),
+        Repeat::Running => ApiError::new(ProblemType::Conflict)
+            .detail("A request with this Idempotency-Key is being worked on.")
+            .retry_after(RUNNING_RETRY),
         Repeat::Answered(_) | Repeat::Another => another(),
     }
-}
-
-fn running() -> ApiError {
-    ApiError::new(ProblemType::Conflict)
-        .detail("A request with this Idempotency-Key is being worked on.")
-        .retry_after(RUNNING_RETRY)
 }
 
 /// The name stands for another request.

@@ -108,8 +108,8 @@ impl<J> Share<J> {
         self.ended.load(Ordering::SeqCst)
     }
 
-    /// Remembers a job that waits in Redis for one of its owner to end, for the so manieth time. `ended` is from before it was found
-    /// that it has to. Answers those that may come now, since one did meanwhile.
+    /// Remembers a job that waits in Redis for one of its owner to end. `times` counts how often it had to, one after the other;
+    /// `ended` is from before it was found that it has to. Answers those that may come now, since one did meanwhile.
     pub(crate) fn hold(
         &self,
         owner: AccountId,

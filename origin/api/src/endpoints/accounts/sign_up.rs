@@ -50,7 +50,6 @@ pub(crate) async fn handler(
     check_password(&password)?;
     attempts::sign_up(&app, &client).await?;
 
-    let id = AccountId(app.env.new_id());
     let first = Named {
         key,
         fingerprint: answer::fingerprint(display_name.as_bytes()),
@@ -58,6 +57,7 @@ pub(crate) async fn handler(
     if let Some(session) = first.again(&app, &handle, &password).await? {
         return Ok((StatusCode::CREATED, Json(session)));
     }
+    let id = AccountId(app.env.new_id());
     let account = NewAccount {
         id,
         handle: handle.clone(),
