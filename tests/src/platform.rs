@@ -147,6 +147,16 @@ impl Platform {
         start_origin(self.data.path(), &self.options, ANY_PORT).await
     }
 
+    /// The same with another setting beside the platform's.
+    pub async fn start_another_origin_with(
+        &self,
+        name: &str,
+        value: &str,
+    ) -> Result<(Program, String)> {
+        let options = self.options.clone().setting(name, value);
+        start_origin(self.data.path(), &options, ANY_PORT).await
+    }
+
     /// Starts another edge in front of `origin_url`, such as a proxy's.
     pub async fn start_another_edge(&self, origin_url: &str) -> Result<(Program, String)> {
         let place = EdgePlace {

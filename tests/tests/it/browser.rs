@@ -193,7 +193,8 @@ async fn leave_and_come_back(browser: &fantoccini::Client) -> Visit {
 
 /// The handle is still in its field.
 async fn log_in(browser: &fantoccini::Client, button: &str) -> Visit {
-    let password = find(browser, "#password").await?;
+    // The form is hidden until a log-out is answered, and cannot be written in before.
+    let password = find(browser, "#account:not([hidden]) #password").await?;
     password.clear().await?;
     password.send_keys(PASSWORD).await?;
     let button = format!("button[value={button}]:enabled");
