@@ -13,7 +13,7 @@ use crate::places::postgres_search;
 use crate::schema;
 use crate::settings::{Secret, Settings, without_password};
 
-const WHAT: &str = "database";
+pub(super) const WHAT: &str = "database";
 
 /// Leases hold for 10 s and go by the clocks of those who work.
 const SKEW_NOTED: Duration = Duration::from_secs(2);

@@ -43,14 +43,33 @@ pub async fn command(settings: &Settings, options: cli::Doctor) -> Result<ExitCo
             table(["check", "where", "found", "what to do"], &rows)
         );
     }
-    // What does not answer cannot be compared.
-    let sound = !findings.iter().any(Finding::is_wrong)
-        && (!options.deep || crate::deep::look(settings).await?);
-    Ok(if sound {
+    let sound = !findings.iter().any(Finding::is_wrong);
+    let agree = match options.deep.then(|| comparable(&findings)) {
+        None => true,
+        Some(Ok(())) => crate::deep::look(settings).await?,
+        Some(Err(what)) => {
+            eprintln!(
+                "database and store were not compared, because of what is wrong above: {what}"
+            );
+            false
+        }
+    };
+    Ok(if sound && agree {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What does not answer, or not as it should, cannot be compared: the first such. Jobs that wait, a detector that is away and
+/// the like stop nobody: after a restore they are to be expected.
+fn comparable(findings: &[Finding]) -> Result<(), &'static str> {
+    let needed = [database::WHAT, store::WHAT, store::BUCKET];
+    let mut wrong = findings.iter().filter(|finding| finding.is_wrong());
+    match wrong.find(|finding| needed.contains(&finding.what)) {
+        Some(finding) => Err(finding.what),
+        None => Ok(()),
+    }
 }
 
 async fn look(settings: &Settings) -> Vec<Finding> {
@@ -122,4 +141,32 @@ fn setting_row(shown: &Shown) -> [String; 3] {
 
 fn setting_json(shown: &Shown) -> Value {
     json!({ "name": shown.name, "value": shown.value, "from": from(shown) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(what: &'static str, wrong: bool) -> Finding {
+        let state = if wrong {
+            State::Wrong("wrong".to_owned(), "mend it")
+        } else {
+            State::ok("ok")
+        };
+        Finding::new(what, "-", state)
+    }
+
+    #[test]
+    fn old_jobs_keep_nobody_from_comparing_and_a_lost_store_does() {
+        let sound = [database::WHAT, store::WHAT, store::BUCKET].map(|what| finding(what, false));
+        assert_eq!(comparable(&sound), Ok(()));
+        for beside in ["jobs", "detector", "redis"] {
+            let findings = [finding(beside, true), finding(database::WHAT, false)];
+            assert_eq!(comparable(&findings), Ok(()), "{beside}");
+        }
+        for needed in [database::WHAT, store::WHAT, store::BUCKET] {
+            let findings = [finding("jobs", true), finding(needed, true)];
+            assert_eq!(comparable(&findings), Err(needed));
+        }
+    }
 }

@@ -13,7 +13,8 @@ use crate::places::{configured, embedded_objects};
 use crate::settings::Settings;
 use crate::store::probe::{self, Probed, Verdict};
 
-const WHAT: &str = "objects";
+pub(super) const WHAT: &str = "objects";
+pub(super) const BUCKET: &str = "bucket";
 /// Stores refuse signatures that are 15 minutes off.
 const SKEW_NOTED: Duration = Duration::from_secs(30);
 const SKEW_WRONG: Duration = Duration::from_mins(5);
@@ -41,7 +42,7 @@ pub(super) async fn look(settings: &Settings, running: &Running<'_>, env: &Env) 
     findings.extend(probe(&chosen, env).await);
     let state = store.inspect_bucket(staging_rule()).await;
     let name = settings.bucket.clone();
-    findings.push(Finding::new("bucket", name, bucket(state)));
+    findings.push(Finding::new(BUCKET, name, bucket(state)));
     findings
 }
 
