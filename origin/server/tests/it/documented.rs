@@ -82,3 +82,25 @@ fn what_is_to_be_set_is_a_setting() {
     assert!(unknown.is_empty(), "{unknown:#?}");
     assert!(found > 200, "only {found} names were found");
 }
+
+/// Whoever is called finds the alert by its name: on the page that it names, and in the table of all pages.
+#[test]
+fn each_alert_stands_on_its_page_and_in_the_table() {
+    let root = root();
+    let read = |file: &str| read(&root.join(file));
+    let (alerts, table) = (
+        read("docs/operations/alerts.yaml"),
+        read("docs/operations/README.md"),
+    );
+    let mut found = 0;
+    for alert in alerts.split("- alert: ").skip(1) {
+        let name = alert.lines().next().expect("has a name").trim();
+        let page = alert.split("runbook: ").nth(1).expect("has a page");
+        let page = read(page.lines().next().expect("is named").trim());
+        for place in [&page, &table] {
+            assert!(place.contains(&format!("`{name}`")), "{name}");
+        }
+        found += 1;
+    }
+    assert!(found > 20, "only {found} alerts were found");
+}
