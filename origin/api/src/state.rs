@@ -22,6 +22,7 @@ use sluicegate_core::text::TextPolicy;
 use sluicegate_core::wake::Waker;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::auth::caller::Caller;
 use crate::auth::ended::Ended;
@@ -72,6 +73,8 @@ pub struct ApiState {
     pub observer: Arc<dyn Observer>,
     /// Ends long polls and event streams: clients come back, to another replica.
     pub shutdown: CancellationToken,
+    /// What goes on though its client has left. Whoever serves the API waits for it before the process ends.
+    pub tasks: TaskTracker,
     /// Settings.
     pub config: ApiConfig,
 }

@@ -30,6 +30,7 @@ use sluicegate_redis::{Patience, RedisCache, RedisLimiter, Shared};
 use sluicegate_s3::S3ObjectStore;
 use sluicegate_worker::{QueueSettings, Runner, RunnerSettings, WorkerContext, registry};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::measured::{
     MeasuredDetector, MeasuredJob, MeasuredMaker, MeasuredModel, MeasuredObjects,
@@ -303,6 +304,7 @@ pub fn api(
     settings: &Settings,
     ports: &Ports,
     shutdown: &CancellationToken,
+    tasks: &TaskTracker,
 ) -> Result<axum::Router> {
     let router = sluicegate_api::router(ApiState {
         env: ports.env.clone(),
@@ -322,6 +324,7 @@ pub fn api(
         waker: ports.waker.clone(),
         observer: Arc::new(ports.metrics.clone()),
         shutdown: shutdown.clone(),
+        tasks: tasks.clone(),
         config: api_config(settings)?,
     });
     Ok(router.layer(from_fn_with_state(ports.metrics.clone(), requests::measure)))

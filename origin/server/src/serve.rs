@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use sluicegate_core::job::QUEUES;
@@ -10,7 +11,9 @@ use sluicegate_core::moderation::ImageGate;
 use sluicegate_postgres::{Pooling, spawn_wake_bridge};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::compose::{self, Ports};
 use crate::http::{self, Bounds};
@@ -19,6 +22,10 @@ use crate::places::Places;
 use crate::settings::{Settings, without_password};
 use crate::store::Starting;
 use crate::{cli, program, queue, schema, signals};
+
+/// How long at most the end waits for what goes on though its clients have left, after the drain: with that within the time
+/// that orchestrators give us.
+const LAST: Duration = Duration::from_secs(10);
 
 /// `serve`.
 pub async fn serve(settings: &Settings, options: cli::Serve) -> Result<ExitCode> {
@@ -63,7 +70,8 @@ pub async fn run(
             "MODERATION_IMAGE_GATE is strict and there is no detector: no picture is shown to everybody by itself"
         );
     }
-    let app = compose::api(settings, &started.running.ports, &shutdown)?;
+    let tasks = TaskTracker::new();
+    let app = compose::api(settings, &started.running.ports, &shutdown, &tasks)?;
     println!("listening on http://{}", listener.local_addr()?);
     let connections = usize::try_from(settings.work.connections)?;
     let bounds = Bounds {
@@ -74,6 +82,10 @@ pub async fn run(
     let (drained, ()) = tokio::join!(served, started.finish(&shutdown));
     if !drained {
         tracing::warn!("some requests were cut: they took longer than DRAIN_SECONDS");
+    }
+    tasks.close();
+    if timeout(LAST, tasks.wait()).await.is_err() {
+        tracing::warn!("what some clients had asked for before they left was cut");
     }
     started.leave().await
 }

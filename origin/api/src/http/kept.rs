@@ -109,7 +109,7 @@ fn json(content: impl Into<Body>) -> Response {
 }
 
 /// Makes a change that strangers see, and has them see it: in a task of its own, since whoever asked for it may go away
-/// between its commit and its answer. Whatever comes of it, it is forgotten what was: what failed may have been committed, and
+/// between its commit and its answer, and awaited by who ends the process. Whatever comes of it, it is forgotten what was: what failed may have been committed, and
 /// what is not there may have been removed by an earlier try that could not say so. Takes no longer than the two ports do.
 pub(crate) async fn changed<T, E>(
     app: &App,
@@ -129,7 +129,7 @@ where
         }
         made
     };
-    let task = tokio::spawn(task.in_current_span());
+    let task = app.tasks.spawn(task.in_current_span());
     task.await
         .unwrap_or_else(|error| Err(PortError::failed("a change", error).into()))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use sluicegate_api::router;
 use sluicegate_contract::ids::{AccountId, PostId};
@@ -265,8 +266,13 @@ async fn a_change_is_told_although_who_made_it_went_away_or_finds_it_made() {
     until(&scene.cache.told, told + 1).await;
     deletion.abort();
     assert!(deletion.await.unwrap_err().is_cancelled());
+    // An origin that ends meanwhile waits for it.
+    let tasks = &scene.world.state.tasks;
+    tasks.close();
+    assert!(tasks.wait().now_or_never().is_none());
     scene.cache.leave.add_permits(1);
-    until(&scene.cache.forgot, told + 1).await;
+    timeout(LIMIT, tasks.wait()).await.expect("it ends");
+    assert_eq!(scene.cache.forgot.load(Ordering::SeqCst), told + 1);
     let gone = scene.world.state.posts.post(scene.id).await.unwrap();
     assert!(gone.is_none());
 

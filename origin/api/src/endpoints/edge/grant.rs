@@ -104,7 +104,9 @@ async fn made(app: &Arc<App>, id: UploadId) -> Result<Upload, ApiError> {
 /// In a task of its own: a client that goes away does not stop what others wait for.
 async fn ensure(app: &Arc<App>, id: UploadId) -> Result<Making, PortError> {
     let (pictures, cap) = (app.pictures.clone(), app.config.on_demand_cap);
-    let making = tokio::spawn(async move { pictures.ensure(id, Some(cap)).await });
+    let making = app
+        .tasks
+        .spawn(async move { pictures.ensure(id, Some(cap)).await });
     making
         .await
         .unwrap_or_else(|error| Err(PortError::failed("picture", error)))

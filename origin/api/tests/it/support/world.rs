@@ -88,6 +88,7 @@ impl World {
             waker,
             observer: Arc::new(()),
             shutdown: tokio_util::sync::CancellationToken::new(),
+            tasks: tokio_util::task::TaskTracker::new(),
             config,
         };
         let origin = router(state.clone());
