@@ -47,6 +47,10 @@ pub(crate) fn main(stop: &Stop, options: &Options) -> Result<ExitCode> {
     };
     prepare(&mut command);
     let (mut tally, mut green) = run(stop, &mut command)?;
+    if options.arguments.is_empty() {
+        let what = "the usual run, the black-box suite in it";
+        report.add("embedded Postgres and store", what, green)?;
+    }
     // A choice of tests is not the suite.
     if options.services && options.arguments.is_empty() {
         green &= suites::main(stop, &report, &mut tally, prepare)?;

@@ -21,7 +21,7 @@ const job = () => ({
   data: { postId: randomUUID(), userId: randomUUID() },
   opts: {
     jobId: randomUUID(),
-    attempts: 100,
+    attempts: 18,
     backoff: { type: 'exponential', delay: 2000 },
     removeOnComplete: { age: 3600, count: 10000 },
     removeOnFail: { age: 604800, count: 10000 },
