@@ -25,7 +25,7 @@ use crate::{cli, program, queue, schema, signals};
 
 /// How long at most the end waits for what goes on though its clients have left, after the drain: with that within the time
 /// that orchestrators give us.
-const LAST: Duration = Duration::from_secs(10);
+const LAST: Duration = Duration::from_secs(5);
 
 /// `serve`.
 pub async fn serve(settings: &Settings, options: cli::Serve) -> Result<ExitCode> {
