@@ -26,7 +26,9 @@ pub(crate) async fn main(size: Size) -> Result<()> {
     table(&throughput::HEAD, &throughput);
     println!("\nPictures judged by a detector that takes half a second:\n");
     table(&scaling::HEAD, &scaling);
-    println!("\nJobs that do nothing, drained a second, by how many at once:\n");
+    println!(
+        "\nJobs that do nothing, drained a second, by how many at once (medians of the rounds):\n"
+    );
     table(&sweep::HEAD, &sweep);
     Ok(())
 }

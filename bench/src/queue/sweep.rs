@@ -22,7 +22,7 @@ use super::jobs::{Owners, Writer};
 use super::{NO_REDIS, redis, skipped};
 use crate::load::{Size, count};
 use crate::origin::{Bench, Row, Thing};
-use crate::report::number;
+use crate::report::{number, spread};
 
 pub(super) const HEAD: [&str; 7] = [
     "queue",
@@ -36,6 +36,8 @@ pub(super) const HEAD: [&str; 7] = [
 /// As the head says.
 const AT_ONCE: [u32; 5] = [1, 4, 8, 16, 32];
 const BATCHES: [u32; 5] = [1, 8, 32, 200, 1_000];
+/// In turns, so that nobody has the quiet moments.
+const ROUNDS: usize = 3;
 const JOBS: usize = 2_000;
 /// One after the other they take long: so many for each that is worked on at once.
 const JOBS_FOR_EACH: usize = 500;
@@ -50,19 +52,57 @@ pub(super) async fn rows(size: Size) -> Result<Vec<Row>> {
     };
     let bench = Bench::start(options).await?;
     let sweep = Sweep::new(&bench, size).await?;
-    let mut rows = vec![sweep.of_table().await?];
-    match redis().await {
-        Some(redis) => {
-            let bull = Arc::new(Bull::new(RedisAddress::parse(&redis.url(), None)?, CALL));
-            for batch in BATCHES {
-                rows.push(sweep.of_batch(&bull, batch).await?);
-            }
-        }
-        None => rows.push(skipped("BullMQ by our relay", NO_REDIS)),
+    let redis = redis().await;
+    let bull = match &redis {
+        Some(redis) => Some(Bull::new(RedisAddress::parse(&redis.url(), None)?, CALL)),
+        None => None,
+    };
+    let bull = bull.map(Arc::new);
+    let mut figures: Vec<Figures> = Vec::new();
+    for round in 1..=ROUNDS {
+        println!("batches and jobs at once, round {round} of {ROUNDS} …");
+        figures.push(sweep.round(bull.as_ref()).await?);
     }
     sweep.close().await;
     bench.stop().await?;
+    let mut rows = vec![row("table".to_owned(), &cells(&figures, 0))];
+    if bull.is_none() {
+        rows.push(skipped("BullMQ by our relay", NO_REDIS));
+        return Ok(rows);
+    }
+    for (batch, place) in BATCHES.into_iter().zip(1..) {
+        let mark = if batch == BullSettings::new("bench").batch {
+            " (the default)"
+        } else {
+            ""
+        };
+        let name = format!("BullMQ, {batch} in a batch{mark}");
+        rows.push(row(name, &cells(&figures, place)));
+    }
     Ok(rows)
+}
+
+/// Of one round: a line for the table and for each batch, a figure for each column. The table hands nothing over.
+type Figures = Vec<Vec<Option<f64>>>;
+
+/// What each round found in this line.
+fn cells(rounds: &[Figures], line: usize) -> Vec<&[Option<f64>]> {
+    let lines = rounds.iter().filter_map(|figures| figures.get(line));
+    lines.map(Vec::as_slice).collect()
+}
+
+fn row(name: String, rounds: &[&[Option<f64>]]) -> Row {
+    let median = |column: usize| {
+        let figures = rounds.iter().filter_map(|line| *line.get(column)?);
+        let figures: Vec<f64> = figures.collect();
+        if figures.is_empty() {
+            return String::new();
+        }
+        let (median, _, _) = spread(figures.into_iter());
+        format!("{}/s", number(median))
+    };
+    let columns = (0..=AT_ONCE.len()).map(median);
+    std::iter::once(name).chain(columns).collect()
 }
 
 struct Sweep<'a> {
@@ -114,55 +154,50 @@ impl<'a> Sweep<'a> {
         self.database.close().await;
     }
 
+    async fn round(&self, bull: Option<&Arc<Bull>>) -> Result<Figures> {
+        let mut figures = vec![self.of_table().await?];
+        if let Some(bull) = bull {
+            for batch in BATCHES {
+                figures.push(self.of_batch(bull, batch).await?);
+            }
+        }
+        Ok(figures)
+    }
+
     /// A claim takes what is free: the batch is at most what is worked on at once.
-    async fn of_table(&self) -> Result<Row> {
-        let mut row = vec!["table".to_owned(), String::new()];
+    async fn of_table(&self) -> Result<Vec<Option<f64>>> {
+        let mut line = vec![None];
         for at_once in AT_ONCE {
-            println!("{at_once} jobs at once, table …");
             let runner = self.runner(at_once);
             let drained = self.drained(at_once, move |tasks, stop| {
                 tasks.spawn(runner.run(stop));
             });
-            row.push(drained.await?);
+            line.push(Some(drained.await?));
         }
-        Ok(row)
+        Ok(line)
     }
 
-    async fn of_batch(&self, bull: &Arc<Bull>, batch: u32) -> Result<Row> {
-        let name = format!("BullMQ, {batch} in a batch");
-        let settings = BullSettings::new("bench");
-        let mark = if settings.batch == batch {
-            " (the default)"
-        } else {
-            ""
-        };
-        println!("{name}, the relay alone …");
-        let mut row = vec![
-            format!("{name}{mark}"),
-            self.handed_over(bull, batch).await?,
-        ];
+    async fn of_batch(&self, bull: &Arc<Bull>, batch: u32) -> Result<Vec<Option<f64>>> {
+        let mut line = vec![Some(self.handed_over(bull, batch).await?)];
         for at_once in AT_ONCE {
-            println!("{name}, {at_once} jobs at once …");
-            let relay = self.relay(
-                bull,
-                BullSettings {
-                    batch,
-                    ..settings.clone()
-                },
-            );
+            let settings = BullSettings {
+                batch,
+                ..BullSettings::new("bench")
+            };
+            let relay = self.relay(bull, settings);
             let workers = self.workers(bull, at_once);
             let drained = self.drained(at_once, move |tasks, stop| {
                 let relay_stop = stop.clone();
                 tasks.spawn(async move { relay.run(&[POST_QUEUE], relay_stop).await });
                 tasks.spawn(async move { workers.run(&[(POST_QUEUE, at_once)], stop).await });
             });
-            row.push(drained.await?);
+            line.push(Some(drained.await?));
         }
-        Ok(row)
+        Ok(line)
     }
 
-    /// How fast rows come to Redis while nobody works there.
-    async fn handed_over(&self, bull: &Arc<Bull>, batch: u32) -> Result<String> {
+    /// How many rows a second come to Redis while nobody works there.
+    async fn handed_over(&self, bull: &Arc<Bull>, batch: u32) -> Result<f64> {
         let total = self
             .size
             .of(JOBS)
@@ -191,7 +226,7 @@ impl<'a> Sweep<'a> {
             self.bench.until_none(Thing::PostJobs),
         )
         .await?;
-        Ok(format!("{}/s", number(count(handed) / took.as_secs_f64())))
+        Ok(count(handed) / took.as_secs_f64().max(f64::EPSILON))
     }
 
     /// Jobs a second, of rows that wait when work begins.
@@ -199,17 +234,14 @@ impl<'a> Sweep<'a> {
         &self,
         at_once: u32,
         begin: impl FnOnce(&mut JoinSet<()>, CancellationToken),
-    ) -> Result<String> {
+    ) -> Result<f64> {
         let most = JOBS_FOR_EACH * usize::try_from(at_once)?;
         let total = self.size.of(JOBS).min(most);
         let written = self.writer.write(total, Owners::Many).await?.done;
         let took = self
             .while_at_work(begin, self.bench.until_none(Thing::PostJobs))
             .await?;
-        Ok(format!(
-            "{}/s",
-            number(count(written) / took.as_secs_f64().max(f64::EPSILON))
-        ))
+        Ok(count(written) / took.as_secs_f64().max(f64::EPSILON))
     }
 
     async fn while_at_work<T>(
