@@ -84,18 +84,13 @@ pub(crate) fn ensure(stop: &Stop) -> Result<PathBuf> {
     bail!(WHAT_TO_DO)
 }
 
-/// The folder of the programs of the version that is deployed, if they are there.
-pub(crate) fn deployed() -> Option<PathBuf> {
-    let programs = DEPLOYED.home().ok()?.join("native/bin");
-    is_complete(&programs).then_some(programs)
-}
-
-/// The same; they are got if they are not.
+/// The folder of the programs of the version that is deployed; they are got if they are not there.
 pub(crate) fn get_deployed(stop: &Stop) -> Result<PathBuf> {
-    match deployed() {
-        Some(programs) => Ok(programs),
-        None => DEPLOYED.unpack(stop),
+    let programs = DEPLOYED.home()?.join("native/bin");
+    if is_complete(&programs) {
+        return Ok(programs);
     }
+    DEPLOYED.unpack(stop)
 }
 
 fn find() -> Option<PathBuf> {

@@ -29,13 +29,15 @@ struct Run {
 type LeftOut = (&'static str, &'static str);
 
 /// In all runs: each has a Redis.
-const IN_ALL: [LeftOut; 4] = [
+const IN_ALL: [LeftOut; 6] = [
     (
         "worker_killed::while_",
         "Redis gives a lost worker's jobs back after half a minute, so that they take a quarter of an hour; one of them is in \
          the usual run, on a Redis of its own",
     ),
     ("stack::", "its servers are its own"),
+    ("floods::", "the usual run has both queues"),
+    ("redis_emptied::", "its Redis is its own"),
     ("load::", "an edge alone, before stand-ins"),
     ("contract::", "an edge alone, before stand-ins"),
 ];

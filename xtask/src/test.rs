@@ -13,7 +13,7 @@ use crate::{chromium, components, postgres, suites};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Get also the servers that take longer, and fail if one cannot be had or a test on one is skipped
+    /// Fail if a server cannot be had or a test on one is skipped, and run the black-box suite again on each of them
     #[arg(long)]
     services: bool,
     /// Passed on to `cargo test`, such as `-p sluicegate-worker -- pictures`
@@ -25,7 +25,7 @@ pub(crate) struct Options {
 pub(crate) fn main(stop: &Stop, options: &Options) -> Result<ExitCode> {
     let postgres = postgres::ensure(stop)?;
     chromium::try_get(stop);
-    let services = Services::prepare(stop, options.services)?;
+    let services = Services::prepare(stop)?;
     components::main(stop, false)?;
     let skips = target().join("skipped-tests.txt");
     let figures = target().join("measured.txt");

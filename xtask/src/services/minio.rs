@@ -12,7 +12,7 @@ use crate::toolchain::on_path;
 /// The last commit before its archive was closed; Go compares it with its database of checksums.
 const MODULE: &str = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c";
 
-pub(super) fn there(folder: &Path) -> Option<PathBuf> {
+fn there(folder: &Path) -> Option<PathBuf> {
     let places = [Some(folder.join("minio")), on_path("minio")];
     places.into_iter().flatten().find(|program| runs(program))
 }

@@ -43,17 +43,8 @@ struct Service {
     variable: &'static str,
     /// How long it takes to get, once.
     takes: &'static str,
-    when: When,
     /// Gets it into a folder of its own, and answers what the variable is to name. What is there already is used.
     get: fn(&Stop, &Path) -> Result<PathBuf>,
-}
-
-/// For which runs a server is got.
-enum When {
-    /// For every `cargo xtask test`.
-    Always,
-    /// With `--services` alone; else what is there already is used, which this finds.
-    Asked(fn(&Path) -> Option<PathBuf>),
 }
 
 /// What was had, and what was not.
@@ -63,14 +54,9 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Gets what is quick, or with `all` everything. What cannot be had is told here and by [`Services::missing`].
-    pub(crate) fn prepare(stop: &Stop, all: bool) -> Result<Self> {
-        let is_wanted = |service: &Service| all || matches!(service.when, When::Always);
-        let mut services = Self::get(stop, "the tests", is_wanted)?;
-        let others = SERVICES.iter().filter(|&service| !is_wanted(service));
-        let there = others.filter_map(|service| Some((service.variable, service.there()?)));
-        services.have.extend(there);
-        Ok(services)
+    /// Gets them all. What cannot be had is told here and by [`Services::missing`].
+    pub(crate) fn prepare(stop: &Stop) -> Result<Self> {
+        Self::get(stop, "the tests", |_| true)
     }
 
     /// Gets these, for figures.
@@ -117,16 +103,6 @@ impl Service {
     /// Where it keeps what it got.
     fn folder(&self) -> PathBuf {
         target().join("services").join(self.name.to_lowercase())
-    }
-
-    /// What is there without getting it. Who has set the variable is believed, and tests are told that anyhow.
-    fn there(&self) -> Option<PathBuf> {
-        match self.when {
-            When::Asked(there) if std::env::var_os(self.variable).is_none() => {
-                there(&self.folder())
-            }
-            When::Asked(_) | When::Always => None,
-        }
     }
 
     fn find(&self, stop: &Stop) -> Result<PathBuf> {

@@ -9,64 +9,40 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process::{Stop, output, run};
 use crate::toolchain::{can_install, install, on_path};
-use crate::ui::note;
 
 /// Where the source comes from where `apt` names no mirror of Debian.
 const MIRROR: &str = "http://deb.debian.org/debian";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const SUITE: &str = "trixie";
-/// The first that keeps the prepared statements of its clients apart: an older one is of no use.
-const OLDEST: (u32, u32) = (1, 21);
-/// What the tests are to run on; an older one is taken where none can be built.
-const WANTED: (u32, u32) = (1, 24);
+/// What tests run on. (From 1.21 on it keeps the prepared statements of its clients apart.)
+const OLDEST: (u32, u32) = (1, 24);
 
 pub(super) fn get(stop: &Stop, folder: &Path) -> Result<PathBuf> {
     let program = folder.join("pgbouncer");
-    if is_from(&program, WANTED) {
-        return Ok(program);
+    let there = [Some(program.clone()), on_path("pgbouncer")];
+    if let Some(found) = there.into_iter().flatten().find(|found| fits(found)) {
+        return Ok(found);
     }
-    let installed = on_path("pgbouncer").filter(|installed| is_from(installed, OLDEST));
-    if let Some(new) = installed
-        .as_ref()
-        .filter(|installed| is_from(installed, WANTED))
-    {
-        return Ok(new.clone());
-    }
-    let built = build_where_possible(stop, folder, &program);
-    match (built, installed) {
-        (Ok(()), _) => Ok(program),
-        (Err(error), Some(older)) => {
-            stop.check()?;
-            note(&format!(
-                "an older one than {}.{} is used: {error:#}",
-                WANTED.0, WANTED.1
-            ));
-            Ok(older)
-        }
-        (Err(error), None) => Err(error),
-    }
+    build_where_possible(stop, folder, &program)?;
+    Ok(program)
 }
 
 fn build_where_possible(stop: &Stop, folder: &Path, program: &Path) -> Result<()> {
     ensure!(
         can_install() && Path::new(KEYRING).exists(),
         "there is none from {}.{} on the path, and only root on Debian can build one",
-        WANTED.0,
-        WANTED.1
+        OLDEST.0,
+        OLDEST.1
     );
     build(stop, folder)?;
-    ensure!(
-        is_from(program, WANTED),
-        "{} does not run",
-        program.display()
-    );
+    ensure!(fits(program), "{} does not run", program.display());
     Ok(())
 }
 
 /// Whether it runs and is not older: `PgBouncer 1.24.1`.
-fn is_from(program: &Path, oldest: (u32, u32)) -> bool {
+fn fits(program: &Path) -> bool {
     let said = output(Command::new(program).arg("--version")).unwrap_or_default();
-    version(&said).is_some_and(|version| version >= oldest)
+    version(&said).is_some_and(|version| version >= OLDEST)
 }
 
 fn version(said: &str) -> Option<(u32, u32)> {
@@ -170,9 +146,8 @@ mod tests {
     #[test]
     fn old_ones_do_not_fit() {
         assert_eq!(version("PgBouncer 1.24.1\nlibevent 2.1"), Some((1, 24)));
-        assert!(version("PgBouncer 1.18.0") < Some(OLDEST));
-        assert!(version("PgBouncer 1.21.0") < Some(WANTED));
-        assert!(version("PgBouncer 1.25.0") >= Some(WANTED));
+        assert!(version("PgBouncer 1.21.0") < Some(OLDEST));
+        assert!(version("PgBouncer 1.25.0") >= Some(OLDEST));
         assert_eq!(version("something else"), None);
     }
 

@@ -7,10 +7,6 @@ use anyhow::Result;
 use crate::postgres;
 use crate::process::Stop;
 
-pub(super) fn there(_folder: &Path) -> Option<PathBuf> {
-    postgres::deployed()
-}
-
 pub(super) fn get(stop: &Stop, _folder: &Path) -> Result<PathBuf> {
     postgres::get_deployed(stop)
 }
