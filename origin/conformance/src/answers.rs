@@ -12,12 +12,12 @@ use std::time::Duration;
 use sluicegate_contract::ids::{AccountId, UploadId};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::answer::{Repeat, RequestName, StoredAnswer, fingerprint};
-use sluicegate_core::ports::{CreatePostError, Once};
+use sluicegate_core::ports::{CreatePostError, Once, StartSessionError};
 use sluicegate_core::post::{NewPost, Post};
 use tokio::task::{JoinSet, block_in_place};
 
 use crate::promises::promises;
-use crate::stores::{Stores, at, id, new_post, post_job};
+use crate::stores::{Stores, at, id, new_post, new_session, post_job};
 
 promises!(Stores:
     answers_a_repeat_as_the_first,
@@ -188,6 +188,12 @@ pub async fn says_that_the_first_is_running(stores: &Stores) {
     let beside = write(stores, &second, &asked).await;
     assert!(
         matches!(beside, Err(CreatePostError::Repeated(Repeat::Running))),
+        "{beside:?}"
+    );
+    let session = new_session(author.id);
+    let beside = stores.sessions.start_once(&session, &asked).await;
+    assert!(
+        matches!(beside, Err(StartSessionError::Repeated(Repeat::Running))),
         "{beside:?}"
     );
     assert_eq!(stores.answers.find(&asked).await.unwrap(), None);

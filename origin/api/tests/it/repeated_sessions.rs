@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sluicegate_core::answer::RequestName;
 use tokio::task::JoinSet;
 
+use crate::repeats::stands_still;
 use crate::support::{Answer, Call, World, call};
 
 const PASSWORD: &str = "correct horse";
@@ -130,6 +132,25 @@ async fn a_name_of_a_log_in_opens_nothing_without_the_password() {
     another.problem(422, "idempotency-key-reused");
     let unfit = ask("/v1/sessions", "a b", &ada()).send(&world.origin).await;
     unfit.problem(400, "invalid-request");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_in_beside_the_first_is_told_to_come_again() {
+    let world = World::new().await;
+    let ada_s = world.sign_up("ada").await;
+    let name = RequestName {
+        owner: ada_s.id.parse().unwrap(),
+        route: "POST /v1/sessions",
+        key: "k".to_owned(),
+        fingerprint: [1; 32],
+        at: world.state.env.now(),
+    };
+    let (go_on, first) = stands_still(&world, name).await;
+    let beside = ask("/v1/sessions", "k", &ada()).send(&world.origin).await;
+    assert_eq!(beside.header("retry-after"), "1");
+    beside.problem(409, "conflict");
+    go_on.send(()).unwrap();
+    first.await.unwrap().unwrap();
 }
 
 #[tokio::test]

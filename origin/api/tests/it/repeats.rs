@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use sluicegate_contract::ids::{AccountId, JobId, PostId};
 use sluicegate_core::answer::{RequestName, StoredAnswer};
 use sluicegate_core::job::{NewJob, ProcessPost};
-use sluicegate_core::ports::Once;
+use sluicegate_core::ports::{CreatePostError, Once};
 use sluicegate_core::post::{NewPost, fingerprint};
-use tokio::task::block_in_place;
+use tokio::task::{JoinHandle, block_in_place};
 
 use crate::support::{Answer, Person, World, call};
 
@@ -111,19 +111,12 @@ async fn what_was_refused_is_judged_anew() {
     right.expect(201);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_repeat_beside_the_first_is_told_to_come_again() {
-    let world = World::new().await;
-    let ada = world.sign_up("ada").await;
-    let account: AccountId = ada.id.parse().unwrap();
-    let name = RequestName {
-        owner: account,
-        route: "POST /v1/posts",
-        key: "k".to_owned(),
-        fingerprint: [1; 32],
-        at: world.state.env.now(),
-    };
-    // The first one, by an origin that stands still before it commits.
+/// Writes a post under a name, by an origin that stands still before it commits, until it is told to go on.
+pub(crate) async fn stands_still(
+    world: &World,
+    name: RequestName,
+) -> (mpsc::Sender<()>, JoinHandle<Result<(), CreatePostError>>) {
+    let account = name.owner;
     let (go_on, wait) = mpsc::channel::<()>();
     let (begins, begun) = tokio::sync::oneshot::channel();
     let gates = Mutex::new((Some(begins), wait));
@@ -160,6 +153,22 @@ async fn a_repeat_beside_the_first_is_told_to_come_again() {
         store.create_once(&new, &job, &once).await.map(drop)
     });
     begun.await.unwrap();
+    (go_on, first)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeat_beside_the_first_is_told_to_come_again() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada").await;
+    let account: AccountId = ada.id.parse().unwrap();
+    let name = RequestName {
+        owner: account,
+        route: "POST /v1/posts",
+        key: "k".to_owned(),
+        fingerprint: [1; 32],
+        at: world.state.env.now(),
+    };
+    let (go_on, first) = stands_still(&world, name).await;
     let hello = json!({ "body": "Hello" });
     let beside = post(&world, &ada, "k", &hello).await;
     assert_eq!(beside.header("retry-after"), "1");

@@ -27,7 +27,7 @@ use crate::state::App;
     operation_id = "sign_up",
     summary = "Sign up",
     params(
-        ("idempotency-key" = Option<String>, Header, description = "Names the request for 24 hours: a repeat with the same key and content goes on with the account and the session that the first one made, with new tokens"),
+        ("idempotency-key" = Option<String>, Header, description = "Names the request for 24 hours: a repeat with the same key, handle and content goes on with the account and the session that the first one made, with new tokens; beside the first one it waits for it, or is answered 409. Under another handle the same key names another request"),
     ),
     request_body = SignUp,
     responses((status = 201, description = "An account and its first session", body = Session)),

@@ -32,7 +32,7 @@ use crate::state::App;
     operation_id = "log_in",
     summary = "Log in",
     params(
-        ("idempotency-key" = Option<String>, Header, description = "Names the request for 24 hours: a repeat with the same key begins no second session, but goes on with the first one, with new tokens. 409 while the first one is being worked on"),
+        ("idempotency-key" = Option<String>, Header, description = "Names the request for 24 hours: a repeat with the same key and handle begins no second session, but goes on with the first one, with new tokens. 409 while the first one is being worked on. Under another handle the same key names another request"),
     ),
     request_body = LogIn,
     responses((status = 201, description = "A session", body = Session)),
