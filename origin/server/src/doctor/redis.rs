@@ -12,7 +12,7 @@ use sluicegate_redis::{Patience, RedisCache, RedisLimiter, Shared};
 
 use super::{Finding, State};
 use crate::queue::CALL;
-use crate::settings::Settings;
+use crate::settings::{PublicCaching, Settings};
 
 const WHAT: &str = "job queue";
 
@@ -34,7 +34,7 @@ async fn shared(settings: &Settings) -> Finding {
         ..Patience::default()
     };
     let redis = Arc::new(Shared::new(address.clone(), patience));
-    let state = match try_out(&redis).await {
+    let state = match try_out(&redis, settings.cache).await {
         Ok(()) => State::ok("ok"),
         Err(error) => State::Wrong(
             format!("{error}; each process counts requests for itself, and nothing is cached"),
@@ -45,12 +45,16 @@ async fn shared(settings: &Settings) -> Finding {
 }
 
 /// One of all that is asked of it, on keys that nobody else has: one that is full, or that grants too little, answers pings.
-async fn try_out(redis: &Arc<Shared>) -> Result<(), PortError> {
+/// Where nothing is cached there it needs no right for that.
+async fn try_out(redis: &Arc<Shared>, caching: PublicCaching) -> Result<(), PortError> {
     let env = system_env();
     let id = PostId(env.new_id());
     let limiter = RedisLimiter::new(Arc::clone(redis));
     let rate = Rate::new(1, Duration::from_secs(1));
     limiter.admit(&format!("doctor:{id}"), &rate).await?;
+    if caching != PublicCaching::Shared {
+        return Ok(());
+    }
     let cache = RedisCache::new(Arc::clone(redis), env, Duration::ZERO);
     let item = Item::post("doctor", id);
     if let Found::Missing(Some(versions)) = cache.get(&item).await? {
@@ -118,7 +122,11 @@ mod tests {
             call: CALL,
             ..Patience::default()
         };
-        let found = async || try_out(&Arc::new(Shared::new(address.clone(), patience))).await;
+        let found_with = async |caching| {
+            let redis = Arc::new(Shared::new(address.clone(), patience));
+            try_out(&redis, caching).await
+        };
+        let found = async || found_with(PublicCaching::Shared).await;
         let told = |command: &str| {
             let words: Vec<&str> = command.split(' ').collect();
             assert_eq!(redis.ask(&words), "OK", "{command}");
@@ -146,6 +154,9 @@ mod tests {
             let error = found().await.unwrap_err().to_string();
             let is_told = what.iter().any(|what| error.contains(what));
             assert!(is_told, "{harm}: {error}");
+            if ["-mget", "-del"].contains(&harm) {
+                found_with(PublicCaching::Off).await.unwrap();
+            }
             told(&command(cure));
         }
         found().await.unwrap();
