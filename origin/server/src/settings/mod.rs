@@ -437,7 +437,7 @@ fn model(reader: &mut Reader<'_>) -> Option<ModelSettings> {
 fn work(reader: &mut Reader<'_>) -> WorkSettings {
     let children = reader.number("PICTURE_CHILDREN", "0", 0..=1_024);
     WorkSettings {
-        image_jobs: reader.number("IMAGE_JOBS", "4", 1..=1_024),
+        image_jobs: reader.number("IMAGE_JOBS", "8", 1..=1_024),
         post_jobs: reader.number("POST_JOBS", "8", 1..=1_024),
         rates: limits::rates(reader),
         picture_children: (children > 0).then_some(children),
