@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use sluicegate_conformance::notes;
 use sluicegate_conformance::servers::{
-    Minio, PgBouncer, PostgresServer, RedisCluster, RedisServer, make_database,
+    Drives, Minio, PgBouncer, PostgresServer, RedisCluster, RedisServer, make_database,
 };
 
 use crate::metrics::Metrics;
@@ -63,8 +63,8 @@ impl Backing {
                 "redis" => backing.redis(RedisServer::start(&[], VARIABLE).await),
                 "redis-tls" => backing.redis(RedisServer::with_tls(VARIABLE).await),
                 "redis-cluster" => backing.cluster().await,
-                "minio" => backing.store(1).await,
-                _ => backing.store(4).await,
+                "minio" => backing.store(Drives::One).await,
+                _ => backing.store(Drives::FourServers).await,
             };
             let server = server.with_context(|| format!("{kind} cannot be had"))?;
             backing.servers.push((kind.to_owned(), server));
@@ -190,7 +190,7 @@ impl Backing {
         Ok(Some(Server::Pooler { pooler, logins }))
     }
 
-    async fn store(&mut self, drives: usize) -> Option<Server> {
+    async fn store(&mut self, drives: Drives) -> Option<Server> {
         let store = Minio::start(drives, VARIABLE).await?;
         self.set("S3_ENDPOINT", store.endpoint());
         self.set("S3_ACCESS_KEY_ID", Minio::ACCESS_KEY_ID.to_owned());

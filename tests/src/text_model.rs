@@ -1,7 +1,8 @@
-//! A stand-in for a text model: speaks Ollama's protocol over a real socket, and finds nothing in any text.
+//! A stand-in for a text model: speaks Ollama's protocol over a real socket, takes its time, and finds nothing in any text.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
 use axum::extract::State;
@@ -12,41 +13,55 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::stand_in::serve;
 
+struct Behaviour {
+    takes: Duration,
+    judged: AtomicU64,
+}
+
 /// A running stand-in; ends when it is dropped.
 pub struct TextModel {
     /// For `MODERATION_MODEL_URL`.
     pub url: String,
-    judged: Arc<AtomicU64>,
+    state: Arc<Behaviour>,
     _server: AbortOnDropHandle<()>,
 }
 
 impl TextModel {
     /// Starts one on a free port.
     pub async fn start() -> Result<Self> {
-        let judged = Arc::new(AtomicU64::new(0));
+        Self::that_takes(Duration::ZERO).await
+    }
+
+    /// The same, which answers each question after this time, however many are asked at once.
+    pub async fn that_takes(time: Duration) -> Result<Self> {
+        let state = Arc::new(Behaviour {
+            takes: time,
+            judged: AtomicU64::new(0),
+        });
         let router = Router::new()
             .route("/api/chat", post(chat))
             .route(
                 "/api/version",
                 get(async || Json(json!({"version": "0.0.0"}))),
             )
-            .with_state(Arc::clone(&judged));
+            .with_state(Arc::clone(&state));
         let (url, server) = serve(router).await?;
         Ok(Self {
             url,
-            judged,
+            state,
             _server: server,
         })
     }
 
     /// How many texts it judged.
     pub fn judged(&self) -> u64 {
-        self.judged.load(Ordering::SeqCst)
+        self.state.judged.load(Ordering::SeqCst)
     }
 }
 
-async fn chat(State(judged): State<Arc<AtomicU64>>) -> Json<Value> {
-    judged.fetch_add(1, Ordering::SeqCst);
+async fn chat(State(state): State<Arc<Behaviour>>) -> Json<Value> {
+    tokio::time::sleep(state.takes).await;
+    state.judged.fetch_add(1, Ordering::SeqCst);
     let judgement = json!({
         "safe": true, "category": "none", "reason": "nothing found", "confidence": 0.9,
     });

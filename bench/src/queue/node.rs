@@ -1,12 +1,12 @@
 //! BullMQ as Node has it: the real packages, with jobs that nobody keeps a row for.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use serde::Deserialize;
-use sluicegate_conformance::servers::RedisServer;
+use sluicegate_conformance::servers::{RedisServer, node_peer};
 use sluicegate_tests::process::Program;
 
 use super::jobs::WRITERS;
@@ -15,11 +15,7 @@ use super::throughput::{AT_ONCE, Round};
 use crate::load::count;
 use crate::usage::cpu_of_all;
 
-/// The packages that the tests of the queue on Redis use, as their lock file has them.
-const PACKAGES: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../origin/backends/bullmq/tests/node"
-);
+/// Beside the packages that the tests of the queue on Redis use.
 const SCRIPT: &str = include_str!("node.mjs");
 /// Longer takes none of it.
 const LIMIT: Duration = Duration::from_mins(3);
@@ -126,30 +122,8 @@ impl Node {
 }
 
 fn install() -> Result<PathBuf> {
-    let from = Path::new(PACKAGES);
-    let to = std::env::current_exe()?.with_file_name("bench-node");
-    std::fs::create_dir_all(&to)?;
-    let lock = std::fs::read(from.join("package-lock.json"))?;
-    for file in ["package.json", "package-lock.json"] {
-        std::fs::copy(from.join(file), to.join(file))?;
-    }
-    std::fs::write(to.join("node.mjs"), SCRIPT)?;
-    // Written last: what it says is there is whole.
-    let done = to.join("installed.json");
-    if std::fs::read(&done).ok().as_ref() == Some(&lock) {
-        return Ok(to);
-    }
-    let output = Command::new("npm")
-        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-        .current_dir(&to)
-        .output()
-        .context("no npm")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "npm cannot install the packages: {}",
-        said.lines().last().unwrap_or_default()
-    );
-    std::fs::write(&done, &lock)?;
-    Ok(to)
+    let folder = std::env::current_exe()?.with_file_name("bench-node");
+    node_peer(&folder).map_err(Error::msg)?;
+    std::fs::write(folder.join("node.mjs"), SCRIPT)?;
+    Ok(folder)
 }

@@ -11,6 +11,7 @@ pub mod cache;
 pub mod detector;
 pub mod erasure;
 pub mod fair;
+pub mod flood;
 pub mod jobs;
 mod judges;
 pub mod limiter;

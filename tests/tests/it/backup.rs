@@ -1,5 +1,5 @@
 //! The drill: what `docs/operations/backup` takes while pictures come in, `restore` brings into another database and
-//! another store, and `doctor --deep` says whether the two agree.
+//! another store, and `doctor --deep` says whether the two agree. What was not judged when it was taken is judged there.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,10 @@ use std::process::Output;
 use std::time::Duration;
 
 use sluicegate_conformance::notes::RanOn;
-use sluicegate_conformance::servers::Minio;
-use sluicegate_contract::ids::UploadId;
+use sluicegate_conformance::servers::{Drives, Minio, RedisServer, ask_database};
+use sluicegate_contract::ids::{PostId, UploadId};
+use sluicegate_contract::posts::Post;
+use sluicegate_contract::uploads::Moderation;
 use sluicegate_tests::client::Client;
 use sluicegate_tests::edge::{EdgePlace, start_edge};
 use sluicegate_tests::fixtures;
@@ -16,8 +18,9 @@ use sluicegate_tests::platform::{
     EDGE_KEY, Options, Platform, STOP_LIMIT, data_directory, service, store_settings,
 };
 use sluicegate_tests::process::{Program, program};
+use sluicegate_tests::wait::wait_for;
 
-use crate::shared;
+use crate::shared::{self, wait_for_verdicts};
 
 /// For a database to be made on a machine that is busy.
 const LIMIT: Duration = Duration::from_mins(3);
@@ -36,39 +39,22 @@ fn aws() -> Option<PathBuf> {
 }
 
 /// A store of its own for one side of the drill.
-struct Store {
-    /// `None`: the embedded one.
-    server: Option<Minio>,
-}
+struct Store(Minio);
 
 impl Store {
-    /// `MinIO` where there is one, which takes minutes to be built.
-    async fn start(test: &str) -> Self {
-        let server = if std::env::var_os("SLUICEGATE_MINIO").is_some() {
-            Minio::start(1, test).await
-        } else {
-            None
-        };
-        Self { server }
-    }
-
-    fn name(&self) -> String {
-        let server = self.server.as_ref();
-        server.map_or_else(|| "the embedded store".to_owned(), Minio::version)
+    async fn start(test: &str) -> Option<Self> {
+        Minio::start(Drives::One, test).await.map(Self)
     }
 
     /// What an origin is told of it.
-    fn settings(&self) -> Vec<(String, String)> {
-        let Some(server) = &self.server else {
-            return Vec::new();
-        };
-        [
-            ("S3_ENDPOINT", server.endpoint()),
+    fn settings(&self) -> impl Iterator<Item = (String, String)> {
+        let settings = [
+            ("S3_ENDPOINT", self.0.endpoint()),
             ("S3_ACCESS_KEY_ID", Minio::ACCESS_KEY_ID.to_owned()),
             ("S3_SECRET_ACCESS_KEY", Minio::SECRET_ACCESS_KEY.to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        ];
+        let named = |(name, value): (&str, String)| (name.to_owned(), value);
+        settings.into_iter().map(named)
     }
 }
 
@@ -166,13 +152,14 @@ async fn picture(client: &Client, id: UploadId) -> Vec<u8> {
     answer.body
 }
 
-/// Origin and edge on what was restored: what they serve is what was there.
-async fn serves(data: &Path, settings: &Environment, store_url: &str, id: UploadId) -> Vec<u8> {
+/// Origin, worker and edge on what was restored: what they serve is what was there, and a post that was not judged by then is
+/// judged.
+async fn serves(data: &Path, settings: &Environment, store_url: &str, known: &There) -> Vec<u8> {
     let mut settings: Vec<_> = settings.clone().into_iter().collect();
     settings.push(("SLUICEGATE_LISTEN".to_owned(), "127.0.0.1:0".to_owned()));
     settings.push(("EDGE_KEY".to_owned(), EDGE_KEY.to_owned()));
-    let origin = program("sluicegate-origin").unwrap();
-    let mut origin = Program::start(&origin, &["serve", "--no-workers"], &settings).unwrap();
+    let program = program("sluicegate-origin").unwrap();
+    let mut origin = Program::start(&program, &["serve", "--no-workers"], &settings).unwrap();
     let origin_url = origin.wait_for_line("listening on ", LIMIT).await.unwrap();
     let place = EdgePlace {
         origin_url: &origin_url,
@@ -180,10 +167,94 @@ async fn serves(data: &Path, settings: &Environment, store_url: &str, id: Upload
         listen: "127.0.0.1:0",
     };
     let (edge, url) = start_edge(data, &Options::default(), &place).await.unwrap();
-    let picture = picture(&Client::new(&url).unwrap(), id).await;
+    let client = Client::new(&url).unwrap();
+    let picture = picture(&client, known.picture).await;
+    let path = format!("/v1/posts/{}", known.post);
+    let restored: Post = client.get(&path).await.unwrap().expect(200).unwrap();
+    assert_eq!(restored.moderation, Moderation::Unreviewed);
+    let mut worker = Program::start(&program, &["work"], &settings).unwrap();
+    worker.wait_for_line("working on", LIMIT).await.unwrap();
+    wait_for_verdicts(&client, &[known.post]).await;
+    worker.stop(STOP_LIMIT).await.unwrap();
     edge.stop(STOP_LIMIT).await.unwrap();
     origin.stop(STOP_LIMIT).await.unwrap();
     picture
+}
+
+/// What there is before the backup: a picture as anybody sees it, and a post whose job Redis has.
+struct There {
+    picture: UploadId,
+    bytes: Vec<u8>,
+    post: PostId,
+}
+
+impl There {
+    async fn is_made(platform: &Platform, client: &Client) -> Self {
+        let worker = platform.start_worker().await.unwrap();
+        let pictures = ready_pictures(client).await;
+        worker.stop(STOP_LIMIT).await.unwrap();
+        // The bucket is marked as this database's.
+        platform.command(&["sweep"]).await.unwrap();
+        let post = client.post("said before the backup", None).await.unwrap();
+        let post: Post = post.expect(201).unwrap();
+        let database = platform.database_url().unwrap();
+        wait_for("Redis to have its job", LIMIT, async || {
+            let sql =
+                "select count(*) from jobs where queue = 'post-processing' and state = 'relayed'";
+            Ok((ask_database(&database, sql).await == 1).then_some(()))
+        })
+        .await
+        .unwrap();
+        Self {
+            picture: pictures[0],
+            bytes: picture(client, pictures[0]).await,
+            post: post.id,
+        }
+    }
+}
+
+/// Twice into one folder, of which the second is refused.
+async fn back_up_under_load(client: &Client, here: &Environment, copy: &str) {
+    let (tell, ended) = tokio::sync::watch::channel(false);
+    let backup = async {
+        let backup = run(script("backup"), &[copy], here).await;
+        tell.send_replace(true);
+        backup
+    };
+    let (backup, sent) = tokio::join!(backup, keep_uploading(client, &ended));
+    assert_well(&backup);
+    assert!(sent > 0, "nothing was uploaded meanwhile");
+    let again = run(script("backup"), &[copy], here).await;
+    assert!(!again.status.success(), "no backup is written over");
+}
+
+/// Services elsewhere, with an empty database; what they are told, and what scripts are.
+async fn start_elsewhere(
+    place: &Path,
+    store: &Store,
+    aws: &Path,
+    settings: [(String, String); 2],
+) -> (Program, Environment, Environment) {
+    let data = place.to_str().unwrap().to_owned();
+    let mut told = vec![("SLUICEGATE_DATA".to_owned(), data)];
+    let postgres = std::env::var("SLUICEGATE_POSTGRES_BIN").ok();
+    told.extend(postgres.map(|folder| ("SLUICEGATE_POSTGRES_BIN".to_owned(), folder)));
+    let origin = program("sluicegate-origin").unwrap();
+    let mut services = Program::start(&origin, &["services", "--with-parent"], &told).unwrap();
+    services
+        .wait_for_line("services are ready", LIMIT)
+        .await
+        .unwrap();
+    let (database, embedded) = (service(place, "database_url"), store_settings(place));
+    let (database, embedded) = (database.unwrap(), embedded.unwrap());
+    let there = environment(database, embedded, store, place, aws);
+    let (server, database) = there["DATABASE_URL"].rsplit_once('/').unwrap();
+    let make = format!("create database {database}");
+    let admin = format!("{server}/postgres");
+    assert_well(&run("psql".into(), &["--command", &make, &admin], &there).await);
+    told.extend(store.settings());
+    told.extend(settings);
+    (services, told.into_iter().collect(), there)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,19 +264,32 @@ async fn what_is_backed_up_while_it_runs_is_restored_elsewhere_whole() {
         shared::skip(name, "no `aws` on the path, and SLUICEGATE_AWS names none");
         return;
     };
-    let (store, other_store) = (Store::start(name).await, Store::start(name).await);
-    let ran = RanOn::begins(&store.name(), "a backup under load, restored elsewhere");
+    let Some(redis) = RedisServer::start(&[], name).await else {
+        return;
+    };
+    let Some(store) = Store::start(name).await else {
+        return;
+    };
+    let other_store = Store::start(name).await.unwrap();
+    let ran = RanOn::begins(
+        &store.0.version(),
+        "a backup under load, restored elsewhere",
+    );
     let mut options = Options {
-        settings: store.settings(),
+        settings: store.settings().collect(),
+        no_workers: true,
         ..Options::default()
     };
-    let endpoint = store.server.as_ref().map(Minio::endpoint);
-    let variable = endpoint.map(|endpoint| ("store_url".to_owned(), endpoint));
-    options.edge_variables.extend(variable);
+    let on_redis = [
+        ("REDIS_URL".to_owned(), redis.url()),
+        ("MODERATION_CONTENT_ASYNC".to_owned(), "true".to_owned()),
+    ];
+    options.settings.extend(on_redis.clone());
+    let variable = ("store_url".to_owned(), store.0.endpoint());
+    options.edge_variables.push(variable);
     let platform = Platform::start(options).await.unwrap();
     let client = platform.sign_up("drill").await.unwrap();
-    let pictures = ready_pictures(&client).await;
-    let before = picture(&client, pictures[0]).await;
+    let known = There::is_made(&platform, &client).await;
     let (database, services) = (platform.database_url(), platform.store_settings());
     let (database, services) = (database.unwrap(), services.unwrap());
     let here = environment(database, services, &store, platform.data(), &aws);
@@ -213,45 +297,19 @@ async fn what_is_backed_up_while_it_runs_is_restored_elsewhere_whole() {
     let copy = folder.path().join("copy");
     let copy_name = copy.to_str().unwrap();
 
-    let (tell, ended) = tokio::sync::watch::channel(false);
-    let backup = async {
-        let backup = run(script("backup"), &[copy_name], &here).await;
-        tell.send_replace(true);
-        backup
-    };
-    let (backup, sent) = tokio::join!(backup, keep_uploading(&client, &ended));
-    assert_well(&backup);
-    assert!(sent > 0, "nothing was uploaded meanwhile");
-    let again = run(script("backup"), &[copy_name], &here).await;
-    assert!(!again.status.success(), "no backup is written over");
+    back_up_under_load(&client, &here, copy_name).await;
+    // What is done after it is done anew.
+    let worker = platform.start_worker().await.unwrap();
+    wait_for_verdicts(&client, &[known.post]).await;
+    worker.stop(STOP_LIMIT).await.unwrap();
+    platform.stop().await.unwrap();
+    assert_eq!(redis.completed("post-processing"), 1);
+    assert_eq!(redis.ask(&["FLUSHALL"]), "OK");
 
     let elsewhere = data_directory().unwrap();
-    let data = elsewhere.path().to_str().unwrap().to_owned();
-    let mut services_environment = vec![("SLUICEGATE_DATA".to_owned(), data.clone())];
-    let postgres = std::env::var("SLUICEGATE_POSTGRES_BIN").ok();
-    services_environment
-        .extend(postgres.map(|folder| ("SLUICEGATE_POSTGRES_BIN".to_owned(), folder)));
-    let origin = program("sluicegate-origin").unwrap();
-    let mut services = Program::start(
-        &origin,
-        &["services", "--with-parent"],
-        &services_environment,
-    )
-    .unwrap();
-    services
-        .wait_for_line("services are ready", LIMIT)
-        .await
-        .unwrap();
     let place = elsewhere.path();
-    let (database, embedded) = (service(place, "database_url"), store_settings(place));
-    let (database, embedded) = (database.unwrap(), embedded.unwrap());
-    let there = environment(database, embedded, &other_store, place, &aws);
-    let (server, database) = there["DATABASE_URL"].rsplit_once('/').unwrap();
-    let make = format!("create database {database}");
-    let admin = format!("{server}/postgres");
-    assert_well(&run("psql".into(), &["--command", &make, &admin], &there).await);
-    services_environment.extend(other_store.settings());
-    let restored: Environment = services_environment.into_iter().collect();
+    let (services, restored, there) = start_elsewhere(place, &other_store, &aws, on_redis).await;
+    let origin = program("sluicegate-origin").unwrap();
     assert_well(&run(origin.clone(), &["bucket", "init"], &restored).await);
     assert_well(&run(script("restore"), &[copy_name], &there).await);
     let again = run(script("restore"), &[copy_name], &there).await;
@@ -265,23 +323,19 @@ async fn what_is_backed_up_while_it_runs_is_restored_elsewhere_whole() {
     assert!(count(&report, "uploads") >= 3);
     assert!(said(&report).contains("this database's own"));
     let endpoint = &there["S3_ENDPOINT"];
-    let after = serves(elsewhere.path(), &restored, endpoint, pictures[0]).await;
-    assert!(after == before, "the picture is what it was");
+    let after = serves(place, &restored, endpoint, &known).await;
+    assert!(after == known.bytes, "the picture is what it was");
     // The audit would see it if one were not there.
-    let lost = format!("s3://sluicegate/media/{}.webp", pictures[0]);
+    let lost = format!("s3://sluicegate/media/{}.webp", known.picture);
     let remove = ["--endpoint-url", endpoint, "s3", "rm", &lost];
     assert_well(&run(aws.join("aws"), &remove, &with_aws_keys(&there)).await);
     let report = run(origin, &["doctor", "--deep"], &restored).await;
     assert!(!report.status.success(), "{}", said(&report));
     assert_eq!(count(&report, "missing"), 1, "{}", said(&report));
-    assert!(said(&report).contains(&pictures[0].to_string()));
+    assert!(said(&report).contains(&known.picture.to_string()));
     services.stop_by_input(STOP_LIMIT).await.unwrap();
-    platform.stop().await.unwrap();
     ran.passed();
-    for server in [store, other_store]
-        .into_iter()
-        .filter_map(|store| store.server)
-    {
+    for Store(server) in [store, other_store] {
         server.stop().await;
     }
 }

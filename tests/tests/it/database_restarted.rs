@@ -26,8 +26,8 @@ async fn what_was_acknowledged_outlives_a_restart_of_the_database() {
         .setting("MODERATION_CONTENT_ASYNC", "true");
     let platform = Platform::start(options).await.unwrap();
     let habit = Habit {
-        posts_a_picture: 1,
-        pause: Duration::ZERO,
+        posts_a_picture: 2,
+        pause: Duration::from_millis(50),
     };
     let load = Load::begin(people(&platform, "busy", CLIENTS).await, habit);
     load.each_is_answered("answered at first").await.unwrap();

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use sluicegate_contract::uploads::Moderation;
 use sluicegate_tests::answers::Answers;
+use sluicegate_tests::audit::Audit;
 use sluicegate_tests::client::Client;
 use sluicegate_tests::fixtures;
 use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
@@ -14,7 +15,13 @@ use crate::shared;
 
 const LIMIT: Duration = Duration::from_mins(2);
 const SLOWEST: Duration = Duration::from_mins(1);
-const NORMAL_AGAIN: Duration = Duration::from_secs(10);
+/// What a machine that others use, too, may add.
+const NOISE: Duration = Duration::from_millis(500);
+const ROUNDS: u64 = 4;
+/// After ten it is tried whether it is well again, by a picture.
+const SOME_SECONDS: Duration = Duration::from_secs(5);
+/// Half of what whoever asks it waits for.
+const NOT_ASKED: Duration = Duration::from_secs(5);
 /// It is left alone for ten seconds.
 const ASKED_AGAIN: Duration = Duration::from_secs(30);
 const CLASSIFY: &str = "/classify";
@@ -41,6 +48,29 @@ async fn judged(client: &Client, number: u64) -> Duration {
     began.elapsed()
 }
 
+/// Uploads several pictures, three at once, for some seconds at most; how long they took, sorted.
+async fn several(client: &Client, first: u64) -> Vec<Duration> {
+    let (began, mut took) = (Instant::now(), Vec::new());
+    for round in 0..ROUNDS {
+        let first = first + 3 * round;
+        let (one, two, three) = tokio::join!(
+            judged(client, first),
+            judged(client, first + 1),
+            judged(client, first + 2)
+        );
+        took.extend([one, two, three]);
+        if began.elapsed() > SOME_SECONDS {
+            break;
+        }
+    }
+    took.sort_unstable();
+    took
+}
+
+fn median(took: &[Duration]) -> Duration {
+    took[took.len() / 2]
+}
+
 #[tokio::test]
 async fn one_that_hangs_is_left_out_and_comes_back() {
     let (first, first_url) = start_detector(&[ANYWHERE]).await;
@@ -52,9 +82,7 @@ async fn one_that_hangs_is_left_out_and_comes_back() {
         .setting("MODERATION_IMAGE_ASYNC", "true");
     let mut platform = Platform::start(options).await.unwrap();
     let client = platform.sign_up("sitter").await.unwrap();
-    for number in 0..4 {
-        judged(&client, number).await;
-    }
+    let usual = several(&client, 0).await;
     assert!(line.asked(CLASSIFY) > 0, "both are asked");
 
     line.hold(CLASSIFY);
@@ -72,21 +100,21 @@ async fn one_that_hangs_is_left_out_and_comes_back() {
     .unwrap();
     let hung = line.asked(CLASSIFY) - held;
     assert!(hung >= 2, "it was asked {hung} times, and said nothing");
-    let mut after = Vec::new();
-    for number in 200..206 {
-        after.push(judged(&client, number).await);
-    }
-    after.sort_unstable();
+    let after = several(&client, 200).await;
     shared::measured(&format!(
-        "a detector of two hung: {hung} questions went to the other, the slowest picture had its verdict after {} ms; \
-         then half of them within {} ms",
+        "a detector of two hung: {hung} questions went to the other, the slowest picture had its verdict after {} ms; of \
+         {} pictures, three at once, half took {} ms at most before, and {} ms once it was left alone",
         slowest.as_millis(),
-        after[after.len() / 2].as_millis(),
+        after.len(),
+        median(&usual).as_millis(),
+        median(&after).as_millis(),
     ));
 
     // Whoever asked the one that hangs waited for its time-out; who comes later does not.
     assert!(slowest < SLOWEST, "{slowest:?}");
-    assert!(after[after.len() / 2] < NORMAL_AGAIN, "{after:?}");
+    let limit = 2 * median(&usual) + NOISE;
+    assert!(median(&after) <= limit, "{after:?}, {usual:?} before");
+    assert!(after.last() < Some(&NOT_ASKED), "{after:?}");
 
     line.release();
     let since = Instant::now();
@@ -106,6 +134,8 @@ async fn one_that_hangs_is_left_out_and_comes_back() {
         back.as_secs_f64()
     ));
     assert!(back < ASKED_AGAIN, "{back:?}");
+    let audit = Audit::of(&platform).await.unwrap();
+    audit.ensure_clean().unwrap();
     platform.origin.as_mut().unwrap().must_run().unwrap();
     platform.stop().await.unwrap();
     for detector in [first, second] {

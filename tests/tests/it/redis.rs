@@ -2,25 +2,24 @@
 
 use std::time::{Duration, Instant};
 
+use sluicegate_conformance::notes::RanOn;
 use sluicegate_conformance::servers::RedisServer;
-use sluicegate_contract::ids::PostId;
 use sluicegate_contract::posts::Post;
 use sluicegate_contract::uploads::{Moderation, UploadState};
 use sluicegate_tests::audit::Audit;
-use sluicegate_tests::client::Client;
 use sluicegate_tests::detector::Detector;
 use sluicegate_tests::fixtures;
 use sluicegate_tests::load::{Habit, Load};
 use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
 use sluicegate_tests::wait::wait_for;
 
-use crate::shared::{measured, people};
+use crate::shared::{judged_within, measured, people, wait_for_verdicts};
 
 const LIMIT: Duration = Duration::from_mins(1);
 const OUTAGE: Duration = Duration::from_mins(1);
 const CLIENTS: u64 = 4;
 const NORMAL_AGAIN: Duration = Duration::from_secs(30);
-/// A post without Redis.
+/// A post or a picture without Redis.
 const SLOWEST: Duration = Duration::from_secs(10);
 
 fn options(redis: &RedisServer, detector: &Detector) -> Options {
@@ -89,13 +88,18 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
     let Some(mut redis) = RedisServer::with_password(&[], name).await else {
         return;
     };
+    let ran = RanOn::begins(
+        &redis.version(),
+        "jobs under load while it, a worker and an origin fail",
+    );
     let detector = Detector::start().await.unwrap();
     let platform = Platform::start(options(&redis, &detector)).await.unwrap();
     let mut worker = platform.start_worker().await.unwrap();
+    let (mut another, _) = platform.start_another_origin().await.unwrap();
     let client = platform.sign_up("patient").await.unwrap();
     let usual_verdict = judged_within(&client, "said at first").await;
     let habit = Habit {
-        posts_a_picture: 16,
+        posts_a_picture: 4,
         pause: Duration::from_millis(250),
     };
     let load = Load::begin(people(&platform, "busy", CLIENTS).await, habit);
@@ -106,6 +110,16 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
     let since = Instant::now();
     let fault = "a worker on Redis was killed under load";
     load.is_normal_again(fault, &before, since).await.unwrap();
+    let verdict = judged_within(&client, "said when a worker was gone").await;
+    assert!(verdict < NORMAL_AGAIN, "{verdict:?}");
+
+    let before = load.times().await.unwrap();
+    another.kill().unwrap();
+    let since = Instant::now();
+    let fault = "an origin that hands over and compares was killed under load";
+    load.is_normal_again(fault, &before, since).await.unwrap();
+    let verdict = judged_within(&client, "said when an origin was gone").await;
+    assert!(verdict < NORMAL_AGAIN, "{verdict:?}");
 
     let before = load.times().await.unwrap();
     assert_eq!(redis.ask(&["FLUSHALL"]), "OK");
@@ -123,6 +137,9 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
     // Made for whoever asks, and judged by nobody.
     let picture = client.get(&meanwhile.url).await.unwrap();
     picture.expect_status(200).unwrap();
+    load.each_is_answered("answered without Redis")
+        .await
+        .unwrap();
     wait_for("the outage to be over", LIMIT + OUTAGE, async || {
         Ok((since.elapsed() >= OUTAGE).then_some(()))
     })
@@ -130,7 +147,7 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
     .unwrap();
     let seen = client.upload_state(meanwhile.id).await.unwrap();
     assert_eq!(seen.moderation, Moderation::Unreviewed);
-    // Who asks without Redis waits for nothing.
+    // Who asks or sends without Redis waits for nothing.
     let without = load.times_since();
     assert!(without.is_like(&before), "{without}, and {before} with it");
     assert!(without.slowest() < SLOWEST, "{without}");
@@ -146,7 +163,7 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
     assert_eq!(load.refused(), 0, "the API goes on");
     let taken = load.end().await.unwrap();
     measured(&format!(
-        "a worker was killed, Redis emptied, then gone for a minute (in which posts took {without}), under {CLIENTS} clients: \
+        "a worker and an origin were killed, Redis emptied, then gone for a minute (in which it took {without}), under {CLIENTS} clients: \
          {} posts and {} pictures were taken, none refused, and all had their verdicts {:.1} s after it was back; \
          a verdict took {} ms before, {} ms when it was empty, {} ms when it was back",
         taken.posts,
@@ -158,15 +175,7 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
     ));
     Audit::of(&platform).await.unwrap().ensure_clean().unwrap();
     platform.stop().await.unwrap();
-}
-
-/// How long a post waited for its verdict.
-async fn judged_within(client: &Client, text: &str) -> Duration {
-    let since = Instant::now();
-    let answer = client.post(text, None).await.unwrap();
-    let post: Post = answer.expect(201).unwrap();
-    wait_for_verdicts(client, &[post.id]).await;
-    since.elapsed()
+    ran.passed();
 }
 
 #[tokio::test]
@@ -214,20 +223,6 @@ async fn what_a_killed_origin_had_relayed_others_finish() {
     platform.stop().await.unwrap();
 }
 
-async fn wait_for_verdicts(client: &Client, posts: &[PostId]) {
-    wait_for("the verdicts on all posts", LIMIT, async || {
-        for id in posts {
-            let post: Post = client.get(&format!("/v1/posts/{id}")).await?.expect(200)?;
-            if post.moderation != Moderation::Passed {
-                return Ok(None);
-            }
-        }
-        Ok(Some(()))
-    })
-    .await
-    .unwrap();
-}
-
 #[tokio::test]
 async fn a_redis_that_may_drop_jobs_is_refused() {
     let name = "a_redis_that_may_drop_jobs_is_refused";
@@ -239,4 +234,21 @@ async fn a_redis_that_may_drop_jobs_is_refused() {
     let refused = Platform::start(options(&redis, &detector)).await;
     let error = format!("{:#}", refused.err().expect("it does not start"));
     assert!(error.contains("maxmemory-policy is allkeys-lru"), "{error}");
+
+    // And `doctor` says so of one that was changed since, or keeps no file.
+    redis.ask(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    let platform = Platform::start(options(&redis, &detector)).await.unwrap();
+    let doctor = async || match platform.command(&["doctor"]).await {
+        Ok(said) => (true, said.join("\n")),
+        Err(error) => (false, format!("{error:#}")),
+    };
+    let (is_well, said) = doctor().await;
+    assert!(is_well && !said.contains("append-only"), "{said}");
+    redis.ask(&["CONFIG", "SET", "appendonly", "no"]);
+    let (is_well, said) = doctor().await;
+    assert!(is_well && said.contains("append-only"), "{said}");
+    redis.ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    let (is_well, said) = doctor().await;
+    assert!(!is_well && said.contains("allkeys-lru"), "{said}");
+    platform.stop().await.unwrap();
 }

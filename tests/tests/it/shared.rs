@@ -1,12 +1,19 @@
 //! A platform that tests without faults share; it ends with the last test that uses it.
 
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 pub use sluicegate_conformance::notes::{measured, skip};
+use sluicegate_contract::ids::PostId;
+use sluicegate_contract::posts::Post;
+use sluicegate_contract::uploads::Moderation;
 use sluicegate_tests::client::Client;
 use sluicegate_tests::platform::{Options, Platform};
+use sluicegate_tests::wait::wait_for;
 use tokio::sync::Mutex;
+
+const LIMIT: Duration = Duration::from_mins(1);
 
 static SHARED: Mutex<Weak<Platform>> = Mutex::const_new(Weak::new());
 
@@ -45,4 +52,28 @@ pub async fn people(platform: &Platform, handle: &str, count: u64) -> Vec<Client
         people.push(person.unwrap());
     }
     people
+}
+
+/// How long a post waited for its verdict.
+pub async fn judged_within(client: &Client, text: &str) -> Duration {
+    let since = Instant::now();
+    let answer = client.post(text, None).await.unwrap();
+    let post: Post = answer.expect(201).unwrap();
+    wait_for_verdicts(client, &[post.id]).await;
+    since.elapsed()
+}
+
+/// Until all of these have passed.
+pub async fn wait_for_verdicts(client: &Client, posts: &[PostId]) {
+    wait_for("the verdicts on all posts", LIMIT, async || {
+        for id in posts {
+            let post: Post = client.get(&format!("/v1/posts/{id}")).await?.expect(200)?;
+            if post.moderation != Moderation::Passed {
+                return Ok(None);
+            }
+        }
+        Ok(Some(()))
+    })
+    .await
+    .unwrap();
 }

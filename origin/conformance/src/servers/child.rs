@@ -126,7 +126,20 @@ impl Running {
 
 /// A port that nobody listens on.
 pub(super) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    port_of(&listen())
+}
+
+/// So many, each another.
+pub(super) fn free_ports(number: usize) -> Vec<u16> {
+    let listeners: Vec<_> = (0..number).map(|_| listen()).collect();
+    listeners.iter().map(port_of).collect()
+}
+
+fn listen() -> TcpListener {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port")
+}
+
+fn port_of(listener: &TcpListener) -> u16 {
     listener.local_addr().expect("its address").port()
 }
 

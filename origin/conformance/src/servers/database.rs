@@ -1,6 +1,7 @@
 #![expect(clippy::expect_used, reason = "a test's helper fails by panicking")]
 
 use sluicegate_postgres::maintenance::create_database;
+use sqlx::{Connection, PgConnection};
 
 /// Makes the database that a URL without parameters names, empty, unless it is there.
 ///
@@ -10,4 +11,30 @@ pub async fn make_database(url: &str) {
     let (server, name) = url.rsplit_once('/').expect("a database");
     let made = create_database(&format!("{server}/postgres"), name, None).await;
     made.expect("can be made");
+}
+
+/// The number that a database answers to a question.
+///
+/// # Panics
+/// If it answers none.
+pub async fn ask_database(url: &str, sql: &'static str) -> i64 {
+    let mut connection = connect(url).await;
+    let answer = sqlx::query_scalar(sql).fetch_one(&mut connection).await;
+    connection.close().await.expect("closes");
+    answer.expect("a number")
+}
+
+/// Has a database change something.
+///
+/// # Panics
+/// If it does not.
+pub async fn tell_database(url: &str, sql: &'static str) {
+    let mut connection = connect(url).await;
+    let told = sqlx::query(sql).execute(&mut connection).await;
+    told.expect("does what it is told");
+    connection.close().await.expect("closes");
+}
+
+async fn connect(url: &str) -> PgConnection {
+    PgConnection::connect(url).await.expect("connects")
 }

@@ -7,21 +7,44 @@ use std::process::Command;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use super::child::{Place, Running, free_port, wait_until};
+use super::child::{Place, Running, free_ports, wait_until};
 use crate::notes::skip;
 
 /// Names the program; else it is looked for on the path.
 const VARIABLE: &str = "SLUICEGATE_MINIO";
 const PROGRAM: &str = "minio";
 
-/// An S3 server of others, `MinIO`, on loopback: on one drive, or on several with parity.
+/// What a store stands on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Drives {
+    /// One server with one drive.
+    One,
+    /// One server with four, two of them for parity.
+    Four,
+    /// Four servers with a drive each, distributed: any of them answers for all.
+    FourServers,
+}
+
+impl Drives {
+    /// How many drives on each of how many servers.
+    fn layout(self) -> (usize, usize) {
+        match self {
+            Self::One => (1, 1),
+            Self::Four => (4, 1),
+            Self::FourServers => (1, 4),
+        }
+    }
+}
+
+/// An S3 server of others, `MinIO`, on loopback.
 pub struct Minio {
     place: Place,
     program: PathBuf,
-    drives: usize,
-    port: u16,
+    drives: Drives,
+    /// Of each server. Clients are told the first.
+    ports: Vec<u16>,
     version: String,
-    running: Option<Running>,
+    running: Vec<Running>,
 }
 
 impl Minio {
@@ -30,12 +53,11 @@ impl Minio {
     /// Known to tests alone.
     pub const SECRET_ACCESS_KEY: &'static str = "a secret of the tests";
 
-    /// Starts one on so many drives (1 or 4). `None`, and a note under the name of the test, where there is no
-    /// program.
+    /// Starts one. `None`, and a note under the name of the test, where there is no program.
     ///
     /// # Panics
     /// If it does not start.
-    pub async fn start(drives: usize, test: &str) -> Option<Self> {
+    pub async fn start(drives: Drives, test: &str) -> Option<Self> {
         let Some(program) = find() else {
             let reason = format!("no {PROGRAM} on the path, and {VARIABLE} names none");
             skip(test, &reason);
@@ -49,30 +71,35 @@ impl Minio {
             user: None,
             ..Place::new()
         };
+        let (of_each, servers) = drives.layout();
         let mut server = Self {
             place,
             program,
             drives,
-            port: free_port(),
+            ports: free_ports(servers),
             version,
-            running: None,
+            running: Vec::new(),
         };
-        for drive in 0..drives {
+        for drive in 0..of_each * servers {
             fs::create_dir(server.drive(drive)).expect("a drive");
         }
         server.run().await;
         Some(server)
     }
 
-    /// Where it listens, as a URL.
+    /// Where it listens, as a URL; of several servers the first.
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.ports.iter().take(1).map(|port| on(*port)).collect()
     }
 
-    /// As it calls itself, and on how many drives: `MinIO DEVELOPMENT.GOGET, 4 drives`.
+    /// As it calls itself, and on how many drives: `MinIO DEVELOPMENT.GOGET, 4 servers with a drive each`.
     pub fn version(&self) -> String {
-        let drives = if self.drives == 1 { "drive" } else { "drives" };
-        format!("MinIO {}, {} {drives}", self.version, self.drives)
+        let drives = match self.drives {
+            Drives::One => "1 drive",
+            Drives::Four => "4 drives",
+            Drives::FourServers => "4 servers with a drive each",
+        };
+        format!("MinIO {}, {drives}", self.version)
     }
 
     /// The folder that stands for a drive, from 0.
@@ -106,41 +133,62 @@ impl Minio {
 
     /// Ends it, and waits until it has: its folder is removed after that.
     pub async fn stop(mut self) {
-        if let Some(running) = self.running.take() {
+        for running in self.running.drain(..) {
             running.end().await;
         }
     }
 
     async fn run(&mut self) {
-        let program = self.program.to_string_lossy().into_owned();
-        let folder = self.place.path().to_string_lossy().into_owned();
-        let drives = match self.drives {
-            1 => format!("{folder}/drive1"),
-            many => format!("{folder}/drive{{1...{many}}}"),
-        };
-        let arguments = [
-            &format!("HOME={folder}"),
-            &format!("MINIO_ROOT_USER={}", Self::ACCESS_KEY_ID),
-            &format!("MINIO_ROOT_PASSWORD={}", Self::SECRET_ACCESS_KEY),
-            "MINIO_BROWSER=off",
-            // Without it several drives on the disk of the system itself are refused.
-            "MINIO_CI_CD=1",
-            &program,
-            "server",
-            "--address",
-            &format!("127.0.0.1:{}", self.port),
-            "--quiet",
-            &drives,
-        ];
-        let mut running = self
-            .place
-            .run("KILL", Path::new("/usr/bin/env"), &arguments);
-        wait_until(&self.place, &mut running, async || {
-            is_ready(self.port).await.unwrap_or(false)
-        })
-        .await;
-        self.running = Some(running);
+        let drives = self.addresses();
+        for port in &self.ports {
+            self.running.push(self.serve(*port, &drives));
+        }
+        for (port, running) in self.ports.iter().zip(&mut self.running) {
+            wait_until(&self.place, running, async || {
+                is_ready(*port).await.unwrap_or(false)
+            })
+            .await;
+        }
     }
+
+    /// Its drives, as each of its servers is told them.
+    fn addresses(&self) -> Vec<String> {
+        let folder = self.place.path().display();
+        match self.drives {
+            Drives::One => vec![format!("{folder}/drive1")],
+            Drives::Four => vec![format!("{folder}/drive{{1...4}}")],
+            Drives::FourServers => {
+                let servers = self.ports.iter().map(|port| on(*port)).zip(1..);
+                servers
+                    .map(|(server, number)| format!("{server}{folder}/drive{number}"))
+                    .collect()
+            }
+        }
+    }
+
+    fn serve(&self, port: u16, drives: &[String]) -> Running {
+        let settings = [
+            format!("HOME={}", self.place.path().display()),
+            format!("MINIO_ROOT_USER={}", Self::ACCESS_KEY_ID),
+            format!("MINIO_ROOT_PASSWORD={}", Self::SECRET_ACCESS_KEY),
+            "MINIO_BROWSER=off".to_owned(),
+            // Without it several drives on the disk of the system itself are refused.
+            "MINIO_CI_CD=1".to_owned(),
+            // In a container it would wait for a name that does not lead to itself.
+            format!("_MINIO_SERVER_LOCAL=127.0.0.1:{port}"),
+            self.program.to_string_lossy().into_owned(),
+        ];
+        let address = format!("127.0.0.1:{port}");
+        let mut arguments: Vec<&str> = settings.iter().map(String::as_str).collect();
+        arguments.extend(["server", "--address", &address, "--quiet"]);
+        arguments.extend(drives.iter().map(String::as_str));
+        self.place
+            .run("KILL", Path::new("/usr/bin/env"), &arguments)
+    }
+}
+
+fn on(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
 }
 
 /// `/minio/health/ready` says yes before anything is initialised.

@@ -3,13 +3,15 @@
 mod child;
 mod database;
 mod minio;
+mod node;
 mod pgbouncer;
 mod postgres;
 mod proxy;
 mod redis;
 
-pub use database::make_database;
-pub use minio::Minio;
+pub use database::{ask_database, make_database, tell_database};
+pub use minio::{Drives, Minio};
+pub use node::node_peer;
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
 pub(crate) use postgres::postgres_search;

@@ -8,6 +8,7 @@ use sluicegate_embedded::postgres::{BinarySearch, find_binaries};
 use sluicegate_postgres::maintenance::database_exists;
 
 use super::child::{Place, Running, free_port, wait_until};
+use super::database::tell_database;
 
 const USER: &str = "sluicegate";
 const PASSWORD: &str = "of-a-test";
@@ -127,6 +128,22 @@ impl PostgresServer {
         })
         .await;
         self.running = Some(running);
+    }
+
+    /// Of a replica: what it receives is kept, and not shown from now on.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub async fn pause_replay(&self) {
+        tell_database(&self.url("postgres"), "select pg_wal_replay_pause()").await;
+    }
+
+    /// Of a replica that was paused: it shows what it received.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub async fn resume_replay(&self) {
+        tell_database(&self.url("postgres"), "select pg_wal_replay_resume()").await;
     }
 
     fn make() -> Self {

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::process::Output;
 
 use sluicegate_conformance::notes::RanOn;
-use sluicegate_conformance::servers::Minio;
+use sluicegate_conformance::servers::{Drives, Minio};
 
 use crate::doctor::{check, checks, run};
 use crate::embedded::data_folder;
@@ -37,7 +37,7 @@ async fn doctor_says(data: &Path, variables: &[(&'static str, String)]) -> serde
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bucket_is_set_up_twice_and_found_right() {
     let name = "a_bucket_is_set_up_twice_and_found_right";
-    let Some(server) = Minio::start(1, name).await else {
+    let Some(server) = Minio::start(Drives::One, name).await else {
         return;
     };
     let ran = RanOn::begins(&server.version(), "`bucket init`, and `doctor` after it");

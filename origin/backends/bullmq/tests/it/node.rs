@@ -1,7 +1,7 @@
 //! The real packages of Node on the same queues: BullMQ 6.7.0 in both directions, and bull-board.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use bullmq::types::JobState as There;
 use serde_json::{Value, json};
 use sluicegate_bullmq::Bull;
 use sluicegate_conformance::notes::{RanOn, skip};
-use sluicegate_conformance::servers::RedisCluster;
+use sluicegate_conformance::servers::{RedisCluster, node_peer};
 use sluicegate_core::job::{IMAGE_QUEUE, JobState, POST_QUEUE};
 use sluicegate_worker::Outcome;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -40,30 +40,8 @@ async fn folder() -> Result<PathBuf, String> {
 }
 
 fn install() -> Result<PathBuf, String> {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node");
-    let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bullmq-node");
-    std::fs::create_dir_all(&to).expect("a folder");
-    let lock = std::fs::read(from.join("package-lock.json")).expect("the lock file");
-    // Written last: what it says is there is whole.
-    let done = to.join("installed.json");
-    for file in ["package.json", "package-lock.json", "peer.mjs"] {
-        std::fs::copy(from.join(file), to.join(file)).expect("a copy");
-    }
-    if std::fs::read(&done).ok().as_ref() == Some(&lock) {
-        return Ok(to);
-    }
-    let output = Command::new("npm")
-        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-        .current_dir(&to)
-        .output()
-        .map_err(|error| format!("no npm: {error}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().last().unwrap_or_default();
-        return Err(format!("npm cannot install the packages: {last}"));
-    }
-    std::fs::write(&done, &lock).expect("a note");
-    Ok(to)
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bullmq-node");
+    node_peer(&folder).map(|()| folder)
 }
 
 /// A program of Node; killed when it is dropped.

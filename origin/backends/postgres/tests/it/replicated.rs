@@ -93,17 +93,6 @@ impl<const COUNT: usize> Replicated<COUNT> {
             .unwrap();
         post.id
     }
-
-    /// `pause` or `resume`, of the first replica.
-    pub(crate) async fn replay(&self, what: &str) {
-        let mut connection = PgConnection::connect(&self.url(0)).await.unwrap();
-        let sql = match what {
-            "pause" => "select pg_wal_replay_pause()::text",
-            _ => "select pg_wal_replay_resume()::text",
-        };
-        sqlx::query(sql).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-    }
 }
 
 pub(crate) fn watch(primary: &Database, urls: &[&str]) -> Replicas {
@@ -185,7 +174,7 @@ async fn a_late_replica_is_left_out_and_comes_back() {
     let (here, there) = (pair.origin().await, pair.origin().await);
     let ada = pair.person().await;
     let own = Reader::Account(ada);
-    pair.replay("pause").await;
+    pair.replicas[0].pause_replay().await;
     // Until it is left out, its author sees each post at once, and nobody sees data that is too old.
     let first = pair.post(ada, "while it is late").await;
     let written = Instant::now();
@@ -214,7 +203,7 @@ async fn a_late_replica_is_left_out_and_comes_back() {
         by_replica(&there, Reader::Anybody, first).await,
         (true, false)
     );
-    pair.replay("resume").await;
+    pair.replicas[0].resume_replay().await;
     let since = Instant::now();
     until(&there, |standing| standing.used).await;
     tell("stood still", out_after, since.elapsed());

@@ -47,7 +47,7 @@ async fn reads_go_on_by_the_other_replica() {
     let ada = trio.person().await;
     let post = trio.post(ada, "On both").await;
     until_everywhere(&origin, post).await;
-    trio.replay("pause").await;
+    trio.replicas[0].pause_replay().await;
     let late = trio.post(ada, "On one").await;
     until_one(&origin, 0, false, Some(Why::Late)).await;
     until_one(&origin, 1, true, None).await;
@@ -58,7 +58,7 @@ async fn reads_go_on_by_the_other_replica() {
             (true, true)
         );
     }
-    trio.replay("resume").await;
+    trio.replicas[0].resume_replay().await;
     until_one(&origin, 0, true, None).await;
     until_everywhere(&origin, late).await;
     trio.replicas[1].kill().await;
@@ -116,7 +116,7 @@ async fn an_address_of_several_servers_is_left_out() {
     let origin = trio.watch(&url);
     until(&origin, |standing| standing.used).await;
     // Only one of them goes on.
-    trio.replay("pause").await;
+    trio.replicas[0].pause_replay().await;
     let post = trio.post(ada, "On one of them").await;
     let written = Instant::now();
     let deadline = written + PATIENCE;
@@ -139,7 +139,7 @@ async fn an_address_of_several_servers_is_left_out() {
         sleep(GLANCE).await;
     }
     assert!(!origin.standings()[0].used);
-    trio.replay("resume").await;
+    trio.replicas[0].resume_replay().await;
     ran.passed();
 }
 

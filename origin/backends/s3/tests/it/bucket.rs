@@ -9,7 +9,7 @@ use aws_sdk_s3::types::{
     LifecycleRuleFilter,
 };
 use sluicegate_conformance::notes::RanOn;
-use sluicegate_conformance::servers::Minio;
+use sluicegate_conformance::servers::{Drives, Minio};
 use sluicegate_core::ports::{ObjectStore, PutOptions};
 use sluicegate_s3::{BucketChanges, BucketState, S3ObjectStore, Settings, StagingRule, Standing};
 
@@ -66,16 +66,22 @@ fn is_sound(state: &BucketState) -> bool {
 #[tokio::test]
 async fn a_bucket_is_set_up_on_one_drive_and_again_when_it_was_changed() {
     let name = "a_bucket_is_set_up_on_one_drive_and_again_when_it_was_changed";
-    Box::pin(is_set_up(1, name)).await;
+    Box::pin(is_set_up(Drives::One, name)).await;
 }
 
 #[tokio::test]
 async fn a_bucket_is_set_up_on_four_drives_and_again_when_it_was_changed() {
     let name = "a_bucket_is_set_up_on_four_drives_and_again_when_it_was_changed";
-    Box::pin(is_set_up(4, name)).await;
+    Box::pin(is_set_up(Drives::Four, name)).await;
 }
 
-async fn is_set_up(drives: usize, test: &str) {
+#[tokio::test]
+async fn a_bucket_is_set_up_on_four_servers_and_again_when_it_was_changed() {
+    let name = "a_bucket_is_set_up_on_four_servers_and_again_when_it_was_changed";
+    Box::pin(is_set_up(Drives::FourServers, name)).await;
+}
+
+async fn is_set_up(drives: Drives, test: &str) {
     let Some(server) = Minio::start(drives, test).await else {
         return;
     };

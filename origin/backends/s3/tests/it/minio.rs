@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use sluicegate_conformance::notes::RanOn;
 use sluicegate_conformance::objects::{Fixture, all};
-use sluicegate_conformance::servers::Minio;
+use sluicegate_conformance::servers::{Drives, Minio};
 use sluicegate_core::ports::Reach;
 use sluicegate_s3::{S3ObjectStore, Settings};
 
@@ -21,7 +21,7 @@ pub(crate) fn settings(server: &Minio) -> Settings {
     }
 }
 
-async fn conforms(drives: usize, test: &str) {
+async fn conforms(drives: Drives, test: &str) {
     let Some(server) = Minio::start(drives, test).await else {
         return;
     };
@@ -41,10 +41,16 @@ async fn conforms(drives: usize, test: &str) {
 
 #[tokio::test]
 async fn to_the_port_on_minio_with_one_drive() {
-    conforms(1, "to_the_port_on_minio_with_one_drive").await;
+    conforms(Drives::One, "to_the_port_on_minio_with_one_drive").await;
 }
 
 #[tokio::test]
 async fn to_the_port_on_minio_with_four_drives() {
-    conforms(4, "to_the_port_on_minio_with_four_drives").await;
+    conforms(Drives::Four, "to_the_port_on_minio_with_four_drives").await;
+}
+
+#[tokio::test]
+async fn to_the_port_on_minio_of_four_servers() {
+    let name = "to_the_port_on_minio_of_four_servers";
+    conforms(Drives::FourServers, name).await;
 }

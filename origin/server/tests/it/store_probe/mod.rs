@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sluicegate_conformance::notes::RanOn;
-use sluicegate_conformance::servers::Minio;
+use sluicegate_conformance::servers::{Drives, Minio};
 use sluicegate_core::ports::ObjectStore;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
@@ -70,7 +70,7 @@ async fn each_promise_that_is_not_kept_is_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn minio_keeps_all_of_them() {
     let name = "minio_keeps_all_of_them";
-    let Some(server) = Minio::start(1, name).await else {
+    let Some(server) = Minio::start(Drives::One, name).await else {
         return;
     };
     let ran = RanOn::begins(&server.version(), "the probe of stores");

@@ -1,0 +1,132 @@
+//! Jobs that a producer of Node adds for what is there and has no job, done by our workers.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sluicegate_conformance::notes::RanOn;
+use sluicegate_conformance::servers::{RedisServer, ask_database, node_peer, tell_database};
+use sluicegate_contract::posts::Post;
+use sluicegate_contract::uploads::Moderation;
+use sluicegate_tests::audit::Audit;
+use sluicegate_tests::detector::Detector;
+use sluicegate_tests::fixtures;
+use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
+use sluicegate_tests::wait::wait_for;
+
+use crate::shared::{skip, wait_for_verdicts};
+
+const LIMIT: Duration = Duration::from_mins(1);
+
+#[tokio::test]
+async fn what_a_node_producer_adds_gets_its_verdict() {
+    let name = "what_a_node_producer_adds_gets_its_verdict";
+    let Some(redis) = RedisServer::start(&[], name).await else {
+        return;
+    };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bullmq-node");
+    let peer = folder.clone();
+    let had = tokio::task::spawn_blocking(move || node_peer(&peer)).await;
+    if let Err(reason) = had.unwrap() {
+        skip(name, &reason);
+        return;
+    }
+    let ran = RanOn::begins("Node, BullMQ 6.7.0", "a producer for real verdicts");
+    let detector = Detector::start().await.unwrap();
+    let options = Options {
+        no_workers: true,
+        ..Options::default()
+            .setting("REDIS_URL", &redis.url())
+            .setting("MODERATION_IMAGE_SERVICE_URL", &detector.url)
+            .setting("MODERATION_IMAGE_ASYNC", "true")
+    };
+    let platform = Platform::start(options).await.unwrap();
+    let client = platform.sign_up("produced").await.unwrap();
+    let user = client.me().await.unwrap().id;
+    let mut uploads = Vec::new();
+    for file in ["photo.jpg", "unsafe.png"] {
+        let file = fixtures::read(file).unwrap();
+        let upload = client.upload_ok("avatar", file).await.unwrap();
+        // Made for whoever asks: nobody works yet.
+        let picture = client.get(&upload.url).await.unwrap();
+        picture.expect_status(200).unwrap();
+        uploads.push(upload.id);
+    }
+    let answer = client.post("said to whom Node belongs", None).await;
+    let post: Post = answer.unwrap().expect(201).unwrap();
+
+    // Our jobs of them are gone, from both.
+    let database = platform.database_url().unwrap();
+    wait_for("Redis to have ours", LIMIT, async || {
+        let sql = "select count(*) from jobs where state = 'relayed'";
+        Ok((ask_database(&database, sql).await == 3).then_some(()))
+    })
+    .await
+    .unwrap();
+    tell_database(&database, "delete from jobs").await;
+    assert_eq!(redis.ask(&["FLUSHALL"]), "OK");
+
+    let add = |queue: &str, job: &str, id: String, data: Value| {
+        add(&folder, &redis, queue, job, &id, &data);
+    };
+    for upload in &uploads {
+        let data = json!({
+            "key": format!("{upload}.webp"), "uploadType": "profile_picture", "userId": user,
+        });
+        add(
+            "image-moderation",
+            "moderate",
+            format!("node-{upload}"),
+            data,
+        );
+    }
+    let data = json!({ "postId": post.id, "userId": user });
+    add(
+        "post-processing",
+        "process",
+        format!("node-{}", post.id),
+        data,
+    );
+    let worker = platform.start_worker().await.unwrap();
+    let mut verdicts = Vec::new();
+    for upload in uploads {
+        verdicts.push(client.wait_for_verdict(upload).await.unwrap().moderation);
+    }
+    assert_eq!(verdicts, [Moderation::Passed, Moderation::Removed]);
+    wait_for_verdicts(&client, &[post.id]).await;
+    assert_eq!(detector.judged(), 2);
+    wait_for("Redis to know", LIMIT, async || {
+        let pictures = redis.completed("image-moderation");
+        let posts = redis.completed("post-processing");
+        Ok((pictures == 2 && posts == 1).then_some(()))
+    })
+    .await
+    .unwrap();
+    worker.stop(STOP_LIMIT).await.unwrap();
+    let audit = Audit::of(&platform).await.unwrap();
+    audit.ensure_clean().unwrap();
+    platform.stop().await.unwrap();
+    ran.passed();
+}
+
+/// Adds a job and waits until Node has said so.
+fn add(folder: &Path, redis: &RedisServer, queue: &str, job: &str, id: &str, data: &Value) {
+    let node = std::env::var_os("SLUICEGATE_NODE").unwrap_or_else(|| "node".into());
+    let (port, data) = (redis.port().to_string(), data.to_string());
+    let mut peer = Command::new(node)
+        .args(["peer.mjs", "add", &port, queue, job, id, "3", &data])
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It ends with its input.
+    let input = peer.stdin.take();
+    let output = peer.wait_with_output().unwrap();
+    drop(input);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("added"), "{said}{error}");
+}
