@@ -95,6 +95,8 @@ impl Reconciler {
                     more
                 }
                 Err(error) => {
+                    // What it had taken is not compared, so its mark must not say that all is.
+                    progress.all = None;
                     if outage.failed() {
                         tracing::warn!(queue, %error, "rows cannot be compared with Redis");
                     }
@@ -165,8 +167,7 @@ impl Reconciler {
         }
         let more = suspects.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
         if progress.all.is_some() && !more {
-            // Not if Redis was emptied once more meanwhile. (If another one has found that and dies over it, rows that it had
-            // taken wait for their turn.)
+            // Not if Redis was emptied once more meanwhile. Rows that another one has taken and dies over wait for their turn.
             self.mark(&bull_queue, &["1", "XX"]).await?;
             progress.all = None;
         }

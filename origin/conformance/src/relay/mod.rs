@@ -8,6 +8,7 @@
 
 mod bounds;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use sluicegate_core::ports::{
     ClaimRequest, Delivered, Delivery, DeliveryRequest, ForeignJob, HandOver, JobQueue, JobRelay,
     Take, TakeRequest, Verdict,
 };
+use tokio::time::timeout;
 
 use crate::promises::promises;
 use crate::stores::{at, id};
@@ -42,6 +44,7 @@ promises!((Arc<dyn JobRelay>, Arc<dyn JobQueue>):
     adopts_nothing_without_an_owner,
     suspects_in_turn,
     suspects_what_is_named,
+    suspects_what_is_handed_over_just_now,
     suspects_nothing_that_waits_for_its_next_attempt,
     suspects_lost_workers,
     resolves_what_nobody_works_on,
@@ -421,6 +424,22 @@ pub async fn suspects_what_is_named(both: &Both) {
         let found: Vec<JobId> = found.await.unwrap().iter().map(|one| one.job).collect();
         assert_eq!(found, suspects);
     }
+}
+
+/// Somebody is done with it there before the relay has committed that it is there.
+pub async fn suspects_what_is_handed_over_just_now(both: &Both) {
+    let queue = "suspects_what_is_handed_over_just_now";
+    let job = add(both, queue, at(0)).await;
+    let taken = take(both, queue, 100, at(0)).await.unwrap();
+    let named = [job];
+    let mut naming = pin!(both.0.suspect(queue, &named));
+    let at_once = timeout(Duration::from_millis(200), &mut naming).await;
+    assert!(at_once.is_err(), "it waits for whoever hands it over");
+    taken.confirm(at(0)).await.unwrap();
+    naming.await.unwrap();
+    let found = both.0.suspects(queue, at(0).minus(LEASE), 10, at(0));
+    let found: Vec<JobId> = found.await.unwrap().iter().map(|one| one.job).collect();
+    assert_eq!(found, [job]);
 }
 
 /// However many attempts failed: there is nothing to compare before the next is due.

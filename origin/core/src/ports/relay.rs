@@ -188,7 +188,8 @@ pub trait JobRelay: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<Suspect>, PortError>;
 
-    /// Has these rows compared at once, as far as they wait in the other queue: something happened to them there.
+    /// Has these rows compared at once, as far as they wait in the other queue: something happened to them there. Waits for
+    /// whoever is just handing them over ([`HandOver`]).
     async fn suspect(&self, queue: &str, jobs: &[JobId]) -> Result<(), PortError>;
 
     /// Has all rows of the queue compared at once: the other queue was emptied.

@@ -46,9 +46,15 @@ pub(super) async fn suspects(
 
 pub(super) async fn suspect(pool: &Pool, queue: &str, jobs: &[JobId]) -> sqlx::Result<()> {
     let ids: Vec<Uuid> = jobs.iter().map(|job| job.0).collect();
+    // A relay may have handed some over and not committed yet: until it has they are ready, and its.
     sqlx::query!(
-        "update jobs set checked_at = '-infinity'
-        where id = any($1) and queue = $2 and state = 'relayed'",
+        "with named as materialized (
+            select id, state from jobs
+            where id = any($1) and queue = $2 and state in ('ready', 'relayed')
+            order by id for update
+        )
+        update jobs set checked_at = '-infinity' from named
+        where jobs.id = named.id and named.state = 'relayed'",
         &ids,
         queue,
     )
