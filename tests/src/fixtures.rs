@@ -45,7 +45,7 @@ pub fn slow_to_decode() -> Result<Vec<u8>> {
 
 /// A picture of noise that no other seed gives, too big to be looked at in one piece; nearly all red if `red`.
 pub fn noise(seed: u64, red: bool) -> Result<Vec<u8>> {
-    let mut state = 2 * seed + 1;
+    let mut state = seed.wrapping_mul(2) | 1;
     let mut next = || {
         // xorshift64: any noise will do that does not compress.
         state ^= state << 13;

@@ -37,7 +37,10 @@ const IN_ALL: [LeftOut; 6] = [
     ),
     ("stack::", "its servers are its own"),
     ("floods::", "the usual run has both queues"),
-    ("redis_emptied::", "its Redis is its own"),
+    (
+        "redis_emptied::",
+        "its Redis is its own, and it takes minutes",
+    ),
     ("load::", "an edge alone, before stand-ins"),
     ("contract::", "an edge alone, before stand-ins"),
 ];

@@ -13,7 +13,7 @@ use crate::{chromium, components, postgres, suites};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Fail if a server cannot be had or a test on one is skipped, and run the black-box suite again on each of them
+    /// Fail if a server cannot be had or a test on one is skipped, and run the black-box suite three times more, on others
     #[arg(long)]
     services: bool,
     /// Passed on to `cargo test`, such as `-p sluicegate-worker -- pictures`

@@ -26,7 +26,7 @@ const NORMAL_AGAIN: Duration = Duration::from_secs(30);
 /// What everybody does, over and over.
 #[derive(Clone, Copy)]
 pub struct Habit {
-    /// Before how many posts a picture is sent.
+    /// Before how many posts a picture is sent, but no more often than each half second.
     pub posts_a_picture: u64,
     /// Between a post, which is read then, and what comes next.
     pub pause: Duration,

@@ -16,6 +16,8 @@ use crate::client::{Answer, Client};
 use crate::fixtures;
 use crate::wait::wait_for;
 
+/// An account may send 200 pictures a day, which a fast machine would reach within a test.
+const BETWEEN_PICTURES: Duration = Duration::from_millis(500);
 /// Jobs that failed meanwhile wait for longer each time.
 const SETTLE_LIMIT: Duration = Duration::from_mins(3);
 /// A replica that is further behind is not asked.
@@ -71,8 +73,11 @@ impl Person {
     }
 
     pub(super) async fn work(mut self, stop: CancellationToken) -> Result<Ledger> {
+        let mut sent = None;
         for turn in 0_u64.. {
-            if turn.is_multiple_of(self.habit.posts_a_picture) {
+            let is_due = sent.is_none_or(|sent: Instant| sent.elapsed() > BETWEEN_PICTURES);
+            if is_due && turn.is_multiple_of(self.habit.posts_a_picture) {
+                sent = Some(Instant::now());
                 self.send_a_picture(turn).await?;
             }
             self.write(turn).await?;

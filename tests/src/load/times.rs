@@ -52,7 +52,7 @@ impl Times {
     pub fn is_like(&self, others: &Self) -> bool {
         let is_like = |ours: &[Duration], theirs: &[Duration]| {
             let (ours, theirs) = (sorted(ours), sorted(theirs));
-            median(&ours) <= 2 * median(&theirs) + NOISE
+            !ours.is_empty() && median(&ours) <= 2 * median(&theirs) + NOISE
         };
         is_like(&self.posts, &others.posts) && is_like(&self.pictures, &others.pictures)
     }
@@ -66,8 +66,12 @@ impl fmt::Display for Times {
             let (median, slowest) = (median(&sorted).as_millis(), slowest.as_millis());
             format!("{median} ms (slowest of {}: {slowest})", sorted.len())
         };
-        let (post, picture) = (tell(&self.posts), tell(&self.pictures));
-        write!(f, "a post {post}, a picture {picture}")
+        let told = [("a post", &self.posts), ("a picture", &self.pictures)];
+        let told = told.iter().filter(|(_, times)| !times.is_empty());
+        let told: Vec<_> = told
+            .map(|(what, times)| format!("{what} {}", tell(times)))
+            .collect();
+        f.write_str(&told.join(", "))
     }
 }
 
@@ -101,6 +105,7 @@ mod tests {
         assert!(times(&[399, 400, 900], &[800, 799, 9_000]).is_like(&before));
         assert!(!times(&[401, 401, 10], &[300]).is_like(&before));
         assert!(!times(&[100], &[801, 801, 10]).is_like(&before));
+        assert!(!times(&[100], &[]).is_like(&before), "nothing was taken");
     }
 
     #[test]
@@ -112,5 +117,9 @@ mod tests {
         let last = enough.last().expect("enough of both");
         assert_eq!(last.posts.len(), POSTS);
         assert_eq!(last.posts.last(), Some(&Duration::from_millis(1)));
+        assert_eq!(
+            times(&[3, 1, 2], &[]).to_string(),
+            "a post 2 ms (slowest of 3: 3)"
+        );
     }
 }

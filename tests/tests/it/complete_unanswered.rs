@@ -105,8 +105,8 @@ async fn an_upload_that_was_to_be_completed_too_fast_is_completed_later() {
     let id = problem.members["upload_id"].as_str().expect("its upload");
     let id: UploadId = id.parse().unwrap();
 
-    // Another one lets more through, also where all count together.
-    let other = platform.start_another_origin_with("RATE_ACCOUNT_UPLOADS", "100");
+    // Another one lets more through at once, also where all count together.
+    let other = platform.start_another_origin_with("RATE_ACCOUNT_UPLOADS", "6000");
     let (other, other_url) = other.await.unwrap();
     let path = format!("/v1/uploads/{id}/complete");
     let answer = client.at(&other_url).call(Method::POST, &path).await;

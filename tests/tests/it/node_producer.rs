@@ -1,12 +1,13 @@
 //! Jobs that a producer of Node adds for what is there and has no job, done by our workers.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use sluicegate_conformance::notes::RanOn;
-use sluicegate_conformance::servers::{RedisServer, ask_database, node_peer, tell_database};
+use sluicegate_conformance::servers::{
+    NodePeer, RedisServer, ask_database, node_peer, tell_database,
+};
 use sluicegate_contract::posts::Post;
 use sluicegate_contract::uploads::Moderation;
 use sluicegate_tests::audit::Audit;
@@ -67,27 +68,22 @@ async fn what_a_node_producer_adds_gets_its_verdict() {
     tell_database(&database, "delete from jobs").await;
     assert_eq!(redis.ask(&["FLUSHALL"]), "OK");
 
-    let add = |queue: &str, job: &str, id: String, data: Value| {
-        add(&folder, &redis, queue, job, &id, &data);
-    };
     for upload in &uploads {
         let data = json!({
             "key": format!("{upload}.webp"), "uploadType": "profile_picture", "userId": user,
         });
+        let id = format!("node-{upload}");
         add(
-            "image-moderation",
-            "moderate",
-            format!("node-{upload}"),
+            &folder,
+            &redis,
+            &["image-moderation", "moderate", &id],
             data,
-        );
+        )
+        .await;
     }
     let data = json!({ "postId": post.id, "userId": user });
-    add(
-        "post-processing",
-        "process",
-        format!("node-{}", post.id),
-        data,
-    );
+    let id = format!("node-{}", post.id);
+    add(&folder, &redis, &["post-processing", "process", &id], data).await;
     let worker = platform.start_worker().await.unwrap();
     let mut verdicts = Vec::new();
     for upload in uploads {
@@ -110,23 +106,10 @@ async fn what_a_node_producer_adds_gets_its_verdict() {
     ran.passed();
 }
 
-/// Adds a job and waits until Node has said so.
-fn add(folder: &Path, redis: &RedisServer, queue: &str, job: &str, id: &str, data: &Value) {
-    let node = std::env::var_os("SLUICEGATE_NODE").unwrap_or_else(|| "node".into());
+/// Adds a job (its queue, name and id) and waits until Node has said so.
+async fn add(folder: &Path, redis: &RedisServer, job: &[&str; 3], data: Value) {
     let (port, data) = (redis.port().to_string(), data.to_string());
-    let mut peer = Command::new(node)
-        .args(["peer.mjs", "add", &port, queue, job, id, "3", &data])
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // It ends with its input.
-    let input = peer.stdin.take();
-    let output = peer.wait_with_output().unwrap();
-    drop(input);
-    let said = String::from_utf8_lossy(&output.stdout);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("added"), "{said}{error}");
+    let arguments = [&["add", &port], &job[..], &["3", &data]].concat();
+    let mut peer = NodePeer::start(folder, &arguments);
+    assert_eq!(peer.says().await, json!({ "added": job[2] }));
 }

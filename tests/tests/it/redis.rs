@@ -236,7 +236,8 @@ async fn a_redis_that_may_drop_jobs_is_refused() {
     assert!(error.contains("maxmemory-policy is allkeys-lru"), "{error}");
 
     // And `doctor` says so of one that was changed since, or keeps no file.
-    redis.ask(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    let set = |name, value| assert_eq!(redis.ask(&["CONFIG", "SET", name, value]), "OK");
+    set("maxmemory-policy", "noeviction");
     let platform = Platform::start(options(&redis, &detector)).await.unwrap();
     let doctor = async || match platform.command(&["doctor"]).await {
         Ok(said) => (true, said.join("\n")),
@@ -244,10 +245,10 @@ async fn a_redis_that_may_drop_jobs_is_refused() {
     };
     let (is_well, said) = doctor().await;
     assert!(is_well && !said.contains("append-only"), "{said}");
-    redis.ask(&["CONFIG", "SET", "appendonly", "no"]);
+    set("appendonly", "no");
     let (is_well, said) = doctor().await;
     assert!(is_well && said.contains("append-only"), "{said}");
-    redis.ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    set("maxmemory-policy", "allkeys-lru");
     let (is_well, said) = doctor().await;
     assert!(!is_well && said.contains("allkeys-lru"), "{said}");
     platform.stop().await.unwrap();

@@ -20,8 +20,9 @@ pub async fn make_database(url: &str) {
 pub async fn ask_database(url: &str, sql: &'static str) -> i64 {
     let mut connection = connect(url).await;
     let answer = sqlx::query_scalar(sql).fetch_one(&mut connection).await;
+    let answer = answer.expect("a number");
     connection.close().await.expect("closes");
-    answer.expect("a number")
+    answer
 }
 
 /// Has a database change something.

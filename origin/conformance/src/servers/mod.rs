@@ -11,7 +11,7 @@ mod redis;
 
 pub use database::{ask_database, make_database, tell_database};
 pub use minio::{Drives, Minio};
-pub use node::node_peer;
+pub use node::{NodePeer, node_peer};
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
 pub(crate) use postgres::postgres_search;

@@ -1,7 +1,16 @@
 #![expect(clippy::expect_used, reason = "a test's helper fails by panicking")]
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
+use tokio::time::timeout;
+
+/// Time for Node to start on a loaded machine.
+const ANSWER: Duration = Duration::from_mins(1);
 
 /// A program of Node with the real packages, and their lock file.
 const FROM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../backends/bullmq/tests/node");
@@ -38,4 +47,44 @@ pub fn node_peer(folder: &Path) -> Result<(), String> {
     }
     std::fs::write(&done, &lock).expect("a note");
     Ok(())
+}
+
+/// `peer.mjs`, running; killed when it is dropped.
+pub struct NodePeer {
+    _child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl NodePeer {
+    /// Starts it in the folder where [`node_peer`] put it.
+    ///
+    /// # Panics
+    /// If there is no Node.
+    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let node = std::env::var_os("SLUICEGATE_NODE").unwrap_or_else(|| "node".into());
+        let mut child = tokio::process::Command::new(node)
+            .arg("peer.mjs")
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("node starts");
+        let output = child.stdout.take().expect("its output");
+        Self {
+            _child: child,
+            lines: BufReader::new(output).lines(),
+        }
+    }
+
+    /// What it says next.
+    ///
+    /// # Panics
+    /// If it says nothing within a minute, or no JSON.
+    pub async fn says(&mut self) -> Value {
+        let line = timeout(ANSWER, self.lines.next_line()).await;
+        let line = line.expect("in time").expect("readable").expect("a line");
+        serde_json::from_str(&line).expect("JSON")
+    }
 }

@@ -6,7 +6,15 @@ use std::path::{Path, PathBuf};
 use sluicegate_origin::settings::REFERENCE;
 
 /// Of images of others, and of Compose.
-const OF_OTHERS: [&str; 6] = ["AWS_", "COMPOSE_", "GF_", "MC_", "MINIO_", "POSTGRES_"];
+const OF_OTHERS: [&str; 7] = [
+    "AWS_",
+    "COMPOSE_",
+    "GF_",
+    "MC_",
+    "MINIO_",
+    "POSTGRES_",
+    "REDISCLI_",
+];
 /// What an edge's variable is called in the environment: `origin_url` of `spin.toml` is `SPIN_VARIABLE_ORIGIN_URL`.
 const OF_EDGES: &str = "SPIN_VARIABLE_";
 

@@ -1,19 +1,16 @@
 //! The real packages of Node on the same queues: BullMQ 6.7.0 in both directions, and bull-board.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bullmq::types::JobState as There;
-use serde_json::{Value, json};
+use serde_json::json;
 use sluicegate_bullmq::Bull;
 use sluicegate_conformance::notes::{RanOn, skip};
-use sluicegate_conformance::servers::{RedisCluster, node_peer};
+use sluicegate_conformance::servers::{NodePeer, RedisCluster, node_peer};
 use sluicegate_core::job::{IMAGE_QUEUE, JobState, POST_QUEUE};
 use sluicegate_worker::Outcome;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
@@ -21,9 +18,8 @@ use crate::support::{
     Redis, TestJob, World, bull, name_in, quick, redis_or_skip, test_name, until,
 };
 
-/// Time for Node to start on a loaded machine.
+/// Time for the dashboard on a loaded machine.
 const ANSWER: Duration = Duration::from_mins(1);
-
 /// Those whose jobs Node may add and do.
 const ORIGINALS: [&str; 2] = [POST_QUEUE, IMAGE_QUEUE];
 
@@ -42,38 +38,6 @@ async fn folder() -> Result<PathBuf, String> {
 fn install() -> Result<PathBuf, String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bullmq-node");
     node_peer(&folder).map(|()| folder)
-}
-
-/// A program of Node; killed when it is dropped.
-struct Peer {
-    _child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Peer {
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let node = std::env::var_os("SLUICEGATE_NODE").unwrap_or_else(|| "node".into());
-        let mut child = tokio::process::Command::new(node)
-            .arg("peer.mjs")
-            .args(arguments)
-            .current_dir(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("node starts");
-        let output = child.stdout.take().expect("its output");
-        Self {
-            _child: child,
-            lines: BufReader::new(output).lines(),
-        }
-    }
-
-    async fn says(&mut self) -> Value {
-        let line = timeout(ANSWER, self.lines.next_line()).await;
-        let line = line.expect("in time").expect("readable").expect("a line");
-        serde_json::from_str(&line).expect("JSON")
-    }
 }
 
 /// What the tests here need, or a return from them, noted.
@@ -140,7 +104,7 @@ async fn node_works(queue: &'static str, bull: &Arc<Bull>, folder: &Path, ports:
     let id = world.add_to(queue).await;
     let relay = world.relay(bull, quick());
     assert_eq!(relay.relay_once(queue).await.unwrap(), 1);
-    let mut peer = Peer::start(folder, &["work", ports, queue]);
+    let mut peer = NodePeer::start(folder, &["work", ports, queue]);
     assert_eq!(peer.says().await, json!({ "ready": true }));
     // Its first attempt fails: our options have it retry.
     let first = peer.says().await;
@@ -181,7 +145,7 @@ async fn what_a_node_worker_gives_up_is_buried() {
         .await
         .unwrap();
     let port = redis.port().to_string();
-    let mut peer = Peer::start(&folder, &["work", &port, POST_QUEUE, "fail"]);
+    let mut peer = NodePeer::start(&folder, &["work", &port, POST_QUEUE, "fail"]);
     assert_eq!(peer.says().await, json!({ "ready": true }));
     assert_eq!(peer.says().await["event"], "failed");
     let job = TestJob::done();
@@ -225,7 +189,7 @@ async fn node_adds(queue: &'static str, bull: &Arc<Bull>, folder: &Path, ports: 
     let user = world.account().await;
     let data = world.payload(queue, user).to_string();
     let arguments = ["add", ports, queue, name_in(queue), "from-node", "3", &data];
-    let mut peer = Peer::start(folder, &arguments);
+    let mut peer = NodePeer::start(folder, &arguments);
     assert_eq!(peer.says().await, json!({ "added": "from-node" }));
     let job = TestJob::of(queue, |job| async move {
         Ok(if job.lease.attempt == 1 {
@@ -255,7 +219,7 @@ async fn bull_board_lists_pauses_and_retries_our_jobs() {
     let ran = RanOn::begins("Node, bull-board 9.10.1", "a dashboard");
     let world = World::new().await;
     let port = redis.port().to_string();
-    let mut peer = Peer::start(&folder, &["board", &port, POST_QUEUE]);
+    let mut peer = NodePeer::start(&folder, &["board", &port, POST_QUEUE]);
     let board = peer.says().await["port"]
         .as_u64()
         .expect("a port")

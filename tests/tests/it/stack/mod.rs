@@ -1,24 +1,19 @@
 //! The platform as its operators run it: two origins without workers behind `HAProxy`, workers of their own, Postgres behind a
 //! pooler and with a replica, Redis, and `MinIO` on four servers.
 
-use std::time::{Duration, Instant};
+mod faults;
 
-use anyhow::Context;
 use reqwest::Method;
 use serde_json::json;
 use sluicegate_conformance::notes::RanOn;
 use sluicegate_conformance::servers::{Drives, Minio, PgBouncer, PostgresServer, RedisServer};
 use sluicegate_contract::accounts::Session;
 use sluicegate_contract::uploads::{Ticket, Upload};
-use sluicegate_tests::audit::Audit;
 use sluicegate_tests::client::{Client, PASSWORD};
 use sluicegate_tests::detector::Detector;
 use sluicegate_tests::fixtures;
 use sluicegate_tests::haproxy::Haproxy;
-use sluicegate_tests::load::{Habit, Load};
-use sluicegate_tests::metrics::Metrics;
 use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
-use sluicegate_tests::wait::wait_for;
 
 use crate::limits::{MOST, passed};
 use crate::rolling::restart_behind_haproxy;
@@ -26,10 +21,6 @@ use crate::shared;
 
 /// Prepared statements that the pooler keeps for each connection of the server.
 const STATEMENTS: u32 = 200;
-const CLIENTS: u64 = 4;
-/// Until a replica is left out, or used again.
-const LIMIT: Duration = Duration::from_mins(1);
-const USED_AGAIN: Duration = Duration::from_secs(30);
 
 /// They end with this value.
 struct Servers {
@@ -135,147 +126,6 @@ async fn count_together(platform: &Platform) {
     }
 }
 
-/// The pooler dies under load and comes back, and so does the database: who asks meanwhile is told to come back. Then a drive of the store is away for a
-/// while, and the replica gone, and late, and nobody feels it. Nothing that was taken is lost.
-async fn faults_under_load(servers: &mut Servers, platform: &Platform, edge: &[(&str, &str)]) {
-    let edge = platform.start_edge_with(&platform.origin_url, edge).await;
-    let (edge, edge_url) = edge.unwrap();
-    let worker = platform.start_worker().await.unwrap();
-    let people = shared::people(platform, "busy", CLIENTS).await;
-    let people = people.iter().map(|client| client.at(&edge_url));
-    let habit = Habit {
-        posts_a_picture: 3,
-        pause: Duration::from_millis(100),
-    };
-    let load = Load::begin(people, habit);
-    load.each_is_answered("answered at first").await.unwrap();
-
-    let before = load.times().await.unwrap();
-    servers.pooler.kill().await;
-    load.each_is_refused("refused without a pooler")
-        .await
-        .unwrap();
-    servers.pooler.start().await;
-    let since = Instant::now();
-    load.each_is_answered("answered again").await.unwrap();
-    let fault = "PgBouncer was killed under load and started again";
-    load.is_normal_again(fault, &before, since).await.unwrap();
-
-    restart_the_primary(&mut servers.primary, &load).await;
-    let refused = load.refused();
-
-    take_a_drive_out(&servers.store, &load).await;
-    stop_the_replica(&mut servers.replica, platform, &load).await;
-    hold_the_replica_back(&servers.replica, platform, &load).await;
-    assert_eq!(
-        load.refused(),
-        refused,
-        "only without a pooler or a database"
-    );
-    let reads = load.reads();
-    let taken = load.end().await.unwrap();
-    shared::measured(&format!(
-        "of the stack under {CLIENTS} clients the pooler and the database were killed, a drive taken out, the replica stopped, then late: {} posts and \
-         {} pictures were taken and are there, each judged, {reads} posts were read; {refused} requests were refused with a time to \
-         come back, all of them without pooler or database",
-        taken.posts, taken.uploads,
-    ));
-    let audit = Audit::of(platform).await.unwrap();
-    audit.ensure_nothing_lost().unwrap();
-    worker.stop(STOP_LIMIT).await.unwrap();
-    edge.stop(STOP_LIMIT).await.unwrap();
-}
-
-async fn restart_the_primary(primary: &mut PostgresServer, load: &Load) {
-    let before = load.times().await.unwrap();
-    primary.kill().await;
-    load.each_is_refused("refused without a database")
-        .await
-        .unwrap();
-    primary.start().await;
-    let since = Instant::now();
-    load.each_is_answered("answered again").await.unwrap();
-    let fault = "Postgres behind PgBouncer crashed under load and started again";
-    load.is_normal_again(fault, &before, since).await.unwrap();
-}
-
-async fn take_a_drive_out(store: &Minio, load: &Load) {
-    let before = load.times().await.unwrap();
-    store.take_out(0);
-    // Not for long: then it would make a new one.
-    for _ in 0..2 {
-        load.each_is_answered("answered without a drive")
-            .await
-            .unwrap();
-    }
-    assert!(store.is_out(0), "nobody has made a new one");
-    store.put_back(0);
-    let since = Instant::now();
-    let fault = "a drive of four was taken out under load and put back";
-    load.is_normal_again(fault, &before, since).await.unwrap();
-}
-
-async fn stop_the_replica(replica: &mut PostgresServer, platform: &Platform, load: &Load) {
-    let before = load.times().await.unwrap();
-    replica_is(1, platform).await;
-    replica.kill().await;
-    replica_is(0, platform).await;
-    load.each_is_answered("answered without a replica")
-        .await
-        .unwrap();
-    replica.start().await;
-    let since = used_again(platform).await;
-    let fault = "the replica was stopped under load and started again";
-    load.is_normal_again(fault, &before, since).await.unwrap();
-}
-
-async fn hold_the_replica_back(replica: &PostgresServer, platform: &Platform, load: &Load) {
-    let before = load.times().await.unwrap();
-    replica.pause_replay().await;
-    replica_is(0, platform).await;
-    load.each_is_answered("answered while the replica is late")
-        .await
-        .unwrap();
-    replica.resume_replay().await;
-    let since = used_again(platform).await;
-    let fault = "the replica was late under load and caught up";
-    load.is_normal_again(fault, &before, since).await.unwrap();
-}
-
-/// Waits until the replica, which is well from now on, is used.
-async fn used_again(platform: &Platform) -> Instant {
-    let since = Instant::now();
-    replica_is(1, platform).await;
-    let took = since.elapsed();
-    shared::measured(&format!(
-        "the replica was used again {:.1} s after it was well",
-        took.as_secs_f64()
-    ));
-    assert!(took < USED_AGAIN, "{took:?}");
-    Instant::now()
-}
-
-/// Waits until the origin asks so many replicas; if it asks one, until it was answered by it.
-async fn replica_is(in_use: u8, platform: &Platform) {
-    let seen = async || {
-        let origin = platform.origin.as_ref().context("no origin")?;
-        let metrics = Metrics::of(origin).await?;
-        let used = metrics.sum("sluicegate_database_replicas_in_use", &[]);
-        let reads = [("by", "replica")];
-        let reads = metrics.sum("sluicegate_database_public_reads_total", &reads);
-        anyhow::Ok((used, reads))
-    };
-    let (_, before) = seen().await.unwrap();
-    let what = format!("{in_use} replicas to be in use");
-    wait_for(what, LIMIT, async || {
-        let (used, reads) = seen().await?;
-        let is_so = (used - f64::from(in_use)).abs() < 0.5;
-        Ok((is_so && (in_use == 0 || reads > before)).then_some(()))
-    })
-    .await
-    .unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_whole_stack_works_and_its_origins_are_interchangeable() {
     let test = "the_whole_stack_works_and_its_origins_are_interchangeable";
@@ -307,7 +157,7 @@ async fn the_whole_stack_works_and_its_origins_are_interchangeable() {
 
     let endpoint = servers.store.endpoint();
     let edge = [("jwt_secret", shared::JWT_SECRET), ("store_url", &endpoint)];
-    faults_under_load(&mut servers, &platform, &edge).await;
+    faults::under_load(&mut servers, &platform, &edge).await;
     restart_behind_haproxy(&mut platform, &servers.names(), &edge).await;
     platform.stop().await.unwrap();
     ran.passed();

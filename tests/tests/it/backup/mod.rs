@@ -1,26 +1,27 @@
 //! The drill: what `docs/operations/backup` takes while pictures come in, `restore` brings into another database and
 //! another store, and `doctor --deep` says whether the two agree. What was not judged when it was taken is judged there.
 
+mod places;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 
 use sluicegate_conformance::notes::RanOn;
-use sluicegate_conformance::servers::{Drives, Minio, RedisServer, ask_database};
+use sluicegate_conformance::servers::{RedisServer, ask_database};
 use sluicegate_contract::ids::{PostId, UploadId};
 use sluicegate_contract::posts::Post;
 use sluicegate_contract::uploads::Moderation;
 use sluicegate_tests::client::Client;
 use sluicegate_tests::edge::{EdgePlace, start_edge};
 use sluicegate_tests::fixtures;
-use sluicegate_tests::platform::{
-    EDGE_KEY, Options, Platform, STOP_LIMIT, data_directory, service, store_settings,
-};
+use sluicegate_tests::platform::{EDGE_KEY, Options, Platform, STOP_LIMIT, data_directory};
 use sluicegate_tests::process::{Program, program};
 use sluicegate_tests::wait::wait_for;
 
 use crate::shared::{self, wait_for_verdicts};
+use places::{Store, environment, start_elsewhere};
 
 /// For a database to be made on a machine that is busy.
 const LIMIT: Duration = Duration::from_mins(3);
@@ -36,46 +37,6 @@ fn aws() -> Option<PathBuf> {
     let mut places = std::env::split_paths(&path).map(|folder| folder.join("aws"));
     let file = named.or_else(|| places.find(|file| file.is_file()))?;
     Some(file.parent()?.to_owned())
-}
-
-/// A store of its own for one side of the drill.
-struct Store(Minio);
-
-impl Store {
-    async fn start(test: &str) -> Option<Self> {
-        Minio::start(Drives::One, test).await.map(Self)
-    }
-
-    /// What an origin is told of it.
-    fn settings(&self) -> impl Iterator<Item = (String, String)> {
-        let settings = [
-            ("S3_ENDPOINT", self.0.endpoint()),
-            ("S3_ACCESS_KEY_ID", Minio::ACCESS_KEY_ID.to_owned()),
-            ("S3_SECRET_ACCESS_KEY", Minio::SECRET_ACCESS_KEY.to_owned()),
-        ];
-        let named = |(name, value): (&str, String)| (name.to_owned(), value);
-        settings.into_iter().map(named)
-    }
-}
-
-/// What the scripts are told; a store of its own comes last, and counts.
-fn environment(
-    database_url: String,
-    services: Vec<(String, String)>,
-    store: &Store,
-    data: &Path,
-    aws: &Path,
-) -> Environment {
-    let postgres = std::env::var("SLUICEGATE_POSTGRES_BIN").unwrap_or_default();
-    let path = std::env::var("PATH").unwrap_or_default();
-    let own = [
-        ("PATH", format!("{}:{postgres}:{path}", aws.display())),
-        ("HOME", data.to_string_lossy().into_owned()),
-        ("DATABASE_URL", database_url),
-    ];
-    let own = own.map(|(name, value)| (name.to_owned(), value));
-    let all = own.into_iter().chain(services);
-    all.chain(store.settings()).collect()
 }
 
 async fn run(program: PathBuf, arguments: &[&str], environment: &Environment) -> Output {
@@ -226,35 +187,6 @@ async fn back_up_under_load(client: &Client, here: &Environment, copy: &str) {
     assert!(sent > 0, "nothing was uploaded meanwhile");
     let again = run(script("backup"), &[copy], here).await;
     assert!(!again.status.success(), "no backup is written over");
-}
-
-/// Services elsewhere, with an empty database; what they are told, and what scripts are.
-async fn start_elsewhere(
-    place: &Path,
-    store: &Store,
-    aws: &Path,
-    settings: [(String, String); 2],
-) -> (Program, Environment, Environment) {
-    let data = place.to_str().unwrap().to_owned();
-    let mut told = vec![("SLUICEGATE_DATA".to_owned(), data)];
-    let postgres = std::env::var("SLUICEGATE_POSTGRES_BIN").ok();
-    told.extend(postgres.map(|folder| ("SLUICEGATE_POSTGRES_BIN".to_owned(), folder)));
-    let origin = program("sluicegate-origin").unwrap();
-    let mut services = Program::start(&origin, &["services", "--with-parent"], &told).unwrap();
-    services
-        .wait_for_line("services are ready", LIMIT)
-        .await
-        .unwrap();
-    let (database, embedded) = (service(place, "database_url"), store_settings(place));
-    let (database, embedded) = (database.unwrap(), embedded.unwrap());
-    let there = environment(database, embedded, store, place, aws);
-    let (server, database) = there["DATABASE_URL"].rsplit_once('/').unwrap();
-    let make = format!("create database {database}");
-    let admin = format!("{server}/postgres");
-    assert_well(&run("psql".into(), &["--command", &make, &admin], &there).await);
-    told.extend(store.settings());
-    told.extend(settings);
-    (services, told.into_iter().collect(), there)
 }
 
 #[tokio::test(flavor = "multi_thread")]
