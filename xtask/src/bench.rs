@@ -28,7 +28,7 @@ pub(crate) struct Options {
 pub(crate) fn main(stop: &Stop, options: &Options) -> Result<()> {
     let postgres = postgres::ensure(stop)?;
     let services = match options.what.as_str() {
-        "queue" => Services::prepare_only(stop, &["Redis", "Node"])?,
+        "queue" => Services::prepare_only(stop, "figures", &["Redis", "Node"])?,
         _ => Services::none(),
     };
     components::main(stop, false)?;

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::cargo::{root, target};
 use crate::process::{Stop, run};
+use crate::services::Services;
 use crate::ui::step;
 use crate::{components, dev, postgres};
 
@@ -26,6 +27,7 @@ pub(crate) struct Options {
 /// Builds everything and lets it fail at random under load.
 pub(crate) fn main(stop: &Stop, options: &Options) -> Result<()> {
     let postgres = postgres::ensure(stop)?;
+    let services = Services::prepare_only(stop, "faults", &["Faketime"])?;
     components::main(stop, false)?;
     dev::build_programs(stop)?;
     // Not by `cargo run`, which would resolve features for this one package and build half of it again.
@@ -35,6 +37,7 @@ pub(crate) fn main(stop: &Stop, options: &Options) -> Result<()> {
         .env("SLUICEGATE_POSTGRES_BIN", postgres)
         .args(["--faults", &options.faults.to_string()])
         .args(["--seed", &options.seed.to_string()]);
+    services.name_to(&mut chaos);
     if let Some(report) = &options.report {
         chaos.arg("--report").arg(report);
     }

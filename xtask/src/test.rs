@@ -82,10 +82,9 @@ fn run(stop: &Stop, command: &mut Command) -> Result<(Tally, bool)> {
     Ok((tally, status.success()))
 }
 
-/// Whose lack is none of a server: of a browser, of a library that shifts clocks, or of what this user may do here.
-const NOT_ON_SERVERS: [&str; 5] = [
+/// Whose lack is none of a server: of a browser, or of what this user may do here.
+const NOT_ON_SERVERS: [&str; 4] = [
     "browser",
-    "clocks",
     "full_disk",
     "load",
     "the platform as a plain user",

@@ -60,7 +60,7 @@ async fn answered_at(edge: &Program) -> Timestamp {
 #[tokio::test]
 async fn an_edge_that_is_two_minutes_off_serves_as_any_other() {
     let Some(library) = faketime() else {
-        return shared::skip("clocks", "there is no libfaketime (Debian: faketime)");
+        return shared::skip("clocks", "SLUICEGATE_FAKETIME names no libfaketime");
     };
     // Its tokens are verified with the keys that the origin publishes.
     let platform = Platform::start(Options::default()).await.unwrap();
@@ -110,7 +110,7 @@ impl Clock {
 #[tokio::test]
 async fn keys_are_renewed_ahead_of_time_and_kept_while_the_origin_is_away() {
     let Some(library) = faketime() else {
-        return shared::skip("clocks", "there is no libfaketime (Debian: faketime)");
+        return shared::skip("clocks", "SLUICEGATE_FAKETIME names no libfaketime");
     };
     let mut platform = Platform::start(Options::default()).await.unwrap();
     let proxy = Proxy::start(&platform.origin_url).await.unwrap();

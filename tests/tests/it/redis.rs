@@ -99,7 +99,7 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
     let client = platform.sign_up("patient").await.unwrap();
     let usual_verdict = judged_within(&client, "said at first").await;
     let habit = Habit {
-        posts_a_picture: 4,
+        posts_a_picture: 8,
         pause: Duration::from_millis(250),
     };
     let load = Load::begin(people(&platform, "busy", CLIENTS).await, habit);

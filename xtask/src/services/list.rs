@@ -1,11 +1,11 @@
 //! All of them.
 
 use super::{
-    Service, aws, compose, haproxy, kubeconform, kustomize, minio, node, pgbouncer, podman,
-    postgres, promtool, redis, schemas,
+    Service, aws, compose, faketime, haproxy, kubeconform, kustomize, minio, node, pgbouncer,
+    podman, postgres, promtool, redis, schemas,
 };
 
-pub(super) static SERVICES: [Service; 13] = [
+pub(super) static SERVICES: [Service; 14] = [
     Service {
         name: "Postgres",
         variable: "SLUICEGATE_DEPLOYED_POSTGRES_BIN",
@@ -42,6 +42,13 @@ pub(super) static SERVICES: [Service; 13] = [
         variable: "SLUICEGATE_NODE",
         takes: "a moment",
         get: node::get,
+    },
+    // Likewise none: it shifts clocks.
+    Service {
+        name: "Faketime",
+        variable: "SLUICEGATE_FAKETIME",
+        takes: "ten seconds",
+        get: faketime::get,
     },
     // What follows builds, starts and reads what deploys ours: `deploy/check-images`, `deploy/check`.
     Service {

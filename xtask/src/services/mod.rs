@@ -7,6 +7,7 @@
 
 mod aws;
 mod compose;
+mod faketime;
 mod go;
 mod haproxy;
 mod kubeconform;
@@ -56,12 +57,12 @@ pub(crate) struct Services {
 impl Services {
     /// Gets them all. What cannot be had is told here and by [`Services::missing`].
     pub(crate) fn prepare(stop: &Stop) -> Result<Self> {
-        Self::get(stop, "the tests", |_| true)
+        Self::get(stop, "tests", |_| true)
     }
 
-    /// Gets these, for figures.
-    pub(crate) fn prepare_only(stop: &Stop, names: &[&str]) -> Result<Self> {
-        Self::get(stop, "figures", |service| names.contains(&service.name))
+    /// Gets these, for figures and faults.
+    pub(crate) fn prepare_only(stop: &Stop, what: &str, names: &[&str]) -> Result<Self> {
+        Self::get(stop, what, |service| names.contains(&service.name))
     }
 
     /// For what needs none.
@@ -80,7 +81,9 @@ impl Services {
                 Err(error) => {
                     stop.check()?;
                     let name = service.name;
-                    note(&format!("{what} on {name} will be skipped: {error:#}"));
+                    note(&format!(
+                        "{what} that need {name} will be skipped: {error:#}"
+                    ));
                     services.missing.push(format!("{name}: {error:#}"));
                 }
             }
