@@ -16,6 +16,7 @@ use sluicegate_tests::fixtures;
 use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
 use sluicegate_tests::wait::wait_for;
 
+use crate::redis::options as on_redis;
 use crate::shared::{skip, wait_for_verdicts};
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -37,10 +38,7 @@ async fn what_a_node_producer_adds_gets_its_verdict() {
     let detector = Detector::start().await.unwrap();
     let options = Options {
         no_workers: true,
-        ..Options::default()
-            .setting("REDIS_URL", &redis.url())
-            .setting("MODERATION_IMAGE_SERVICE_URL", &detector.url)
-            .setting("MODERATION_IMAGE_ASYNC", "true")
+        ..on_redis(&redis, &detector)
     };
     let platform = Platform::start(options).await.unwrap();
     let client = platform.sign_up("produced").await.unwrap();

@@ -22,7 +22,8 @@ const NORMAL_AGAIN: Duration = Duration::from_secs(30);
 /// A post or a picture without Redis.
 const SLOWEST: Duration = Duration::from_secs(10);
 
-fn options(redis: &RedisServer, detector: &Detector) -> Options {
+/// Jobs on this Redis, pictures judged after the answer.
+pub(crate) fn options(redis: &RedisServer, detector: &Detector) -> Options {
     Options::default()
         .setting("REDIS_URL", &redis.url())
         .setting("MODERATION_IMAGE_SERVICE_URL", &detector.url)

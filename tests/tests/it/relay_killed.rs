@@ -15,6 +15,7 @@ use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
 use sluicegate_tests::proxy::{Action, Proxy};
 use sluicegate_tests::wait::{wait_for, within};
 
+use crate::redis::options as on_redis;
 use crate::shared::{measured, people};
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -44,10 +45,7 @@ impl Line {
         let detector = Detector::start().await.unwrap();
         let options = Options {
             no_workers: true,
-            ..Options::default()
-                .setting("REDIS_URL", &redis.url())
-                .setting("MODERATION_IMAGE_SERVICE_URL", &detector.url)
-                .setting("MODERATION_IMAGE_ASYNC", "true")
+            ..on_redis(&redis, &detector)
         };
         let platform = Platform::start(options.clone()).await.unwrap();
         let ran = RanOn::begins(&redis.version(), "relay and reconciler killed");
