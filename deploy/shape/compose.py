@@ -14,7 +14,9 @@ ONCE = {"migrate", "bucket", "backup"}
 # Its image's user is root, to whom its folder belongs; it has none of root's rights.
 ROOT = {"minio"}
 # What `up` starts only if it is asked to.
-PROFILES = {"observe": {"prometheus", "grafana"}, "detector": {"detector"}, "backup": {"backup"}}
+PROFILES = {"observe": {"prometheus", "grafana"}, "backup": {"backup"}}
+# All other networks lead nowhere else.
+OUTWARD = {"public", "outside"}
 SECONDS_TO_DRAIN = 40
 
 
@@ -54,7 +56,20 @@ def waits_for(service: dict, other: str) -> str | None:
     return service.get("depends_on", {}).get(other, {}).get("condition")
 
 
-def whole(services: dict) -> list[str]:
+def detectors(services: dict) -> dict[str, bool]:
+    """They are there, and nobody asks them: what they do not know they call safe, and that is a verdict."""
+    detector = services.get("detector", {})
+    networks = set(detector.get("networks", {}))
+    near = {name for name, service in services.items() if networks & set(service.get("networks", {}))}
+    asked = {service.get("environment", {}).get("MODERATION_IMAGE_SERVICE_URL", "") for service in services.values()}
+    return {
+        "two detectors": detector.get("command") == ["detector"] and detector.get("deploy", {}).get("replicas") == 2,
+        "nobody asks a detector that was not named": asked == {""},
+        "origins and workers reach the detectors, and nobody else": near == {"detector", "origin"} | queues(),
+    }
+
+
+def whole(services: dict, networks: dict) -> list[str]:
     """What holds for them together."""
     origin, edge = services["origin"], services["edge"]
     commands = [service.get("command") for service in services.values() if ours(service)]
@@ -72,7 +87,8 @@ def whole(services: dict) -> list[str]:
         "origins are reached by the balancer alone": environment.get("SPIN_VARIABLE_ORIGIN_URL") == "http://balancer:8080",
         "the edge reaches no database": not set(edge["networks"]) & set(services["postgres"]["networks"]),
         "the edge is told where traces go, as the origins are": traces and traces <= set(environment),
-    }
+        "networks lead nowhere else": {name for name, network in networks.items() if not network.get("internal")} == OUTWARD,
+    } | detectors(services)
     pooled, direct = "@pgbouncer:6432/", "@postgres:5432/"
     for name in ["origin", *sorted(queues())]:
         service = services[name]
@@ -84,9 +100,10 @@ def whole(services: dict) -> list[str]:
 
 
 def main() -> None:
-    services = json.loads(pathlib.Path(sys.argv[1]).read_text())["services"]
+    merged = json.loads(pathlib.Path(sys.argv[1]).read_text())
+    services = merged["services"]
     wrong = [f"{name}: not so: {what}" for name, service in services.items() for what in locked_down(name, service)]
-    wrong += [f"not so: {what}" for what in whole(services)]
+    wrong += [f"not so: {what}" for what in whole(services, merged["networks"])]
     print("\n".join(wrong) or f"{len(services)} services")
     sys.exit(1 if wrong else 0)
 

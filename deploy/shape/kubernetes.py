@@ -1,7 +1,8 @@
-"""kubernetes.py <file> [--mutate]: whether what Kustomize makes of base and overlays is the shape that we promise.
+"""kubernetes.py <file> [--asked] [--mutate]: whether what Kustomize makes of base and overlays is the shape that we promise.
 
-What it finds wrong it prints, a line each; then it ends with 1. With `--mutate` it takes away one thing after the other,
-and each must be found wrong: what nobody would miss is printed.
+What it finds wrong it prints, a line each; then it ends with 1. With `--asked` the detector of the base must be asked, else
+nobody may be told to. With `--mutate` it takes away one thing after the other, and writes other things in their place, and
+each must be found wrong: what nobody would miss is printed.
 """
 
 import collections.abc
@@ -20,6 +21,7 @@ USER = 65532
 SECONDS_TO_DRAIN = 40
 # They listen in less time than any probe takes.
 AT_ONCE = {"detector"}
+ADDRESS = "MODERATION_IMAGE_SERVICE_URL"
 # They are bound to nobody's volumes, so that any node will do; but two on one go with it.
 SPREAD = {"edge": "topologySpreadConstraints", "origin": "topologySpreadConstraints", "minio": "affinity"}
 
@@ -151,6 +153,35 @@ def scaled(documents: list[Document], workers: dict[str, Document]) -> list[str]
     return found
 
 
+def values(node: object, variable: str) -> set[str]:
+    """What anything in it sets the variable to: the data of a ConfigMap, or the environment of a container."""
+    if isinstance(node, list):
+        return set().union(*(values(one, variable) for one in node))
+    if not isinstance(node, dict):
+        return set()
+    own = {node["value"]} if node.get("name") == variable and "value" in node else set()
+    own |= {value for key, value in node.items() if key == variable}
+    return own.union(*(values(one, variable) for one in node.values()))
+
+
+def detector(documents: list[Document], asked: bool) -> dict[str, bool]:
+    """It is there, and nobody is told to ask it: what it does not know it calls safe, and that is a verdict."""
+    named = values(documents, ADDRESS)
+    services = [service for service in of(documents, "Service") if name(service) == "detector"]
+    here = {f"http://{name(service)}:{port['port']}" for service in services for port in service["spec"]["ports"]}
+    deployments = [deployment for deployment in of(documents, "Deployment") if name(deployment) == "detector"]
+    container = pod(deployments[0])["containers"][0] if deployments else {}
+    mounted = {f"{mount['mountPath']}/unsafe" for mount in container.get("volumeMounts", [])}
+    ports = {f"0.0.0.0:{port['containerPort']}" for port in container.get("ports", [])}
+    return {
+        "a detector": container.get("args") == ["detector"],
+        "which listens where it is asked": values(container, "DETECTOR_LISTEN") == ports,
+        "which reads its list": values(container, "DETECTOR_UNSAFE_FILES") == mounted,
+        "which knows no secret": not container.get("envFrom"),
+        "it is asked where it is" if asked else "nobody asks a detector that was not named": named == (here if asked else set()),
+    }
+
+
 def environment(workload: Document) -> dict[str, tuple[str, str]]:
     """Variables by what their value is from: the name of a Secret or a ConfigMap, and the key in it."""
     found = {}
@@ -174,7 +205,7 @@ def asked_for(node: object) -> set[str]:
     return own.union(*map(asked_for, node.values()))
 
 
-def together(documents: list[Document]) -> list[str]:
+def together(documents: list[Document], asked: bool) -> list[str]:
     """What holds for all of them as one."""
     deployments = {name(one): one for one in of(documents, "Deployment")}
     args = {which: pod(one)["containers"][0].get("args", []) for which, one in deployments.items()}
@@ -212,11 +243,11 @@ def together(documents: list[Document]) -> list[str]:
         ),
         "settings that are asked for are there, and no other": asked_for(documents) == configs,
         "pods with rights are refused": enforced == ("baseline" if spin else "restricted"),
-    }
+    } | detector(documents, asked)
     return [f"not so: {promise}" for promise, is_so in held.items() if not is_so] + scaled(documents, workers)
 
 
-def wrong(documents: list[Document]) -> list[str]:
+def wrong(documents: list[Document], asked: bool) -> list[str]:
     accounts = {name(one) for one in of(documents, "ServiceAccount") if one.get("automountServiceAccountToken") is False}
     services, budgets = of(documents, "Service"), of(documents, "PodDisruptionBudget")
     found = []
@@ -237,7 +268,7 @@ def wrong(documents: list[Document]) -> list[str]:
     spin = bool(of(documents, "SpinApp"))
     asks = {"origin", "worker"} | (set() if spin else {"edge"})
     found += wrong_network(of(documents, "NetworkPolicy"), pods, 80 if spin else 3000, asks)
-    return found + together(documents)
+    return found + together(documents, asked)
 
 
 # What kubeconform would miss, and what something works without.
@@ -277,9 +308,41 @@ def taken_out_of(node: Document | list, what: str, deep: bool) -> collections.ab
             yield from taken_out_of(value, f"{what}.{at}", deep)
 
 
-def is_noticed(documents: list[Document]) -> bool:
+def all_of_one_taken_out(documents: list[Document]) -> collections.abc.Iterator[str]:
+    """Takes out each Deployment with all that is named after it: what is left fits together without it."""
+    before = documents[:]
+    for which in map(name, of(before, "Deployment")):
+        documents[:] = [one for one in before if which not in name(one)]
+        yield f"everything of {which}"
+    documents[:] = before
+
+
+def instead(node: Document, key: str, value: object) -> collections.abc.Iterator[str]:
+    """Writes that in the place of what is there, if anything is, while its name is looked at."""
+    before = dict(node)
+    node[key] = value
+    yield f"{key}: {value}"
+    node.clear()
+    node.update(before)
+
+
+def written_instead(documents: list[Document]) -> collections.abc.Iterator[str]:
+    """Writes what works as well, or seems to, and is not what we promise."""
+    for settings in (one for one in of(documents, "ConfigMap") if name(one).startswith("origin-settings")):
+        yield from instead(settings["data"], ADDRESS, "http://detector:8090")
+    for deployment in of(documents, "Deployment"):
+        [container] = pod(deployment)["containers"]
+        if name(deployment) == "detector":
+            yield from instead(container, "env", container["env"][:1])
+            yield from instead(container, "env", container["env"][1:])
+            yield from instead(container, "envFrom", [{"secretRef": {"name": "sluicegate"}}])
+        else:
+            yield from instead(container, "env", [*container.get("env", []), {"name": ADDRESS, "value": "http://detector:8090"}])
+
+
+def is_noticed(documents: list[Document], asked: bool) -> bool:
     try:
-        return bool(wrong(documents))
+        return bool(wrong(documents, asked))
     except (KeyError, IndexError, TypeError, ValueError):
         # So much is missing that nothing could be made of it.
         return True
@@ -287,9 +350,15 @@ def is_noticed(documents: list[Document]) -> bool:
 
 def main() -> None:
     documents = list(yaml.safe_load_all(pathlib.Path(sys.argv[1]).read_text()))
-    found = wrong(documents)
+    asked = "--asked" in sys.argv
+    found = wrong(documents, asked)
     if "--mutate" in sys.argv and not found:
-        found = [f"nobody misses {what}" for what in taken_out(documents) if not is_noticed(documents)]
+        found = [
+            f"nobody misses {what}"
+            for changed in (taken_out, all_of_one_taken_out, written_instead)
+            for what in changed(documents)
+            if not is_noticed(documents, asked)
+        ]
     print("\n".join(found) or f"{len(documents)} resources")
     sys.exit(1 if found else 0)
 

@@ -8,6 +8,13 @@ import pathlib
 import sys
 
 STORE, REGION, BUCKET = "http://store.example.org:9000", "eu-1", "pictures"
+LIST = "deploy/unsafe.txt"
+
+
+def containers(services: dict, name: str, port: int) -> str:
+    """The addresses of all containers of a service, as Compose names them."""
+    count = services[name]["deploy"]["replicas"]
+    return ",".join(f"http://sluicegate-{name}-{number}:{port}" for number in range(1, count + 1))
 
 
 def main() -> int:
@@ -21,6 +28,11 @@ def main() -> int:
         "a network that leads there": all({"outside", "public"} & set(services[name]["networks"]) for name in (*of_store, "edge")),
         "who stands in front of the edge": "--trusted-proxies=172.18.0.1" in services["edge"]["command"],
         "three origins": services["origin"]["deploy"]["replicas"] == 3,
+        "each detector is asked": {told[name]["MODERATION_IMAGE_SERVICE_URL"] for name in ("origin", "image-moderation")}
+        == {containers(services, "detector", 8090)},
+        "by a list of one's own": told["detector"]["DETECTOR_UNSAFE_FILES"] != ""
+        and services["detector"]["volumes"][0]["source"].endswith(LIST)
+        and services["detector"]["volumes"][0]["target"] == told["detector"]["DETECTOR_UNSAFE_FILES"],
     }
     wrong = [what for what, is_so in held.items() if not is_so]
     for what in wrong:
