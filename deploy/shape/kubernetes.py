@@ -22,6 +22,9 @@ SECONDS_TO_DRAIN = 40
 # They listen in less time than any probe takes.
 AT_ONCE = {"detector"}
 ADDRESS = "MODERATION_IMAGE_SERVICE_URL"
+# What workers are scaled by. Each process says the same, so it is not to be added up.
+AGE = "sluicegate_job_oldest_ready_age_seconds"
+BY_AGE = 'max(%s{job="sluicegate-origin",queue="%s"})'
 # They are bound to nobody's volumes, so that any node will do; but two on one go with it.
 SPREAD = {"edge": "topologySpreadConstraints", "origin": "topologySpreadConstraints", "minio": "affinity"}
 
@@ -140,14 +143,17 @@ def scaled(documents: list[Document], workers: dict[str, Document]) -> list[str]
         spec = scaler["spec"]
         worker = workers.get(spec["scaleTargetRef"]["name"])
         [trigger] = spec["triggers"]
+        metadata = trigger.get("metadata", {})
         queue = worker and pod(worker)["containers"][0]["args"][2]
         held = {
             "scales a worker": worker is not None,
-            "by the age of its queue": f'queue="{queue}"' in trigger["metadata"]["query"],
+            "as Prometheus says": trigger.get("type") == "prometheus" and metadata.get("serverAddress", "").startswith("http://"),
+            "by the age of its queue": metadata.get("query") == BY_AGE % (AGE, queue),
+            "which is seconds": float(metadata.get("threshold", 0)) > 0,
             "whose number is its own": worker is not None and "replicas" not in worker["spec"],
             "from one up": 1 <= spec.get("minReplicaCount", 0) < spec.get("maxReplicaCount", 0),
             "undivided, and nothing measured is not nothing to do": trigger.get("metricType") == "Value"
-            and trigger["metadata"].get("ignoreNullValues") == "false",
+            and metadata.get("ignoreNullValues") == "false",
         }
         found += not_so(f"ScaledObject {name(scaler)}", held)
     return found
@@ -278,7 +284,8 @@ NOT_MISSED |= {"volumes", "volumeClaimTemplates", "fsGroup", "fsGroupChangePolic
 
 def taken_out(documents: list[Document]) -> collections.abc.Iterator[str]:
     """Takes one thing after the other out while its name is looked at, and puts it back: each resource, each member of a
-    workload, its pods and their containers as far as rights and resources go, and whatever stands in a policy."""
+    workload, its pods and their containers as far as rights and resources go, and whatever stands in a policy or in what
+    pulls a scaler."""
     for number, document in enumerate(documents):
         what = f"{document['kind']} {name(document)}"
         del documents[number]
@@ -288,9 +295,11 @@ def taken_out(documents: list[Document]) -> collections.abc.Iterator[str]:
             inner = [("", document["spec"])]
         elif document["kind"] in WORKLOADS:
             inner = [("", document["spec"]), ("pod", pod(document)), *(("container", one) for one in pod(document)["containers"])]
+        elif document["kind"] == "ScaledObject":
+            inner = [("trigger", trigger) for trigger in document["spec"]["triggers"]]
         else:
             inner = []
-        deep = document["kind"] == "NetworkPolicy"
+        deep = document["kind"] in ("NetworkPolicy", "ScaledObject")
         for where, node in inner:
             yield from taken_out_of(node, f"{what}: {where}", deep)
 
@@ -328,6 +337,12 @@ def instead(node: Document, key: str, value: object) -> collections.abc.Iterator
 
 def written_instead(documents: list[Document]) -> collections.abc.Iterator[str]:
     """Writes what works as well, or seems to, and is not what we promise."""
+    for scaler in of(documents, "ScaledObject"):
+        [trigger] = scaler["spec"]["triggers"]
+        query = trigger["metadata"]["query"]
+        yield from instead(trigger, "type", "cpu")
+        for other in (query.replace(AGE, "sluicegate_jobs"), query.replace("max(", "sum("), query.replace('queue="', 'queue="no-')):
+            yield from instead(trigger["metadata"], "query", other)
     for settings in (one for one in of(documents, "ConfigMap") if name(one).startswith("origin-settings")):
         yield from instead(settings["data"], ADDRESS, "http://detector:8090")
     for deployment in of(documents, "Deployment"):
