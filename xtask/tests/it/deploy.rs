@@ -166,5 +166,5 @@ fn our_images_start_without_rights() {
     ran_on(&engine, "images of origin and edge", passed);
     assert!(passed, "{text}");
     let held = text.lines().filter(|line| line.starts_with("ok  ")).count();
-    assert_eq!(held, 18, "{text}");
+    assert_eq!(held, 22, "{text}");
 }
