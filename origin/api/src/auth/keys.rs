@@ -14,7 +14,7 @@ use sluicegate_core::error::PortError;
 use sluicegate_core::ports::SigningKeyStore;
 use sluicegate_core::session::SigningKey;
 use sluicegate_core::signing::{Phase, phases, signing};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::previews::Root;
 use crate::state::JwtSecret;
@@ -44,7 +44,7 @@ impl Keyring {
             env,
             store,
             loaded,
-            loading: Mutex::new(()),
+            loading: Mutex::new(None),
         })
     }
 }
@@ -54,7 +54,8 @@ pub(crate) struct StoredKeys {
     env: Env,
     store: Arc<dyn SigningKeyStore>,
     loaded: RwLock<Option<Arc<KeySet>>>,
-    loading: Mutex<()>,
+    /// Held by whoever looks them up; since when that has failed, if it did last.
+    loading: Mutex<Option<Timestamp>>,
 }
 
 /// The keys as they were at one time; never empty.
@@ -97,9 +98,17 @@ impl KeySet {
 }
 
 impl StoredKeys {
-    /// The keys; old ones if the database cannot be asked, so that an outage does not end sessions' tokens.
+    /// The keys; old ones while somebody looks them up and if the database cannot be asked, so that an outage neither ends
+    /// sessions' tokens nor has requests wait for it one after the other.
     pub(crate) async fn current(&self) -> Result<Arc<KeySet>, PortError> {
-        self.no_older_than(KEEP).await
+        if let Some(keys) = self.copy(KEEP) {
+            return Ok(keys);
+        }
+        match (self.loading.try_lock(), self.copy(Duration::MAX)) {
+            (Err(_), Some(keys)) => Ok(keys),
+            (Err(_), None) => self.no_older_than(KEEP).await,
+            (Ok(failed), _) => self.look_up(failed).await,
+        }
     }
 
     /// What `work` makes of the key that signs now.
@@ -122,19 +131,36 @@ impl StoredKeys {
         if let Some(keys) = self.copy(age) {
             return Ok(keys);
         }
-        let _alone = self.loading.lock().await;
+        let failed = self.loading.lock().await;
         if let Some(keys) = self.copy(age) {
             return Ok(keys);
         }
+        self.look_up(failed).await
+    }
+
+    /// Those known if it fails, and for a while after it did.
+    async fn look_up(
+        &self,
+        mut failed: MutexGuard<'_, Option<Timestamp>>,
+    ) -> Result<Arc<KeySet>, PortError> {
+        let known = self.copy(Duration::MAX);
+        if failed.is_some_and(|at| self.env.now().since(at) < COOLDOWN) {
+            let none = || PortError::unavailable("signing keys", "they could not be looked up");
+            return known.ok_or_else(none);
+        }
         match self.load().await {
-            Ok(keys) => Ok(keys),
-            Err(error) => match self.copy(Duration::MAX) {
-                Some(keys) => {
-                    tracing::warn!(%error, "could not look up signing keys; using those known");
-                    Ok(keys)
-                }
-                None => Err(error),
-            },
+            Ok(keys) => {
+                *failed = None;
+                Ok(keys)
+            }
+            Err(error) => {
+                *failed = Some(self.env.now());
+                let Some(known) = known else {
+                    return Err(error);
+                };
+                tracing::warn!(%error, "could not look up signing keys; using those known");
+                Ok(known)
+            }
         }
     }
 

@@ -31,6 +31,7 @@ mod repeated_sessions;
 mod repeats;
 mod replicas;
 mod sessions;
+mod signing_keys;
 mod staging;
 mod support;
 mod tokens;
