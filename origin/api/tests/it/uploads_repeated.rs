@@ -37,6 +37,12 @@ async fn a_repeat_while_the_first_runs_is_told_so() {
     let path = format!("/v1/uploads/{}", id(&ticket));
     let delete = call("DELETE", &path).token(&ada.access);
     delete.send(&world.origin).await.expect(204);
+    // What the edge was sending then arrives all the same, and is not kept: it counts nowhere.
+    let late = id(&ticket);
+    world.objects.store(&format!("staging/{late}"), b"too late");
+    let refused = world.complete(&ada, late).await;
+    refused.problem(410, "upload-expired");
+    assert!(!world.objects.has(&format!("staging/{late}")));
     let next = ask(&world, &ada, "k", &avatar(9)).await.expect(201);
     assert_ne!(next["id"], ticket["id"]);
 }

@@ -114,8 +114,12 @@ async fn overtaken(app: &App, eyes: &Eyes, upload: &Upload) -> Result<Response, 
     }
 }
 
-/// As `earlier`. What an earlier call refused but could not delete is deleted first.
+/// As `earlier`. What an earlier call refused but could not delete is deleted first, and what arrived after its ticket was
+/// given back: that counts nowhere any more.
 async fn settled_before(app: &App, eyes: &Eyes, upload: &Upload) -> Result<Response, ApiError> {
+    if upload.state == UploadState::Expired {
+        app.pictures.delete_staged(upload.id).await;
+    }
     if upload.state == UploadState::Rejected {
         if upload.moderation == Moderation::Removed {
             app.objects.delete(&upload.media_object()).await?;
