@@ -2,14 +2,19 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::request::Parts;
 use sluicegate_contract::ids::AccountId;
+use sluicegate_core::error::PortError;
+use tokio::time::timeout;
 
 use crate::state::App;
+
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Whose request it is, once that is known.
 #[derive(Clone, Default)]
@@ -42,11 +47,24 @@ pub(crate) async fn note(
     let writer = Writer::default();
     request.extensions_mut().insert(writer.clone());
     let response = next.run(request).await;
-    if let Some(account) = writer.0.get().filter(|_| response.status().is_success())
-        && let Err(error) = app.reads.wrote(*account).await
+    // One that failed for us may be committed all the same.
+    let status = response.status();
+    let may_be_done = status.is_success() || status.is_server_error();
+    if let Some(account) = writer.0.get().filter(|_| may_be_done)
+        && let Err(error) = noted(&app, *account, status.is_success()).await
     {
         // It is done, and is answered so. Without the primary no replica is known to be fresh, and none is asked.
         tracing::warn!(%error, %account, "a write was not noted: its author may not see it for some seconds");
     }
     response
+}
+
+/// Nobody waits long to be told of a failure.
+async fn noted(app: &App, account: AccountId, is_done: bool) -> Result<(), PortError> {
+    let noting = app.reads.wrote(account);
+    if is_done {
+        return noting.await;
+    }
+    let late = |_| PortError::unavailable("database", "no answer in time");
+    timeout(AFTER_FAILURE, noting).await.map_err(late)?
 }

@@ -12,7 +12,7 @@ use sluicegate_core::error::PortError;
 use sluicegate_core::ports::{OneDatabase, PublicReads, Reader};
 use sluicegate_core::post::{Post, PostCursor};
 
-use crate::support::{Person, World, call};
+use crate::support::{Person, World, call, fixture};
 
 /// What was said.
 #[derive(Debug, PartialEq, Eq)]
@@ -125,6 +125,20 @@ async fn whoever_changes_something_is_noted_before_the_answer() {
     let session = call("POST", "/v1/sessions").json(&back).send(&origin);
     session.await.expect(201);
     assert_eq!(said.take(), wrote());
+}
+
+/// What failed for us on the way to its answer may be committed.
+#[tokio::test]
+async fn whoever_may_have_changed_something_is_noted_too() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada").await;
+    let upload = world.staged(&ada, "avatar", &fixture("photo.png")).await;
+    let (origin, said) = recorded(&world);
+    world.objects.set_down(true);
+    let path = format!("/v1/uploads/{upload}/complete");
+    let failed = call("POST", &path).token(&ada.access).send(&origin).await;
+    assert!(failed.status.is_server_error(), "{}", failed.text());
+    assert_eq!(said.take(), [Said::Wrote(id(&ada))]);
 }
 
 #[tokio::test]

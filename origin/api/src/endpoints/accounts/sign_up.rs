@@ -54,7 +54,7 @@ pub(crate) async fn handler(
         key,
         fingerprint: answer::fingerprint(display_name.as_bytes()),
     };
-    if let Some(session) = first.again(&app, &handle, &password).await? {
+    if let Some(session) = first.again(&app, &handle, &password, &writer).await? {
         return Ok((StatusCode::CREATED, Json(session)));
     }
     let id = AccountId(app.env.new_id());
@@ -71,14 +71,15 @@ pub(crate) async fn handler(
         None => app.accounts.create(&account, &begun).await,
         Some(name) => app.accounts.create_once(&account, &begun, &name).await,
     };
+    if !matches!(created, Err(CreateAccountError::HandleTaken)) {
+        // It may be there though we were not told.
+        writer.is(id);
+    }
     let session = match created {
-        Ok(account) => {
-            writer.is(id);
-            session::begin(&app, account, begun.id, refresh, device).await?
-        }
+        Ok(account) => session::begin(&app, account, begun.id, refresh, device).await?,
         // By the first request, if this one came beside it.
         Err(CreateAccountError::HandleTaken) => first
-            .again(&app, &handle, &password)
+            .again(&app, &handle, &password, &writer)
             .await?
             .ok_or_else(|| ApiError::new(ProblemType::HandleTaken))?,
         Err(CreateAccountError::Port(error)) => return Err(error.into()),
@@ -110,6 +111,7 @@ impl Named {
         app: &App,
         handle: &str,
         password: &str,
+        writer: &Writer,
     ) -> Result<Option<Session>, ApiError> {
         if self.key.is_none() {
             return Ok(None);
@@ -133,6 +135,8 @@ impl Named {
         let Some(account) = account.filter(|_| found.delete_after.is_none()) else {
             return Ok(None);
         };
+        // Whoever was not answered the first time was not noted either.
+        writer.is(account.id);
         let device = DeviceToken::new(&app.env);
         let session = session::start(app, account, device, Some(&name)).await?;
         Ok(Some(session))

@@ -110,9 +110,9 @@ async fn come_back(
     }
     let (accounts, id) = (Arc::clone(&app.accounts), found.account);
     let restoring = async move { accounts.restore(id, now).await };
+    writer.is(id);
     if kept::changed(app, Change::Account(id), restoring).await? {
         tracing::info!(account = %found.account, "an account was restored");
-        writer.is(found.account);
         Ok(())
     } else {
         Err(wrong())
