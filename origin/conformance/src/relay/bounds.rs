@@ -4,7 +4,7 @@ use sluicegate_contract::ids::{AccountId, JobId};
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::fair::{Ahead, Bounds, Priority, Rate};
 use sluicegate_core::job::{JobState, NewJob};
-use sluicegate_core::ports::{Delivered, Delivery, DeliveryRequest, Take, TakeRequest};
+use sluicegate_core::ports::{Delivered, Delivery, DeliveryRequest, Take, TakeRequest, Verdict};
 use uuid::Uuid;
 
 use super::{Both, LEASE, deliver, leased, relayed, state};
@@ -289,11 +289,23 @@ pub async fn paces_what_is_begun_once_more(both: &Both) {
     };
     assert_eq!(second.lease.attempt, 2);
     // Nobody else has what it took.
-    add_of(both, queue, AccountId(id())).await;
+    let other = add_of(both, queue, AccountId(id())).await;
     assert_eq!(relay(both, queue, rate, at(3)).await, []);
-    assert_eq!(relay(both, queue, rate, at(4)).await.len(), 1);
+    assert_eq!(relay(both, queue, rate, at(4)).await, [other]);
+
+    // Lost there and handed over once more, it is not paid for twice.
+    both.1
+        .retry(&second.lease, at(5), "down", at(5))
+        .await
+        .unwrap();
+    assert!(both.0.resolve(job, Verdict::Missing, at(6)).await.unwrap());
+    assert_eq!(relay(both, queue, rate, at(6)).await, [job]);
+    assert!(matches!(begin(job, at(6)).await, Delivered::Leased(_)));
+    add_of(both, queue, AccountId(id())).await;
+    assert_eq!(relay(both, queue, rate, at(7)).await, []);
+    assert_eq!(relay(both, queue, rate, at(8)).await.len(), 1);
     assert!(
-        Duration::from_secs(4) < LEASE,
+        Duration::from_secs(8) < LEASE,
         "no lease was lost meanwhile"
     );
 }

@@ -1,10 +1,12 @@
 use async_trait::async_trait;
+use serde_json::Value;
 use sluicegate_contract::ids::JobId;
 use sluicegate_contract::time::Timestamp;
 use sluicegate_core::error::PortError;
 use sluicegate_core::fair::{Ahead, Priority};
 use sluicegate_core::ports::{HandOver, ReadyJob, Take, TakeRequest};
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::columns::{priority, unsigned};
@@ -82,22 +84,54 @@ pub(super) async fn take(
     })
 }
 
-/// What is paid for counts once it was handed over, with the transaction.
+/// What is paid for counts once it was handed over, with the transaction. What has begun before pays when it begins again,
+/// whoever hands it over.
 async fn within_rate(
     connection: &mut PgConnection,
     request: &TakeRequest<'_>,
     now: Timestamp,
 ) -> sqlx::Result<Vec<ReadyJob>> {
     let Some(rate) = request.rate else {
-        return lock(connection, request, request.limit, now).await;
+        return Ok(lock(connection, request, request.limit, now).await?.jobs);
     };
     let mut budget = Budget::hold(connection, request.queue, rate, now).await?;
     let limit = request.limit.min(budget.places(now));
-    let jobs = lock(connection, request, limit, now).await?;
-    if !jobs.is_empty() {
-        budget.spend(connection, jobs.len(), now).await?;
+    let locked = lock(connection, request, limit, now).await?;
+    if locked.first > 0 {
+        budget.spend(connection, locked.first, now).await?;
     }
-    Ok(jobs)
+    Ok(locked.jobs)
+}
+
+/// What is to be handed over, and how many of it have never begun.
+struct Locked {
+    jobs: Vec<ReadyJob>,
+    first: usize,
+}
+
+struct LockedRow {
+    id: Uuid,
+    name: String,
+    payload: Value,
+    priority: i16,
+    run_at: OffsetDateTime,
+    max_attempts: i32,
+    attempt: i32,
+    is_first: bool,
+}
+
+impl LockedRow {
+    fn read(self) -> sqlx::Result<ReadyJob> {
+        Ok(ReadyJob {
+            id: JobId(self.id),
+            name: self.name,
+            payload: self.payload,
+            priority: priority(self.priority)?,
+            run_at: self.run_at.into(),
+            max_attempts: unsigned(self.max_attempts)?,
+            attempts: unsigned(self.attempt)?,
+        })
+    }
 }
 
 /// Which rows are chosen of those that are ready. The window keeps the choice in the table for as long as it can be made
@@ -109,8 +143,9 @@ async fn lock(
     request: &TakeRequest<'_>,
     limit: u32,
     now: Timestamp,
-) -> sqlx::Result<Vec<ReadyJob>> {
-    let rows = sqlx::query!(
+) -> sqlx::Result<Locked> {
+    let rows = sqlx::query_as!(
+        LockedRow,
         r#"with first as materialized (
             select owner_id, priority from jobs
             where queue = $1 and state = 'relayed' and attempts_used = 0 and run_at <= $2
@@ -167,7 +202,7 @@ async fn lock(
             from waiting
         )
         select free.id, free.name, free.payload, free.priority, free.run_at, free.max_attempts,
-            free.attempt
+            free.attempt, free.attempts_used = 0 as "is_first!"
         from (
             select counted.id from counted
             left join ahead on ahead.owner_id = counted.owner_id
@@ -178,8 +213,8 @@ async fn lock(
             order by owed desc, priority, turn, counted.id
         ) as candidate
         cross join lateral (
-            select id, name, payload, priority, run_at, max_attempts, attempt from jobs
-            where jobs.id = candidate.id and state = 'ready' and turn is not null
+            select id, name, payload, priority, run_at, max_attempts, attempt, attempts_used
+            from jobs where jobs.id = candidate.id and state = 'ready' and turn is not null
                 and run_at <= $2
             for update skip locked
         ) as free
@@ -196,18 +231,10 @@ async fn lock(
     )
     .fetch_all(connection)
     .await?;
-    let jobs = rows.into_iter().map(|row| {
-        Ok(ReadyJob {
-            id: JobId(row.id),
-            name: row.name,
-            payload: row.payload,
-            priority: priority(row.priority)?,
-            run_at: row.run_at.into(),
-            max_attempts: unsigned(row.max_attempts)?,
-            attempts: unsigned(row.attempt)?,
-        })
-    });
-    jobs.collect()
+    let first = rows.iter().filter(|row| row.is_first).count();
+    let jobs = rows.into_iter().map(LockedRow::read);
+    let jobs = jobs.collect::<sqlx::Result<_>>()?;
+    Ok(Locked { jobs, first })
 }
 
 /// Whether jobs are ready that could not be taken. Of a paused queue none can be for long.
