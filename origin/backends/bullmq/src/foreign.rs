@@ -24,6 +24,9 @@ pub(crate) fn read(queue: &str, job: &Job, now: Timestamp) -> Result<ForeignJob,
         }
         (_, name) => return Err(format!("no job is called {name:?} here")),
     };
+    if holds_nul(job.data()) || job.id().contains('\0') {
+        return Err("it holds U+0000, which no row can".to_owned());
+    }
     let added = i64::try_from(job.timestamp()).ok();
     Ok(ForeignJob {
         id: foreign_id(queue, job.id(), job.timestamp()),
@@ -39,6 +42,18 @@ pub(crate) fn read(queue: &str, job: &Job, now: Timestamp) -> Result<ForeignJob,
 
 fn payload<T: DeserializeOwned>(data: &Value) -> Result<T, String> {
     T::deserialize(data).map_err(|error| format!("the payload is wrong: {error}"))
+}
+
+/// Postgres keeps all JSON but that. As deep as parsers let it be.
+fn holds_nul(data: &Value) -> bool {
+    match data {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(holds_nul),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 #[cfg(test)]
@@ -79,6 +94,14 @@ mod tests {
         for data in [json!({}), json!({ "postId": 1, "userId": ID }), json!(null)] {
             let error = read_job(POST_QUEUE, POST_JOB, data).unwrap_err();
             assert!(error.starts_with("the payload is wrong"), "{error}");
+        }
+        let more = |more: Value| json!({ "postId": ID, "userId": ID, "more": more });
+        for data in [
+            more(json!([{ "deep": "a\0b" }])),
+            more(json!({ "a\0b": 1 })),
+        ] {
+            let error = read_job(POST_QUEUE, POST_JOB, data).unwrap_err();
+            assert!(error.contains("U+0000"), "{error}");
         }
     }
 }
