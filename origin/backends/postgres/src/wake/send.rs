@@ -3,7 +3,10 @@ use std::collections::VecDeque;
 use sluicegate_core::wake::Wake;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::broadcast::{
+    self,
+    error::{RecvError, TryRecvError},
+};
 use tokio::time::{Instant, sleep_until};
 
 use super::hints::{Foreign, PAYLOAD_BYTES, encode};
@@ -32,6 +35,24 @@ pub(super) async fn run(
             Err(error) => error,
         };
         backoff.pause("sends wake-ups", &error).await;
+        catch_up(&mut hints, &mut waiting, foreign);
+    }
+}
+
+/// What came while there was no connection. What others gave would otherwise be remembered for as long as there is none.
+fn catch_up(
+    hints: &mut broadcast::Receiver<Wake>,
+    waiting: &mut VecDeque<Wake>,
+    foreign: &Foreign,
+) {
+    loop {
+        match hints.try_recv() {
+            Ok(hint) if foreign.takes(hint) => {}
+            Ok(hint) => gather(waiting, hint),
+            Err(TryRecvError::Lagged(_)) => foreign.forget(),
+            // Whoever connects next finds out that there can be no more.
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+        }
     }
 }
 
@@ -119,6 +140,27 @@ mod tests {
         }
         assert_eq!(waiting.len(), WAITING);
         assert_eq!(waiting.front(), Some(&upload(1)));
+    }
+
+    #[test]
+    fn what_came_without_a_connection_is_sorted_out() {
+        let (sender, mut hints) = broadcast::channel(16);
+        let (foreign, mut waiting) = (Foreign::default(), VecDeque::new());
+        foreign.arrives(upload(1));
+        for hint in [upload(1), upload(2)] {
+            sender.send(hint).unwrap();
+        }
+        catch_up(&mut hints, &mut waiting, &foreign);
+        assert_eq!(waiting, [upload(2)]);
+        assert!(!foreign.takes(upload(1)), "it is remembered no more");
+
+        // More than the channel holds: nobody knows which were others'.
+        foreign.arrives(upload(3));
+        for n in 4..=30 {
+            sender.send(upload(n)).unwrap();
+        }
+        catch_up(&mut hints, &mut waiting, &foreign);
+        assert!(!foreign.takes(upload(3)));
     }
 
     #[test]
