@@ -120,6 +120,8 @@ impl S3ObjectStore {
             self.write_rules(rules, rule).await?;
             changes.staging = true;
         }
+        let blocked = self.block_public_access().await;
+        // After all else, since what it said is lost to its owner where anything fails later; and whatever came of that.
         if let Some(Some(policy)) = known(self.policy().await)?
             && lets_anybody(&policy)
         {
@@ -127,6 +129,18 @@ impl S3ObjectStore {
             delete.send().await.map_err(port_error)?;
             changes.policy = Some(policy);
         }
+        changes.block = blocked.map_err(|error| match &changes.policy {
+            None => error,
+            Some(policy) => PortError::failed(
+                SERVICE,
+                format!("{error}; a policy that let anybody in was deleted: {policy}"),
+            ),
+        })?;
+        Ok(changes)
+    }
+
+    /// Switches it on where there is a switch that is off.
+    async fn block_public_access(&self) -> Result<bool, PortError> {
         if known(self.block().await)? == Some(false) {
             let all = PublicAccessBlockConfiguration::builder()
                 .block_public_acls(true)
@@ -139,9 +153,9 @@ impl S3ObjectStore {
                 .bucket(&self.bucket)
                 .public_access_block_configuration(all);
             put.send().await.map_err(port_error)?;
-            changes.block = true;
+            return Ok(true);
         }
-        Ok(changes)
+        Ok(false)
     }
 
     /// All rules of its lifecycle, ours and others'.

@@ -9,6 +9,7 @@ use aws_sdk_s3::types::{
     LifecycleRuleFilter,
 };
 use sluicegate_conformance::notes::RanOn;
+use sluicegate_conformance::scripted::{Reply, ScriptedServer};
 use sluicegate_conformance::servers::{Drives, Minio};
 use sluicegate_core::ports::{ObjectStore, PutOptions};
 use sluicegate_s3::{BucketChanges, BucketState, S3ObjectStore, Settings, StagingRule, Standing};
@@ -173,4 +174,68 @@ async fn a_store_that_is_down_is_not_told_to_be_wrong() {
     let state = store.inspect_bucket(RULE).await;
     assert!(matches!(state.staging, Standing::Unknown(_)), "{state:?}");
     assert!(matches!(state.policy, Standing::Unknown(_)), "{state:?}");
+}
+
+/// As Amazon answers what this program asks of `?publicAccessBlock`: each part, on or off.
+fn access_block(parts: [bool; 4]) -> String {
+    let names = [
+        "BlockPublicAcls",
+        "IgnorePublicAcls",
+        "BlockPublicPolicy",
+        "RestrictPublicBuckets",
+    ];
+    let parts = names
+        .iter()
+        .zip(parts)
+        .map(|(name, on)| format!("<{name}>{on}</{name}>"));
+    let parts: String = parts.collect();
+    format!(
+        "<PublicAccessBlockConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{parts}\
+        </PublicAccessBlockConfiguration>"
+    )
+}
+
+/// No store at hand has this switch.
+#[tokio::test]
+async fn public_access_is_blocked_where_the_store_has_a_switch_for_it() {
+    const NONE: &str =
+        "<Error><Code>NoSuchPublicAccessBlockConfiguration</Code><Message>none</Message></Error>";
+    let all = access_block([true; 4]);
+    let some = access_block([true, true, true, false]);
+    let answer = |status, body: &str| Reply::Answer(status, body.as_bytes().to_vec());
+    let server = ScriptedServer::start(answer(500, "")).await;
+    let settings = Settings {
+        endpoint: server.url(),
+        edge_endpoint: server.url(),
+        public_endpoint: None,
+        region: "us-east-1".to_owned(),
+        bucket: "pictures".to_owned(),
+        access_key_id: "somebody".to_owned(),
+        secret_access_key: "secret".to_owned(),
+    };
+    let store = S3ObjectStore::new(&settings);
+    for (status, found, is_changed) in [(404, NONE, true), (200, &*some, true), (200, &*all, false)]
+    {
+        // The bucket is there; it knows neither rules nor policies.
+        server.next([answer(200, ""), answer(501, ""), answer(status, found)]);
+        if is_changed {
+            server.next([answer(200, "")]);
+        }
+        server.next([answer(501, "")]);
+        let changes = store.set_up_bucket(RULE).await.unwrap();
+        assert_eq!(changes.block, is_changed, "{found}");
+        let seen = server.take_seen();
+        let put = seen.iter().find(|request| request.method == "PUT");
+        assert_eq!(put.is_some(), is_changed, "{seen:?}");
+        if let Some(put) = put {
+            assert!(put.path.contains("publicAccessBlock"), "{put:?}");
+            let body = String::from_utf8_lossy(&put.body);
+            assert_eq!(body.matches(">true</").count(), 4, "{body}");
+        }
+    }
+    for (found, is_right) in [(&some, false), (&all, true)] {
+        server.always(answer(200, found));
+        let block = store.inspect_bucket(RULE).await.block;
+        assert_eq!(block == Standing::Right, is_right, "{block:?}");
+    }
 }
