@@ -43,6 +43,13 @@ pub(crate) enum Verdict {
     Untold(String),
 }
 
+impl Verdict {
+    /// Whether it says what the store enforces.
+    pub(crate) fn is_told(&self) -> bool {
+        matches!(self, Self::Enforces | Self::Lacks(_))
+    }
+}
+
 /// A promise that the store does not keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lack {
@@ -93,17 +100,11 @@ pub(crate) struct Probed {
 }
 
 /// Probes the ways on which presigned URLs are used: that of edges, and that of clients where they have one. Where the
-/// edges' leads nowhere from here, our own to the same store.
+/// edges' leads nowhere from here, or to somebody who lets nothing through, our own to the same store.
 pub(crate) async fn all(settings: &Settings, env: &Env) -> Vec<Probed> {
     let mut probed = vec![one(settings, &settings.edge_endpoint, env).await];
-    let untold = matches!(
-        probed.first(),
-        Some(Probed {
-            verdict: Verdict::Untold(_),
-            ..
-        })
-    );
-    if untold && settings.endpoint != settings.edge_endpoint {
+    let is_told = probed.iter().any(|probed| probed.verdict.is_told());
+    if !is_told && settings.endpoint != settings.edge_endpoint {
         probed.push(one(settings, &settings.endpoint, env).await);
     }
     if let Some(public) = &settings.public_endpoint

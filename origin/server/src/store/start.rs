@@ -31,7 +31,7 @@ pub(crate) struct Starting {
 enum Known {
     /// All that can be told.
     All,
-    /// It is down: an outage is no verdict.
+    /// It is down, or lets nothing through: neither is a verdict.
     Nothing(String),
 }
 
@@ -45,7 +45,7 @@ impl Starting {
         match self.once().await? {
             Known::All => Ok(None),
             Known::Nothing(why) => {
-                tracing::warn!("started without the object store, which does not answer: {why}");
+                tracing::warn!("nothing is known of the object store yet: {why}");
                 Ok(Some(self.keep_asking(shutdown)))
             }
         }
@@ -110,27 +110,31 @@ impl Starting {
             if let Some(error) = left {
                 tracing::warn!(%error, "the object store did not delete a file of its probe");
             }
-            told |= !matches!(verdict, Verdict::Untold(_));
+            told |= verdict.is_told();
             match verdict {
                 Verdict::Enforces => {
                     tracing::info!("objects: what is signed is enforced at {place}");
                 }
                 Verdict::Lacks(lack) => self.lacks(place, *lack)?,
-                Verdict::Refuses(why) => tracing::warn!(
-                    "objects: nothing can be uploaded at {place}: {why}; see `sluicegate-origin doctor`"
-                ),
-                Verdict::Untold(why) => tracing::debug!("objects: nothing known of {place}: {why}"),
+                Verdict::Refuses(_) | Verdict::Untold(_) => {}
             }
         }
-        let why = |probed: &Probed| match &probed.verdict {
-            Verdict::Untold(why) => format!("{}: {why}", probed.place),
-            _ => String::new(),
-        };
-        Ok(if told {
-            Known::All
-        } else {
-            Known::Nothing(probed.iter().map(why).collect::<Vec<_>>().join("; "))
-        })
+        let untold = probed.iter().filter_map(|probed| match &probed.verdict {
+            Verdict::Refuses(why) => Some(format!(
+                "nothing can be uploaded at {}: {why}; see `sluicegate-origin doctor`",
+                probed.place
+            )),
+            Verdict::Untold(why) => Some(format!("{}: {why}", probed.place)),
+            Verdict::Enforces | Verdict::Lacks(_) => None,
+        });
+        let untold = untold.collect::<Vec<_>>().join("; ");
+        if !told {
+            return Ok(Known::Nothing(untold));
+        }
+        if !untold.is_empty() {
+            tracing::warn!("objects: {untold}");
+        }
+        Ok(Known::All)
     }
 
     fn lacks(&self, place: &str, Lack { found, remedy }: Lack) -> Result<()> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sluicegate_conformance::notes::RanOn;
+use sluicegate_conformance::scripted::{Reply, ScriptedServer};
 use sluicegate_conformance::servers::{Drives, Minio};
 use sluicegate_core::ports::ObjectStore;
 use tempfile::TempDir;
@@ -16,6 +17,7 @@ use tokio::time::{sleep, timeout};
 use crate::doctor::{check, checks};
 use crate::embedded::data_folder;
 use crate::origin::{Origin, client};
+use crate::pooled::program;
 use store::{BUCKET, KEY, KEY_ID, Lie, Store};
 
 /// A database is made, on a machine that may be busy.
@@ -115,6 +117,11 @@ async fn nothing_starts_on_a_store_that_is_not_fit() {
 
     let origin = origin(&data, &store, &[warn]).await;
     origin.answers("/readyz", 200).await;
+    // Beside it, workers refuse as well.
+    let worker = program(data.path(), &["work"], &variables(&store.endpoint, &[])).await;
+    let said = String::from_utf8_lossy(&worker.stderr);
+    assert!(!worker.status.success(), "{said}");
+    assert!(said.contains(Lie::Condition.found()), "{said}");
     origin.stop().await;
     assert_eq!(store.staged().await, [""; 0]);
 }
@@ -132,4 +139,27 @@ async fn an_outage_is_no_reason_not_to_start() {
     store.set_down(false);
     let refusal = origin.refusal().await;
     assert!(refusal.contains(Lie::Length.found()), "{refusal}");
+}
+
+/// Whoever refuses everything has not said what they would take.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_refuses_all_that_is_presigned_is_asked_again() {
+    let data = data_folder();
+    let store = start(&data).await;
+    store.tell(Lie::Type);
+    // Somebody who lets nobody through stands where edges go: our own way to the store tells.
+    let guard = ScriptedServer::start(Reply::Answer(403, Vec::new())).await;
+    let guarded = guard.url();
+    let refused = origin(&data, &store, &[("S3_EDGE_ENDPOINT", &guarded)]).await;
+    let refusal = refused.refusal().await;
+    assert!(refusal.contains(Lie::Type.found()), "{refusal}");
+    assert!(guard.seen() > 0);
+
+    store.set_locked(true);
+    let origin = origin(&data, &store, &[]).await;
+    // It is there, and nothing can be uploaded yet.
+    origin.answers("/readyz", 200).await;
+    store.set_locked(false);
+    let refusal = origin.refusal().await;
+    assert!(refusal.contains(Lie::Type.found()), "{refusal}");
 }

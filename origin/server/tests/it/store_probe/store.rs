@@ -82,6 +82,7 @@ pub(super) struct Store {
     http: Client,
     lie: Arc<AtomicU8>,
     down: Arc<AtomicBool>,
+    locked: Arc<AtomicBool>,
 }
 
 const NO_LIE: u8 = u8::MAX;
@@ -114,6 +115,7 @@ impl Store {
             http,
             lie: Arc::new(AtomicU8::new(NO_LIE)),
             down: Arc::new(AtomicBool::new(false)),
+            locked: Arc::new(AtomicBool::new(false)),
         };
         let proxy = Router::new()
             .fallback(answer)
@@ -130,6 +132,11 @@ impl Store {
 
     pub(super) fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::Relaxed);
+    }
+
+    /// Whether it refuses all that is presigned, as a proxy does that lets no query through.
+    pub(super) fn set_locked(&self, locked: bool) {
+        self.locked.store(locked, Ordering::Relaxed);
     }
 
     /// The keys of what lies in `staging/`.
@@ -150,6 +157,10 @@ async fn answer(
     if store.down.load(Ordering::Relaxed) {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
+    let query = uri.query().unwrap_or_default();
+    if store.locked.load(Ordering::Relaxed) && query.contains("X-Amz-Signature") {
+        return StatusCode::FORBIDDEN.into_response();
+    }
     let mut handed_on = headers.clone();
     handed_on.remove("content-length");
     let url = format!("{}{}", store.upstream, uri);
@@ -163,7 +174,6 @@ async fn answer(
     let sent = sent.await.expect("the store answers");
     let status = sent.status();
     let place = store.lie.load(Ordering::Relaxed);
-    let query = uri.query().unwrap_or_default();
     if let Some(lie) = Lie::ALL.get(usize::from(place))
         && method == Method::PUT
         && status.is_client_error()
