@@ -2,7 +2,7 @@
 //! call. Development only: nothing that is shipped depends on it.
 //!
 //! A suite knows the port alone, never an adapter; [`testdb`], which gives tests their databases, [`servers`],
-//! which starts others, and [`notes`], which tells what ran, are no suites. Start at the file of your port.
+//! which starts others, [`told`], a cache that keeps nothing, and [`notes`], which tells what ran, are no suites. Start at the file of your port.
 
 pub mod accounts;
 pub mod answers;
@@ -29,4 +29,5 @@ pub mod stores;
 pub mod sweep;
 pub mod testdb;
 pub mod text_model;
+pub mod told;
 pub mod uploads;

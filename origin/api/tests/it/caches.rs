@@ -3,17 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use serde_json::{Value, json};
 use sluicegate_api::router;
-use sluicegate_contract::ids::{AccountId, PostId};
-use sluicegate_core::error::PortError;
-use sluicegate_core::ports::{Found, PublicCache, Versions};
-use sluicegate_core::public::{Change, Item, KEPT_FOR};
+use sluicegate_conformance::told::Told;
+use sluicegate_contract::ids::PostId;
+use sluicegate_core::ports::PublicCache;
+use sluicegate_core::public::{Change, KEPT_FOR};
 use sluicegate_local::LocalCache;
 
-use crate::support::{Person, World, call};
+use crate::support::{Mood, Person, World, call, fixture};
 
 /// An origin with that cache.
 fn origin(world: &World, cache: Arc<dyn PublicCache>) -> Router {
@@ -163,38 +162,40 @@ async fn each_change_is_seen_at_once() {
     }
 }
 
-/// Cannot be reached.
-struct Broken;
-
-#[async_trait]
-impl PublicCache for Broken {
-    async fn get(&self, _: &Item) -> Result<Found, PortError> {
-        Err(PortError::unavailable("cache", "nobody there"))
-    }
-
-    async fn put(
-        &self,
-        _: &Item,
-        _: &Versions,
-        _: Option<AccountId>,
-        _: &[u8],
-    ) -> Result<(), PortError> {
-        Err(PortError::unavailable("cache", "nobody there"))
-    }
-
-    async fn forget(&self, _: Change) -> Result<(), PortError> {
-        Err(PortError::unavailable("cache", "nobody there"))
-    }
-}
-
 #[tokio::test]
 async fn without_the_cache_all_is_read_from_the_database() {
     let world = World::new().await;
-    let origin = origin(&world, Arc::new(Broken));
+    let origin = origin(&world, Arc::new(Told::down()));
     let ada = world.sign_up("ada").await;
     let (_, path) = write(&origin, &ada, "Hello").await;
     assert_eq!(look(&origin, &path).await.1["body"], "Hello");
     let deleted = call("DELETE", &path).token(&ada.access).send(&origin).await;
     deleted.expect(204);
     assert_eq!(look(&origin, &path).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_picture_that_complete_refuses_is_told_to_the_cache() {
+    let mut world = World::with(|config| {
+        config.image_sync = true;
+        config.image_checks = true;
+    })
+    .await;
+    let told = Arc::new(Told::default());
+    world.origin = origin(&world, told.clone());
+    let ada = world.sign_up("ada").await;
+    let account = Change::Account(ada.id.parse().unwrap());
+
+    world.detector.set(Mood::Unsafe);
+    let id = world.staged(&ada, "avatar", &fixture("photo.png")).await;
+    told.changes();
+    let refused = world.complete(&ada, id).await;
+    refused.problem(422, "content-refused");
+    assert_eq!(told.changes(), [account]);
+
+    let id = world.staged(&ada, "avatar", b"no picture at all").await;
+    told.changes();
+    let refused = world.complete(&ada, id).await;
+    refused.problem(415, "unsupported-media-type");
+    assert_eq!(told.changes(), [account]);
 }

@@ -92,14 +92,17 @@ impl ModerateImageJob {
                 let verdict = ImageVerdict::Passed(record.clone());
                 let now = self.context.env.now();
                 let settle = Some(&job.lease);
-                self.context
+                let applying = self
+                    .context
                     .uploads
-                    .apply_verdict(upload.id, &verdict, settle, now)
-                    .await?;
+                    .apply_verdict(upload.id, &verdict, settle, now);
+                let applied = applying.await;
+                // Whatever came of it: it may be committed though nobody was told.
                 if !self.context.gate.lets_through(Moderation::Unreviewed) {
                     // Only now do strangers see it.
                     self.context.forget(Change::Account(upload.owner)).await;
                 }
+                applied?;
                 self.context.observer.verdict(&record);
                 self.context.waker.wake(Wake::Upload(upload.id));
                 Ok(Outcome::Settled)
@@ -114,11 +117,13 @@ impl ModerateImageJob {
         let record = self.record(upload, Verdict::Removed, finding);
         let now = self.context.env.now();
         let verdict = ImageVerdict::Removed(record.clone());
-        self.context
+        let applying = self
+            .context
             .uploads
-            .apply_verdict(upload.id, &verdict, None, now)
-            .await?;
+            .apply_verdict(upload.id, &verdict, None, now);
+        let applied = applying.await;
         self.context.forget(Change::Account(upload.owner)).await;
+        applied?;
         self.context.observer.verdict(&record);
         self.context.waker.wake(Wake::Upload(upload.id));
         let upload = self.context.uploads.upload(upload.id).await?;

@@ -103,11 +103,14 @@ impl Job for ProcessPostJob {
         let judged = self.check(&post).await?;
         let record = self.record(&post, judged);
         let now = self.context.env.now();
-        self.context
+        let applying = self
+            .context
             .posts
-            .apply_verdict(id, &record, Some(&job.lease), now)
-            .await?;
+            .apply_verdict(id, &record, Some(&job.lease), now);
+        let applied = applying.await;
+        // Whatever came of it: it may be committed though nobody was told.
         self.context.forget(Change::Post(id)).await;
+        applied?;
         self.context.observer.verdict(&record);
         Ok(Outcome::Settled)
     }
