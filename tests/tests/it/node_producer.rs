@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sluicegate_conformance::notes::RanOn;
 use sluicegate_conformance::servers::{
-    NodePeer, RedisServer, ask_database, node_peer, tell_database,
+    NodePeer, RedisServer, ask_database, node_package, node_peer, tell_database,
 };
 use sluicegate_contract::posts::Post;
 use sluicegate_contract::uploads::Moderation;
@@ -34,7 +34,10 @@ async fn what_a_node_producer_adds_gets_its_verdict() {
         skip(name, &reason);
         return;
     }
-    let ran = RanOn::begins("Node, BullMQ 6.7.0", "a producer for real verdicts");
+    let ran = RanOn::begins(
+        &node_package(&folder, "bullmq"),
+        "a producer for real verdicts",
+    );
     let detector = Detector::start().await.unwrap();
     let options = Options {
         no_workers: true,

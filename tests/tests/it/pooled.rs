@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sluicegate_conformance::notes::RanOn;
-use sluicegate_conformance::servers::PgBouncer;
+use sluicegate_conformance::servers::{PgBouncer, ask_database};
 use sluicegate_contract::posts::Post;
 use sluicegate_contract::uploads::UploadState;
 use sluicegate_tests::database::Database;
@@ -15,6 +15,9 @@ use sluicegate_tests::wait::{wait_for, within};
 const LIMIT: Duration = Duration::from_mins(1);
 /// Prepared statements that the pooler keeps for each connection of the server.
 const STATEMENTS: u32 = 200;
+/// Sessions of the server that listen for what wakes workers and readers of events.
+const LISTENERS: &str = "select count(*) from pg_stat_activity
+    where datname = current_database() and query ilike 'listen %'";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_picture_gets_into_a_post_through_a_pooler() {
@@ -60,8 +63,10 @@ async fn a_picture_gets_into_a_post_through_a_pooler() {
     picture.expect_status(200).unwrap();
     assert_eq!(picture.header("content-type"), "image/webp");
 
-    // All of that went through it: nothing goes without it.
+    // All of that went through it: nothing goes without it but the listening of both programs.
+    assert_eq!(ask_database(&direct, LISTENERS).await, 2);
     pooler.kill().await;
+    assert_eq!(ask_database(&direct, LISTENERS).await, 2);
     let me = ada.get("/v1/me").await.unwrap();
     me.expect_problem(503, "unavailable").unwrap();
     pooler.start().await;

@@ -80,8 +80,11 @@ async fn a_queue_that_forgets_is_told_of_at_start() {
     assert!(warned(&platform));
     platform.stop().await.unwrap();
 
-    let mindful = RedisServer::with_password(&[], name).await.unwrap();
-    let platform = started(&mindful).await;
+    // What operators are given is as it should be, for `doctor` as well.
+    let deployed = RedisServer::as_deployed(name).await.unwrap();
+    let platform = started(&deployed).await;
     assert!(!warned(&platform));
+    let said = platform.command(&["doctor"]).await.unwrap().join("\n");
+    assert!(!said.contains("append-only"), "{said}");
     platform.stop().await.unwrap();
 }

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sluicegate_conformance::servers::{Holds, ask_database};
 use sluicegate_core::answer::RequestName;
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use crate::repeats::stands_still;
 use crate::support::{Answer, Call, World, call};
 
+const LIMIT: Duration = Duration::from_secs(30);
 const PASSWORD: &str = "correct horse";
 
 fn ask(path: &str, key: &str, request: &Value) -> Call {
@@ -151,6 +154,35 @@ async fn a_log_in_beside_the_first_is_told_to_come_again() {
     beside.problem(409, "conflict");
     go_on.send(()).unwrap();
     first.await.unwrap().unwrap();
+}
+
+/// A sign-up that runs has its handle, and who comes beside it waits for what becomes of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_up_beside_the_first_goes_on_with_its_account() {
+    let world = World::new().await;
+    let url = world.test_database.url().to_owned();
+    // The last thing that a sign-up under a name writes.
+    let holds = Holds::begin(&url, "lock table stored_answers in exclusive mode").await;
+    let mut asked = JoinSet::new();
+    for _ in 0..2 {
+        let origin = world.another_origin();
+        asked.spawn(async move { ask("/v1/accounts", "k", &ada()).send(&origin).await });
+    }
+    let waiting = "select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
+    let both = async {
+        while ask_database(&url, waiting).await < 2 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(LIMIT, both).await.expect("both run");
+    holds.let_go().await;
+    let mut accounts = Vec::new();
+    for answer in asked.join_all().await {
+        accounts.push(answer.expect(201)["account"]["id"].clone());
+    }
+    accounts.dedup();
+    assert_eq!(accounts.len(), 1);
 }
 
 #[tokio::test]

@@ -36,6 +36,32 @@ pub async fn tell_database(url: &str, sql: &'static str) {
     connection.close().await.expect("closes");
 }
 
+/// Somebody who keeps others from something of a database, until they let go or are dropped.
+pub struct Holds(PgConnection);
+
+impl Holds {
+    /// Begins a transaction that takes what `sql` locks.
+    ///
+    /// # Panics
+    /// If it does not get it.
+    pub async fn begin(url: &str, sql: &'static str) -> Self {
+        let mut connection = connect(url).await;
+        for sql in ["begin", sql] {
+            let told = sqlx::query(sql).execute(&mut connection).await;
+            told.expect("is locked");
+        }
+        Self(connection)
+    }
+
+    /// Lets the others go on.
+    ///
+    /// # Panics
+    /// If the connection does not end well.
+    pub async fn let_go(self) {
+        self.0.close().await.expect("closes");
+    }
+}
+
 async fn connect(url: &str) -> PgConnection {
     PgConnection::connect(url).await.expect("connects")
 }

@@ -107,13 +107,15 @@ impl Minio {
         self.place.path().join(format!("drive{}", number + 1))
     }
 
-    /// Takes a drive out of the running server: its folder is moved away.
+    /// Takes a drive out of the running server: its folder is moved away. A file is left in its place, or the server would
+    /// make a new drive there within seconds.
     ///
     /// # Panics
     /// If it is not there.
     pub fn take_out(&self, drive: usize) {
         let folder = self.drive(drive);
         fs::rename(&folder, away(&folder)).expect("the drive can be moved");
+        fs::write(&folder, "").expect("its place can be taken");
     }
 
     /// Puts it back as it was.
@@ -122,13 +124,14 @@ impl Minio {
     /// If it was not taken out, or something else is in its place.
     pub fn put_back(&self, drive: usize) {
         let folder = self.drive(drive);
+        fs::remove_file(&folder).expect("its place can be cleared");
         fs::rename(away(&folder), &folder).expect("the drive can be moved back");
     }
 
     /// Whether a drive that was taken out still is: the server has made no new one in its place.
     pub fn is_out(&self, drive: usize) -> bool {
         let folder = self.drive(drive);
-        !folder.exists() && away(&folder).exists()
+        folder.is_file() && away(&folder).exists()
     }
 
     /// Ends it, and waits until it has: its folder is removed after that.

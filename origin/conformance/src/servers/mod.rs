@@ -9,10 +9,10 @@ mod postgres;
 mod proxy;
 mod redis;
 
-pub use database::{ask_database, make_database, tell_database};
+pub use database::{Holds, ask_database, make_database, tell_database};
 pub use minio::{Drives, Minio};
-pub use node::{NodePeer, node_peer};
-pub use pgbouncer::PgBouncer;
+pub use node::{NodePeer, node_package, node_peer};
+pub use pgbouncer::{Lends, PgBouncer};
 pub use postgres::PostgresServer;
 pub(crate) use postgres::postgres_search;
 pub use proxy::Proxy;

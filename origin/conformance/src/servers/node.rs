@@ -49,6 +49,19 @@ pub fn node_peer(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
+/// As the package that [`node_peer`] installed calls itself: `Node, bullmq 6.7.0`.
+///
+/// # Panics
+/// If it is not installed.
+pub fn node_package(folder: &Path, name: &str) -> String {
+    let file = folder.join("node_modules").join(name).join("package.json");
+    let package = std::fs::read(file).expect("an installed package");
+    let package: Value = serde_json::from_slice(&package).expect("JSON");
+    let version = package.get("version").and_then(Value::as_str);
+    let version = version.expect("its version");
+    format!("Node, {name} {version}")
+}
+
 /// `peer.mjs`, running; killed when it is dropped.
 pub struct NodePeer {
     _child: Child,

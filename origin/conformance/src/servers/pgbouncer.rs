@@ -12,6 +12,16 @@ use crate::notes::skip;
 
 /// Names the program.
 const VARIABLE: &str = "SLUICEGATE_PGBOUNCER";
+const DEPLOYED: &str = include_str!("../../../../deploy/pgbouncer.ini");
+
+/// Which of several idle server connections a client is lent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lends {
+    /// The one that was given back last, as `PgBouncer` does unless it is told otherwise.
+    TheLast,
+    /// The one that has been idle longest.
+    ByTurns,
+}
 
 /// `PgBouncer` in transaction mode before a Postgres, on loopback. It ends with this value.
 pub struct PgBouncer {
@@ -26,12 +36,27 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one before the database of this URL, which keeps so many prepared statements of each server connection:
-    /// with 0 it mixes them up. `None`, and a note under the name of the test, where there is no program.
+    /// Starts one before the database of this URL, with the settings that operators are given (`deploy/pgbouncer.ini`), but
+    /// that it keeps so many prepared statements of each server connection: with 0 it mixes them up. It lends its
+    /// connections by turns, so that each client soon has had them all. `None`, and a note under the name of the test, where
+    /// there is no program.
     ///
     /// # Panics
     /// If it does not start.
     pub async fn before(database_url: &str, statements: u32, test: &str) -> Option<Self> {
+        Self::lending(Lends::ByTurns, database_url, statements, test).await
+    }
+
+    /// The same; which of its idle connections it lends is chosen.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn lending(
+        lends: Lends,
+        database_url: &str,
+        statements: u32,
+        test: &str,
+    ) -> Option<Self> {
         let Some(program) = std::env::var_os(VARIABLE).map(PathBuf::from) else {
             skip(test, &format!("{VARIABLE} names no PgBouncer"));
             return None;
@@ -47,7 +72,8 @@ impl PgBouncer {
         fs::copy(&program, &own).expect("can be copied");
         fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).expect("can be run");
         let port = free_port();
-        place.write("pgbouncer.ini", &upstream.settings(port, statements));
+        let settings = upstream.settings(port, statements, lends);
+        place.write("pgbouncer.ini", &settings);
         let (user, password) = upstream.who.split_once(':').expect("user and password");
         place.write("users", &format!("\"{user}\" \"{password}\"\n"));
         let mut pooler = Self {
@@ -129,21 +155,49 @@ impl Upstream {
         }
     }
 
-    fn settings(&self, port: u16, statements: u32) -> String {
-        format!(
-            "[databases]\n* = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
-             listen_port = {port}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = users\n\
-             pool_mode = transaction\nmax_prepared_statements = {statements}\n\
-             default_pool_size = 10\nmax_client_conn = 500\nserver_round_robin = 1\n\
-             server_login_retry = 1\n",
-            self.host, self.port
-        )
+    /// What operators are given, here.
+    fn settings(&self, port: u16, statements: u32, lends: Lends) -> String {
+        let database = format!("host={} port={}", self.host, self.port);
+        let (port, statements) = (port.to_string(), statements.to_string());
+        let here = [
+            ("sluicegate", "*", &*database),
+            ("listen_addr", "listen_addr", "127.0.0.1"),
+            ("listen_port", "listen_port", &port),
+            ("auth_file", "auth_file", "users"),
+            (
+                "max_prepared_statements",
+                "max_prepared_statements",
+                &statements,
+            ),
+            // A test's server has fewer connections, and other tests beside it.
+            ("default_pool_size", "default_pool_size", "10"),
+        ];
+        let mut settings = String::new();
+        let mut replaced = 0;
+        for line in DEPLOYED.lines() {
+            let name = line.split_once(" = ").map_or("", |(name, _)| name);
+            match here.iter().find(|(known, _, _)| *known == name) {
+                None => settings.push_str(line),
+                Some((_, name, value)) => {
+                    replaced += 1;
+                    settings.extend([name, " = ", value]);
+                }
+            }
+            settings.push('\n');
+        }
+        assert_eq!(replaced, here.len(), "deploy/pgbouncer.ini says each");
+        if lends == Lends::ByTurns {
+            settings.push_str("server_round_robin = 1\n");
+        }
+        // A server that is back is found within a second, not 15.
+        settings.push_str("server_login_retry = 1\n");
+        settings
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Upstream;
+    use super::{Lends, Upstream};
 
     #[test]
     fn sockets_and_ports_are_found() {
@@ -153,5 +207,19 @@ mod tests {
         let port = Upstream::of("postgres://u:p@127.0.0.1:7/x?sslmode=disable");
         assert_eq!((&*port.host, &*port.port), ("127.0.0.1", "7"));
         assert_eq!((&*port.who, &*port.database), ("u:p", "x"));
+    }
+    #[test]
+    fn the_settings_are_those_of_operators_but_for_the_place() {
+        let upstream = Upstream::of("postgres://u:p@127.0.0.1:7/x");
+        let settings = upstream.settings(9, 0, Lends::TheLast);
+        for line in [
+            "* = host=127.0.0.1 port=7",
+            "listen_port = 9",
+            "max_prepared_statements = 0",
+            "pool_mode = transaction",
+        ] {
+            assert!(settings.lines().any(|found| found == line), "{settings}");
+        }
+        assert!(!settings.contains("round_robin"), "{settings}");
     }
 }

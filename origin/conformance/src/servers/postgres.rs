@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use sluicegate_embedded::postgres::{BinarySearch, find_binaries};
 use sluicegate_postgres::maintenance::database_exists;
@@ -10,7 +10,8 @@ use sluicegate_postgres::maintenance::database_exists;
 use super::child::{Place, Running, free_port, wait_until};
 use super::database::tell_database;
 
-const USER: &str = "sluicegate";
+/// Not the name that operators give the database's owner: `deploy/postgres-role` makes that one.
+const USER: &str = "superuser";
 const PASSWORD: &str = "of-a-test";
 /// Nothing is synced: it is thrown away. A replica that was stopped must find what it missed.
 const SETTINGS: &str = "listen_addresses='127.0.0.1'\nunix_socket_directories=''\nmax_connections=200\n\
@@ -97,6 +98,37 @@ impl PostgresServer {
         let said = String::from_utf8_lossy(&said);
         let number = said.split_whitespace().nth(2);
         format!("Postgres {}", number.unwrap_or("of an unknown version"))
+    }
+
+    /// Runs a script as the image of Postgres does while it makes its database, with these settings beside the usual ones:
+    /// `None`, if there is no `psql` for it.
+    ///
+    /// # Panics
+    /// If it cannot be run.
+    pub fn run_script(
+        &self,
+        script: &Path,
+        database: &str,
+        settings: &[(&str, &str)],
+    ) -> Option<Output> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(self.binaries.clone()).chain(std::env::split_paths(&path));
+        let folders: Vec<PathBuf> = folders.collect();
+        if !folders.iter().any(|folder| folder.join("psql").is_file()) {
+            return None;
+        }
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .arg(script)
+            .env_clear()
+            .env("PATH", std::env::join_paths(folders).expect("a path"))
+            .env("PGHOST", "127.0.0.1")
+            .env("PGPORT", self.port.to_string())
+            .env("PGPASSWORD", PASSWORD)
+            .env("POSTGRES_USER", USER)
+            .env("POSTGRES_DB", database)
+            .envs(settings.iter().copied());
+        Some(shell.output().expect("can be run"))
     }
 
     /// Cuts all connections and ends it, as a crash does.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sluicegate_conformance::notes::RanOn;
-use sluicegate_conformance::servers::PgBouncer;
+use sluicegate_conformance::servers::{PgBouncer, ask_database};
 use sluicegate_conformance::testdb::TestDatabase;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
@@ -133,6 +133,10 @@ async fn workers_poll_where_they_cannot_listen() {
         assert!(Instant::now() < deadline, "nobody looks at it");
         sleep(Duration::from_millis(50)).await;
     }
+    // Through the pooler others' connections would be told, and ours would not.
+    let listen = "select count(*) from pg_stat_activity
+        where datname = current_database() and query ilike 'listen %'";
+    assert_eq!(ask_database(database.url(), listen).await, 0);
     works.stop().await;
     takes.stop().await;
     ran.passed();

@@ -85,7 +85,6 @@ async fn restart_the_primary(primary: &mut PostgresServer, load: &Load) {
 async fn take_a_drive_out(store: &Minio, load: &Load) {
     let before = load.times().await.unwrap();
     store.take_out(0);
-    // Not for long: then it would make a new one.
     for _ in 0..2 {
         load.each_is_answered("answered without a drive")
             .await

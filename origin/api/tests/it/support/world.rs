@@ -29,7 +29,7 @@ pub(crate) struct World {
     pub(crate) detector: Arc<MoodyDetector>,
     pub(crate) database: Database,
     /// Gone when this is.
-    _database: TestDatabase,
+    pub(crate) test_database: TestDatabase,
 }
 
 /// Somebody who signed up.
@@ -100,7 +100,7 @@ impl World {
             maker,
             detector,
             database,
-            _database: test_database,
+            test_database,
         }
     }
 

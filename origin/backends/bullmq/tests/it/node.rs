@@ -1,4 +1,4 @@
-//! The real packages of Node on the same queues: BullMQ 6.7.0 in both directions, and bull-board.
+//! The real packages of Node on the same queues: BullMQ in both directions, and bull-board.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use bullmq::types::JobState as There;
 use serde_json::json;
 use sluicegate_bullmq::Bull;
 use sluicegate_conformance::notes::{RanOn, skip};
-use sluicegate_conformance::servers::{NodePeer, RedisCluster, node_peer};
+use sluicegate_conformance::servers::{NodePeer, RedisCluster, node_package, node_peer};
 use sluicegate_core::job::{IMAGE_QUEUE, JobState, POST_QUEUE};
 use sluicegate_worker::Outcome;
 use tokio::sync::OnceCell;
@@ -20,6 +20,7 @@ use crate::support::{
 
 /// Time for the dashboard on a loaded machine.
 const ANSWER: Duration = Duration::from_mins(1);
+const BULLMQ: &str = "bullmq";
 /// Those whose jobs Node may add and do.
 const ORIGINALS: [&str; 2] = [POST_QUEUE, IMAGE_QUEUE];
 
@@ -69,6 +70,11 @@ macro_rules! cluster_or_skip {
     }};
 }
 
+fn in_a_cluster(folder: &Path, what: &str) -> RanOn {
+    let package = node_package(folder, BULLMQ);
+    RanOn::begins(&format!("{package}, in a cluster"), what)
+}
+
 fn ports(cluster: &RedisCluster) -> String {
     let ports: Vec<_> = cluster.ports().map(|port| port.to_string()).collect();
     ports.join(",")
@@ -81,7 +87,7 @@ async fn there(redis: &Redis, queue: &str, id: &str) -> There {
 #[tokio::test]
 async fn a_node_worker_does_our_jobs_and_retries_them() {
     let (redis, folder) = node_or_skip!();
-    let ran = RanOn::begins("Node, BullMQ 6.7.0", "a worker on our jobs");
+    let ran = RanOn::begins(&node_package(&folder, BULLMQ), "a worker on our jobs");
     let port = redis.port().to_string();
     for queue in ORIGINALS {
         node_works(queue, &redis.bull(), &folder, &port).await;
@@ -92,7 +98,7 @@ async fn a_node_worker_does_our_jobs_and_retries_them() {
 #[tokio::test]
 async fn a_node_worker_does_our_jobs_in_a_cluster() {
     let (cluster, folder) = cluster_or_skip!();
-    let ran = RanOn::begins("Node, BullMQ 6.7.0, in a cluster", "a worker on our jobs");
+    let ran = in_a_cluster(&folder, "a worker on our jobs");
     let bull = bull(&cluster.urls(), None);
     node_works(IMAGE_QUEUE, &bull, &folder, &ports(&cluster)).await;
     ran.passed();
@@ -135,7 +141,7 @@ async fn node_works(queue: &'static str, bull: &Arc<Bull>, folder: &Path, ports:
 #[tokio::test]
 async fn what_a_node_worker_gives_up_is_buried() {
     let (redis, folder) = node_or_skip!();
-    let ran = RanOn::begins("Node, BullMQ 6.7.0", "a worker on our jobs");
+    let ran = RanOn::begins(&node_package(&folder, BULLMQ), "a worker on our jobs");
     let world = World::new().await;
     let id = world.add().await;
     let bull = redis.bull();
@@ -162,7 +168,7 @@ async fn what_a_node_worker_gives_up_is_buried() {
 #[tokio::test]
 async fn we_do_what_a_node_producer_adds() {
     let (redis, folder) = node_or_skip!();
-    let ran = RanOn::begins("Node, BullMQ 6.7.0", "a producer for our workers");
+    let ran = RanOn::begins(&node_package(&folder, BULLMQ), "a producer for our workers");
     let port = redis.port().to_string();
     for queue in ORIGINALS {
         node_adds(queue, &redis.bull(), &folder, &port).await;
@@ -174,10 +180,7 @@ async fn we_do_what_a_node_producer_adds() {
 #[tokio::test]
 async fn we_do_what_a_node_producer_adds_to_a_cluster() {
     let (cluster, folder) = cluster_or_skip!();
-    let ran = RanOn::begins(
-        "Node, BullMQ 6.7.0, in a cluster",
-        "a producer for our workers",
-    );
+    let ran = in_a_cluster(&folder, "a producer for our workers");
     let bull = bull(&cluster.urls(), None);
     node_adds(IMAGE_QUEUE, &bull, &folder, &ports(&cluster)).await;
     ran.passed();
@@ -216,7 +219,7 @@ async fn node_adds(queue: &'static str, bull: &Arc<Bull>, folder: &Path, ports: 
 #[tokio::test]
 async fn bull_board_lists_pauses_and_retries_our_jobs() {
     let (redis, folder) = node_or_skip!();
-    let ran = RanOn::begins("Node, bull-board 9.10.1", "a dashboard");
+    let ran = RanOn::begins(&node_package(&folder, "@bull-board/api"), "a dashboard");
     let world = World::new().await;
     let port = redis.port().to_string();
     let mut peer = NodePeer::start(&folder, &["board", &port, POST_QUEUE]);

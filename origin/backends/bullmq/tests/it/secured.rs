@@ -139,3 +139,18 @@ async fn jobs_go_through_a_cluster() {
     running.stop().await;
     ran.passed();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_go_through_a_cluster_with_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let Some(cluster) = RedisCluster::with_tls(&test_name()).await else {
+        return;
+    };
+    let ran = RanOn::begins(&cluster.version(), "the queue");
+    let trusting = bull(&cluster.urls(), cluster.authority());
+    assert_eq!(trusting.inspect().await.unwrap().len(), 3);
+    done_by(&trusting).await;
+    let nobody_vouches = bull(&cluster.urls(), None).inspect().await;
+    assert!(nobody_vouches.is_err());
+    ran.passed();
+}

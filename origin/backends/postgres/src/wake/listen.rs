@@ -60,9 +60,13 @@ async fn hear(listener: &mut PgListener, waker: &Waker, foreign: &Foreign) -> sq
     }
 }
 
-/// A connection that was cut without a word is found only by using it.
+/// A connection that was cut without a word is found only by using it. It listens already, and whoever looks at the server's
+/// sessions goes on to see what this one is for.
 async fn ask(listener: &mut PgListener) -> sqlx::Result<()> {
-    sqlx::query("select 1").execute(listener).await.map(drop)
+    sqlx::query(r#"LISTEN "sluicegate_wake""#)
+        .execute(listener)
+        .await
+        .map(drop)
 }
 
 /// Nobody knows what was missed while we did not hear.

@@ -19,6 +19,7 @@ mod pooled;
 mod released;
 mod replicated;
 mod restarted;
+mod role;
 mod schema;
 mod several;
 mod transactions;

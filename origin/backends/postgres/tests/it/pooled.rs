@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluicegate_conformance::notes::RanOn;
-use sluicegate_conformance::servers::PgBouncer;
+use sluicegate_conformance::servers::{Lends, PgBouncer};
 use sluicegate_conformance::testdb::TestDatabase;
 use sluicegate_conformance::{
     accounts, answers, audit, erasure, fair, jobs, posts, relay, sessions, sweep, uploads,
@@ -13,7 +13,7 @@ use sluicegate_postgres::{Database, Options, Pooling, probe_pooler};
 
 use crate::conformance::stores_of;
 
-/// As many as `deploy/pgbouncer.ini` says.
+/// Prepared statements that the pooler keeps for each connection of the server.
 const STATEMENTS: u32 = 200;
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -121,16 +121,20 @@ async fn the_probe_tells_what_stands_between() {
     let database = TestDatabase::empty().await;
     let probe = async |url: &str| probe_pooler(url).await.unwrap();
     assert_eq!(probe(database.url()).await, Pooling::Session);
-    let Some(sound) = PgBouncer::before(database.url(), STATEMENTS, name).await else {
-        return;
-    };
-    let ran = RanOn::begins(sound.version(), "the probe of poolers");
-    let mixing = PgBouncer::before(database.url(), 0, name).await.unwrap();
-    // However many servers those before have left idle.
-    for _ in 0..6 {
-        assert_eq!(probe(&sound.url()).await, Pooling::Transaction);
-        assert_eq!(probe(&mixing.url()).await, Pooling::Unfit);
-        assert_eq!(probe(database.url()).await, Pooling::Session);
+    for lends in [Lends::TheLast, Lends::ByTurns] {
+        let pooler =
+            async |statements| PgBouncer::lending(lends, database.url(), statements, name).await;
+        let Some(sound) = pooler(STATEMENTS).await else {
+            return;
+        };
+        let ran = RanOn::begins(sound.version(), "the probe of poolers");
+        let mixing = pooler(0).await.unwrap();
+        // However many servers those before have left idle.
+        for _ in 0..6 {
+            assert_eq!(probe(&sound.url()).await, Pooling::Transaction, "{lends:?}");
+            assert_eq!(probe(&mixing.url()).await, Pooling::Unfit, "{lends:?}");
+            assert_eq!(probe(database.url()).await, Pooling::Session);
+        }
+        ran.passed();
     }
-    ran.passed();
 }

@@ -7,7 +7,7 @@ use sluicegate_conformance::servers::{PgBouncer, PostgresServer};
 use sluicegate_conformance::stores::{Stores, new_account, new_post, new_session, post_job};
 use sluicegate_contract::ids::{AccountId, PostId};
 use sluicegate_core::ports::{PublicReads, Reader};
-use sluicegate_postgres::maintenance::create_database;
+use sluicegate_postgres::maintenance::{create_database, database_exists};
 use sluicegate_postgres::replicas::{
     Compared, OWN_WRITES, Options, Replicas, Standing, Why, compare,
 };
@@ -23,6 +23,17 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 const USED_AGAIN: Duration = Duration::from_secs(30);
 pub(crate) const GLANCE: Duration = Duration::from_millis(20);
 pub(crate) const LAG_LIMIT: Duration = Duration::from_secs(2);
+
+async fn has_the_database(replica: &PostgresServer) {
+    let deadline = Instant::now() + PATIENCE;
+    while !database_exists(&replica.url("postgres"), NAME)
+        .await
+        .unwrap()
+    {
+        assert!(Instant::now() < deadline, "the replica has not heard of it");
+        sleep(GLANCE).await;
+    }
+}
 
 /// A primary, its replica, and a database on both.
 pub(crate) type Pair = Replicated<1>;
@@ -45,6 +56,10 @@ impl<const COUNT: usize> Replicated<COUNT> {
         let database = Database::connect(&primary.url(NAME), &pool())
             .await
             .unwrap();
+        // They hear of it when they do.
+        for replica in &replicas {
+            has_the_database(replica).await;
+        }
         Self {
             stores: stores_of(&database),
             primary,

@@ -214,7 +214,7 @@ async fn a_role_without_rights_of_its_own_can_watch() {
     .execute(&mut connection)
     .await
     .unwrap();
-    let plain = |url: &str| url.replacen("sluicegate:", "plain:", 1);
+    let plain = |url: &str| url.replacen("superuser:", "plain:", 1);
     let primary = Database::connect(&plain(&pair.primary.url(NAME)), &pool())
         .await
         .unwrap();

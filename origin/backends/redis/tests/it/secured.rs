@@ -100,3 +100,23 @@ async fn limits_and_caches_are_shared_on_a_cluster_and_come_back_with_its_node()
     until("the cache is back", back).await;
     ran.passed();
 }
+
+#[tokio::test]
+async fn limits_and_caches_are_shared_on_a_cluster_with_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let Some(cluster) = RedisCluster::with_tls(&test_name()).await else {
+        return;
+    };
+    let ran = RanOn::begins(&cluster.version(), "what is shared");
+    let (urls, ca) = (cluster.urls(), cluster.authority());
+    let (one, other) = (limits(&urls, ca), limits(&urls, ca));
+    until("each node takes keys", async || {
+        counts_everywhere(&one).await
+    })
+    .await;
+    limiter::run(&Limiters { one, other }).await;
+    let (one, other) = (cached(&urls, ca), cached(&urls, ca));
+    cache::run(&Caches { one, other }).await;
+    assert!(!counts(&limits(&urls, None), "ada").await);
+    ran.passed();
+}

@@ -4,7 +4,9 @@ use std::net::{Ipv4Addr, TcpListener};
 use tokio::time::{Instant, sleep};
 
 use super::super::child::{GLANCE, PATIENCE};
+use super::tls::Certificates;
 use super::{RedisServer, finish};
+use crate::notes::skip;
 
 const NODES: usize = 3;
 /// A node is spoken to by the others on a port that is so much higher.
@@ -22,12 +24,41 @@ impl RedisCluster {
     /// # Panics
     /// If it does not start.
     pub async fn start(test: &str) -> Option<Self> {
-        let mut nodes = Vec::new();
+        Self::begin(false, test).await
+    }
+
+    /// The same; its nodes speak TLS alone, with each other as well.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn with_tls(test: &str) -> Option<Self> {
+        Self::begin(true, test).await
+    }
+
+    async fn begin(secured: bool, test: &str) -> Option<Self> {
+        let mut nodes: Vec<RedisServer> = Vec::new();
         for _ in 0..NODES {
             let mut arguments = vec!["--cluster-enabled", "yes"];
             arguments.extend(["--cluster-config-file", "nodes.conf"]);
             arguments.extend(["--cluster-node-timeout", "2000"]);
+            if secured {
+                arguments.extend(["--tls-cluster", "yes"]);
+            }
             let mut node = RedisServer::new(&arguments, test)?;
+            if secured {
+                // One authority has signed for all.
+                let certificates = match nodes.first().and_then(|node| node.secured.as_ref()) {
+                    Some(first) => Ok(first.copy(&node.place)),
+                    None => Certificates::make(&node.place),
+                };
+                match certificates {
+                    Ok(certificates) => node.secured = Some(certificates),
+                    Err(reason) => {
+                        skip(test, &reason);
+                        return None;
+                    }
+                }
+            }
             node.port = port_of_node();
             node.start_again().await;
             nodes.push(node);
@@ -57,6 +88,9 @@ impl RedisCluster {
         arguments.extend(places.iter().map(String::as_str));
         arguments.extend(["--cluster-replicas", "0", "--cluster-yes"]);
         let node = self.nodes.first().expect("nodes");
+        if node.secured.is_some() {
+            arguments.extend(["--tls", "--cacert", Certificates::AUTHORITY]);
+        }
         finish(&node.place, &node.cli(), &arguments).expect("a cluster");
     }
 
@@ -69,9 +103,17 @@ impl RedisCluster {
     pub fn urls(&self) -> String {
         let urls: Vec<String> = self
             .ports()
-            .map(|port| format!("redis://127.0.0.1:{port}"))
+            .map(|port| match self.authority() {
+                None => format!("redis://127.0.0.1:{port}"),
+                Some(_) => format!("rediss://127.0.0.1:{port}"),
+            })
             .collect();
         urls.join(",")
+    }
+
+    /// Certificates (PEM) of the authority that signed its nodes', if they speak TLS.
+    pub fn authority(&self) -> Option<&[u8]> {
+        self.nodes.first().and_then(RedisServer::authority)
     }
 
     /// How many keys all of it has that fit a pattern.

@@ -15,6 +15,8 @@ use tls::Certificates;
 /// Names the program; else it is looked for on the path.
 const VARIABLE: &str = "SLUICEGATE_REDIS_SERVER";
 const PROGRAM: &str = "redis-server";
+const DEPLOYED: &str = include_str!("../../../../../deploy/redis.conf");
+const SETTINGS: &str = "redis.conf";
 
 /// Redis on loopback. It writes down at once what it was told, as a queue needs it, and ends with this value.
 pub struct RedisServer {
@@ -23,6 +25,7 @@ pub struct RedisServer {
     arguments: Vec<String>,
     port: u16,
     wants_password: bool,
+    is_as_deployed: bool,
     secured: Option<Certificates>,
     running: Option<Running>,
 }
@@ -49,6 +52,22 @@ impl RedisServer {
     pub async fn with_password(arguments: &[&str], test: &str) -> Option<Self> {
         let mut server = Self::new(arguments, test)?;
         server.wants_password = true;
+        server.start_again().await;
+        Some(server)
+    }
+
+    /// Starts one with the settings that operators are given (`deploy/redis.conf`), but for where it listens and writes. It
+    /// wants [`RedisServer::PASSWORD`].
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn as_deployed(test: &str) -> Option<Self> {
+        let mut server = Self::new(&[], test)?;
+        (server.wants_password, server.is_as_deployed) = (true, true);
+        // It goes there while it reads.
+        let here = DEPLOYED.replace("\ndir /data\n", "\ndir .\n");
+        assert_ne!(here, DEPLOYED, "deploy/redis.conf says where it writes");
+        server.place.write(SETTINGS, &here);
         server.start_again().await;
         Some(server)
     }
@@ -88,6 +107,7 @@ impl RedisServer {
             arguments: arguments.iter().map(|&text| text.to_owned()).collect(),
             port: free_port(),
             wants_password: false,
+            is_as_deployed: false,
             secured: None,
             running: None,
         })
@@ -99,9 +119,15 @@ impl RedisServer {
     /// If it does not start.
     pub async fn start_again(&mut self) {
         let port = self.port.to_string();
-        let mut arguments = vec!["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"];
-        arguments.extend(["--appendfsync", "always", "--maxmemory", "256mb"]);
-        arguments.extend(["--maxmemory-policy", "noeviction"]);
+        let mut arguments = Vec::new();
+        if self.is_as_deployed {
+            arguments.push(SETTINGS);
+        } else {
+            arguments.extend(["--save", "", "--appendonly", "yes"]);
+            arguments.extend(["--appendfsync", "always", "--maxmemory", "256mb"]);
+            arguments.extend(["--maxmemory-policy", "noeviction"]);
+        }
+        arguments.extend(["--bind", "127.0.0.1"]);
         if self.secured.is_some() {
             arguments.extend(["--port", "0", "--tls-port", &port]);
             arguments.extend(Certificates::arguments());

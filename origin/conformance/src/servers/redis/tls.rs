@@ -9,8 +9,11 @@ use super::finish;
 const NAMES: &str = "subjectAltName=DNS:localhost,IP:127.0.0.1";
 
 /// An authority, and the certificate of a server that it signed; in the server's folder.
+#[derive(Clone)]
 pub(super) struct Certificates {
     authority: Vec<u8>,
+    /// What the server reads, by its names.
+    files: [(&'static str, String); 3],
 }
 
 impl Certificates {
@@ -28,8 +31,23 @@ impl Certificates {
             let words: Vec<&str> = line.split(' ').collect();
             finish(place, Path::new("openssl"), &words)?;
         }
-        let authority = fs::read(place.path().join(Self::AUTHORITY)).expect("it was written");
-        Ok(Self { authority })
+        let files = [Self::AUTHORITY, "server.crt", "server.key"].map(|name| {
+            let text = fs::read_to_string(place.path().join(name));
+            (name, text.expect("it was written"))
+        });
+        let [(_, authority), _, _] = &files;
+        Ok(Self {
+            authority: authority.clone().into_bytes(),
+            files,
+        })
+    }
+
+    /// The same for a server in another folder.
+    pub(super) fn copy(&self, place: &Place) -> Self {
+        for (name, text) in &self.files {
+            place.write(name, text);
+        }
+        self.clone()
     }
 
     pub(super) fn authority(&self) -> &[u8] {
