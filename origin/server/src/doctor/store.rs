@@ -11,7 +11,7 @@ use super::{Finding, Running, State, apart};
 use crate::commands::bucket::staging_rule;
 use crate::places::{configured, embedded_objects};
 use crate::settings::Settings;
-use crate::store::probe::{self, Probed, Verdict};
+use crate::store::probe::{self, Verdict};
 
 pub(super) const WHAT: &str = "objects";
 pub(super) const BUCKET: &str = "bucket";
@@ -89,8 +89,7 @@ fn missing(error: &PortError) -> State {
 /// Tries what presigned URLs promise, on each way that they are used on.
 async fn probe(settings: &sluicegate_s3::Settings, env: &Env) -> Vec<Finding> {
     let probed = probe::all(settings, env).await;
-    let told = |probed: &Probed| !matches!(probed.verdict, Verdict::Untold(_));
-    let any = probed.iter().any(told);
+    let any = probed.iter().any(|probed| probed.verdict.is_told());
     let mut findings = Vec::new();
     for probed in probed {
         let place = probed.place;
@@ -141,5 +140,58 @@ fn clock(skew: Duration) -> State {
         State::Note(found, "set both clocks by NTP")
     } else {
         State::ok(format!("ok, {found}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluicegate_s3::{BucketState, Standing};
+
+    use super::{State, bucket};
+
+    fn right() -> BucketState {
+        BucketState {
+            staging: Standing::Right,
+            policy: Standing::Right,
+            block: Standing::Right,
+        }
+    }
+
+    #[test]
+    fn an_open_bucket_is_wrong_and_what_else_differs_is_noted() {
+        let wrong = || Standing::Wrong("found".to_owned());
+        let unknown = || Standing::Unknown("denied".to_owned());
+        let mut states = [right(), right(), right(), right(), right(), right()];
+        let [open, rule, block, closed, untold, both] = &mut states;
+        open.policy = wrong();
+        rule.staging = wrong();
+        block.block = wrong();
+        closed.policy = unknown();
+        untold.staging = unknown();
+        (both.policy, both.staging) = (wrong(), unknown());
+        let said = states.map(bucket);
+        let [open, rule, block, closed, untold, both] = &said;
+        for wrong in [open, both] {
+            assert!(matches!(wrong, State::Wrong(found, _) if found == "found"));
+        }
+        for noted in [rule, block] {
+            assert!(matches!(noted, State::Note(found, _) if found == "found"));
+        }
+        for noted in [closed, untold] {
+            assert!(matches!(noted, State::Note(found, _) if found.contains("denied")));
+        }
+    }
+
+    #[test]
+    fn a_store_that_knows_no_rules_is_well_and_told_apart() {
+        let said = |state| match bucket(state) {
+            State::Ok(said) => said,
+            State::Note(said, _) | State::Wrong(said, _) => panic!("{said}"),
+        };
+        let mut plain = right();
+        plain.staging = Standing::Unsupported;
+        plain.block = Standing::Unsupported;
+        assert!(said(plain).contains("the sweep alone deletes"));
+        assert!(said(right()).contains("old files in staging/ expire"));
     }
 }

@@ -2,12 +2,22 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use axum::body::Bytes;
 use reqwest::Client;
 use serde_json::{Value, json};
+use sluicegate_conformance::detector::PICTURE;
+use sluicegate_conformance::scripted::{Reply, ScriptedServer};
+use sluicegate_local::system_env;
+use sluicegate_origin::compose;
+use sluicegate_origin::settings::Settings;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use crate::seeing::program::Program;
 
+const LIMIT: Duration = Duration::from_secs(30);
 /// A JPEG by its beginning.
 const KNOWN: &[u8] = b"\xff\xd8\xff\xe0 a picture that somebody knows";
 const OTHER: &[u8] = b"\xff\xd8\xff\xe0 a picture that nobody knows";
@@ -75,4 +85,35 @@ async fn known_files_are_unsafe_and_others_pass() {
     drop(client);
     let log = program.stop().await;
     assert!(log.contains("has no model"), "{log}");
+}
+
+#[tokio::test]
+async fn a_detector_is_asked_about_as_many_at_once_as_is_set() {
+    const SAFE: &str = r#"{"safe":true,"confidence":1,"reason":"fine"}"#;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let server = ScriptedServer::start(Reply::ok(SAFE)).await;
+    let settings = Settings::parse(&|name| match name {
+        "MODERATION_IMAGE_SERVICE_URL" => Some(server.url()),
+        "MODERATION_IMAGE_SERVICE_CONCURRENCY" => Some("2".to_owned()),
+        _ => None,
+    });
+    let settings = settings.expect("are right");
+    let detector = compose::detector(&settings.moderation, &system_env()).expect("is made");
+    server.hold(true);
+    let mut asking = JoinSet::new();
+    for _ in 0..5 {
+        let detector = detector.clone();
+        asking.spawn(async move { detector.classify(Bytes::from_static(PICTURE)).await });
+    }
+    let all_asked = async {
+        while server.seen() < 2 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LIMIT, all_asked).await.expect("two are asked");
+    server.hold(false);
+    for judged in asking.join_all().await {
+        assert!(judged.is_ok(), "{judged:?}");
+    }
+    assert_eq!((server.seen(), server.most_at_once()), (5, 2));
 }

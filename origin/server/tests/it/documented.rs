@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use sluicegate_origin::settings::REFERENCE;
+use sluicegate_origin::settings::{REFERENCE, Settings};
 
 /// Of images of others, and of Compose.
 const OF_OTHERS: [&str; 7] = [
@@ -111,4 +111,15 @@ fn each_alert_stands_on_its_page_and_in_the_table() {
         found += 1;
     }
     assert!(found > 20, "only {found} alerts were found");
+}
+
+/// The bench says which of its columns is the default, and the page of its figures with it.
+#[test]
+fn the_jobs_at_once_that_were_measured_as_the_default_are_it() {
+    let settings = Settings::parse(&|_| None).expect("defaults are right");
+    let said = format!("{} (`POST_JOBS` by default)", settings.work.post_jobs);
+    for file in ["bench/src/queue/sweep.rs", "docs/benchmarks.md"] {
+        let text = read(&root().join(file));
+        assert!(text.contains(&said), "{file} does not say {said}");
+    }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod bucket;
+mod caches;
 mod detector;
 mod doctor;
 mod documented;

@@ -86,10 +86,58 @@ async fn the_least_busy_is_asked_and_equals_take_turns() {
 }
 
 #[tokio::test]
-async fn no_more_are_asked_at_once_than_each_may_be() {
+async fn among_the_busy_the_least_busy_is_asked() {
     let servers = two().await;
-    let detector = Arc::new(detector(&servers, &HeldClock::new(), patient()));
+    let limits = ServiceLimits {
+        at_once: 4,
+        ..patient()
+    };
+    let detector = Arc::new(detector(&servers, &HeldClock::new(), limits));
+    let ask_meanwhile = || {
+        let detector = Arc::clone(&detector);
+        tokio::spawn(async move { ask(&detector).await })
+    };
+    let [busy, other] = &servers;
     for server in &servers {
+        server.hold(true);
+    }
+    let mut waiting = Vec::new();
+    for asked in 1..=6 {
+        waiting.push(ask_meanwhile());
+        until("it is asked", || busy.seen() + other.seen() == asked).await;
+    }
+    assert_eq!((busy.seen(), other.seen()), (3, 3));
+    // One is rid of its three, and gets the next three: it has fewer each time.
+    other.hold(false);
+    until("three are answered", || {
+        waiting.iter().filter(|asked| asked.is_finished()).count() == 3
+    })
+    .await;
+    other.hold(true);
+    for asked in 4..=6 {
+        waiting.push(ask_meanwhile());
+        until("it is asked", || busy.seen() + other.seen() == asked + 3).await;
+        assert_eq!((busy.seen(), other.seen()), (3, asked));
+    }
+    for server in &servers {
+        server.hold(false);
+    }
+    for judged in waiting {
+        assert!(judged.await.expect("ends").is_ok());
+    }
+}
+
+#[tokio::test]
+async fn no_more_are_asked_at_once_than_each_may_be() {
+    let two = two().await;
+    let one = [ScriptedServer::start(Reply::ok(SAFE)).await];
+    asks_two_at_once(&two).await;
+    asks_two_at_once(&one).await;
+}
+
+async fn asks_two_at_once(servers: &[ScriptedServer]) {
+    let detector = Arc::new(detector(servers, &HeldClock::new(), patient()));
+    for server in servers {
         server.hold(true);
     }
     let mut asking = JoinSet::new();
@@ -101,13 +149,13 @@ async fn no_more_are_asked_at_once_than_each_may_be() {
         servers.iter().all(|server| server.seen() == 2)
     })
     .await;
-    for server in &servers {
+    for server in servers {
         server.hold(false);
     }
     for judged in asking.join_all().await {
         assert!(judged.is_ok(), "{judged:?}");
     }
-    assert_eq!(servers.each_ref().map(ScriptedServer::most_at_once), [2, 2]);
+    assert!(servers.iter().all(|server| server.most_at_once() == 2));
     let seen: usize = servers.iter().map(ScriptedServer::seen).sum();
     assert_eq!(seen, 12, "each was asked once");
 }
