@@ -7,6 +7,7 @@ use sluicegate_conformance::servers::RedisServer;
 use sluicegate_contract::posts::Post;
 use sluicegate_contract::uploads::{Moderation, UploadState};
 use sluicegate_tests::audit::Audit;
+use sluicegate_tests::client::Client;
 use sluicegate_tests::detector::Detector;
 use sluicegate_tests::fixtures;
 use sluicegate_tests::load::{Habit, Load};
@@ -19,6 +20,8 @@ const LIMIT: Duration = Duration::from_mins(1);
 const OUTAGE: Duration = Duration::from_mins(1);
 const CLIENTS: u64 = 4;
 const NORMAL_AGAIN: Duration = Duration::from_secs(30);
+/// What a machine that others use, too, may add to a verdict.
+const NOISE: Duration = Duration::from_secs(1);
 /// A post or a picture without Redis.
 const SLOWEST: Duration = Duration::from_secs(10);
 
@@ -98,37 +101,39 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
     let mut worker = platform.start_worker().await.unwrap();
     let (mut another, _) = platform.start_another_origin().await.unwrap();
     let client = platform.sign_up("patient").await.unwrap();
-    let usual_verdict = judged_within(&client, "said at first").await;
     let habit = Habit {
         posts_a_picture: 8,
         pause: Duration::from_millis(250),
     };
     let load = Load::begin(people(&platform, "busy", CLIENTS).await, habit);
     load.each_is_answered("answered at first").await.unwrap();
+    let mut usual = Vec::new();
+    for text in ["said at first", "said again", "said once more"] {
+        usual.push(judged_within(&client, text).await);
+    }
+    usual.sort();
+    let usual_verdict = usual[1];
 
     let before = load.times().await.unwrap();
     worker.kill().unwrap();
     let since = Instant::now();
     let fault = "a worker on Redis was killed under load";
     load.is_normal_again(fault, &before, since).await.unwrap();
-    let verdict = judged_within(&client, "said when a worker was gone").await;
-    assert!(verdict < NORMAL_AGAIN, "{verdict:?}");
+    verdicts_are_normal_again(&client, fault, usual_verdict, since).await;
 
     let before = load.times().await.unwrap();
     another.kill().unwrap();
     let since = Instant::now();
     let fault = "an origin that hands over and compares was killed under load";
     load.is_normal_again(fault, &before, since).await.unwrap();
-    let verdict = judged_within(&client, "said when an origin was gone").await;
-    assert!(verdict < NORMAL_AGAIN, "{verdict:?}");
+    verdicts_are_normal_again(&client, fault, usual_verdict, since).await;
 
     let before = load.times().await.unwrap();
     assert_eq!(redis.ask(&["FLUSHALL"]), "OK");
     let since = Instant::now();
     let fault = "Redis was emptied under load";
     load.is_normal_again(fault, &before, since).await.unwrap();
-    let verdict = judged_within(&client, "said when it was empty").await;
-    assert!(verdict < NORMAL_AGAIN, "{verdict:?}");
+    verdicts_are_normal_again(&client, fault, usual_verdict, since).await;
 
     let before = load.times().await.unwrap();
     redis.kill().await;
@@ -159,24 +164,38 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
     assert_eq!(judged.moderation, Moderation::Passed);
     let fault = "Redis was gone for a minute";
     load.is_normal_again(fault, &before, since).await.unwrap();
-    let last_verdict = judged_within(&client, "said when it was back").await;
-    assert!(last_verdict < NORMAL_AGAIN, "{last_verdict:?}");
+    verdicts_are_normal_again(&client, fault, usual_verdict, since).await;
     assert_eq!(load.refused(), 0, "the API goes on");
     let taken = load.end().await.unwrap();
     measured(&format!(
         "a worker and an origin were killed, Redis emptied, then gone for a minute (in which it took {without}), under {CLIENTS} clients: \
-         {} posts and {} pictures were taken, none refused, and all had their verdicts {:.1} s after it was back; \
-         a verdict took {} ms before, {} ms when it was empty, {} ms when it was back",
+         {} posts and {} pictures were taken, none refused, and all had their verdicts {:.1} s after it was back",
         taken.posts,
         taken.uploads,
         since.elapsed().as_secs_f64(),
-        usual_verdict.as_millis(),
-        verdict.as_millis(),
-        last_verdict.as_millis(),
     ));
     Audit::of(&platform).await.unwrap().ensure_clean().unwrap();
     platform.stop().await.unwrap();
     ran.passed();
+}
+
+/// Until a post waits for its verdict about as long as it did before the fault, which was at `since`.
+async fn verdicts_are_normal_again(client: &Client, fault: &str, usual: Duration, since: Instant) {
+    let (asked, mut waited) = (Instant::now(), Vec::new());
+    loop {
+        let text = format!("{} after: {fault}", waited.len());
+        let verdict = judged_within(client, &text).await;
+        waited.push(verdict.as_millis());
+        if verdict <= 2 * usual + NOISE {
+            break;
+        }
+        assert!(asked.elapsed() < NORMAL_AGAIN, "{fault}: {waited:?} ms");
+    }
+    measured(&format!(
+        "{fault}: a verdict took {} ms before, after it {waited:?} ms, as usual {:.1} s after it",
+        usual.as_millis(),
+        since.elapsed().as_secs_f64()
+    ));
 }
 
 #[tokio::test]
@@ -252,5 +271,8 @@ async fn a_redis_that_may_drop_jobs_is_refused() {
     set("maxmemory-policy", "allkeys-lru");
     let (is_well, said) = doctor().await;
     assert!(!is_well && said.contains("allkeys-lru"), "{said}");
+    let refused = platform.start_worker().await;
+    let error = format!("{:#}", refused.err().expect("it does not start"));
+    assert!(error.contains("maxmemory-policy is allkeys-lru"), "{error}");
     platform.stop().await.unwrap();
 }

@@ -19,6 +19,8 @@ use crate::redis::options as on_redis;
 use crate::shared::{measured, people};
 
 const LIMIT: Duration = Duration::from_mins(1);
+/// An origin and a worker begin, and what was left lying is done.
+const GOES_ON: Duration = Duration::from_secs(25);
 const QUEUE: &str = "image-moderation";
 /// Each sends one picture: of one owner only so many jobs wait in Redis.
 const PEOPLE: u64 = 4;
@@ -102,6 +104,7 @@ impl Line {
             sent.len(),
             since.elapsed().as_secs_f64()
         ));
+        assert!(since.elapsed() < GOES_ON, "{fault}: {:?}", since.elapsed());
         wait_for("Redis to know", LIMIT, async || {
             Ok((self.redis.completed(QUEUE) == PEOPLE).then_some(()))
         })

@@ -18,8 +18,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 /// Long enough for the lease of a dead worker to run out.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Locks are those of a real worker: 30 s, and lost ones are looked for every 15.
-const DELIVERED_AGAIN: Duration = Duration::from_mins(2);
+/// Locks are those of a real worker: 30 s, and lost ones are looked for every 15; and then it is done.
+const DELIVERED_AGAIN: Duration = Duration::from_secs(75);
 
 /// On which way something is seen.
 #[derive(Clone, Copy)]
