@@ -25,12 +25,20 @@ pub(crate) fn main() -> Result<()> {
     Ok(())
 }
 
-/// Whether the file is of the newest tag. Before the first there is nothing to compare it with.
+/// Whether the file is of the newest tag. Before the first there is nothing to compare it with; a clone without tags cannot
+/// be asked.
 pub(crate) fn check() -> Result<()> {
+    let written = fs::read_to_string(root().join(FILE))?;
     let Some(tag) = newest_tag() else {
+        let of = serde_json::from_str::<Value>(&written)?;
+        let of = of.get("release").and_then(Value::as_str);
+        ensure!(
+            of.is_none(),
+            "{FILE} is of {}, which this clone does not have: `git fetch --tags`",
+            of.unwrap_or_default()
+        );
         return Ok(());
     };
-    let written = fs::read_to_string(root().join(FILE))?;
     ensure!(
         written == queries_of(Some(&tag))?,
         "{FILE} is not of {tag}, the newest release: run `cargo xtask release-queries`"

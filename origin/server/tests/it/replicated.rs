@@ -46,7 +46,8 @@ async fn replicas_answer_what_everybody_may_read() {
         .expect("a database");
     let url = primary.url(NAME);
     migrate(&url).await.expect("migrates");
-    let ran = RanOn::begins("Postgres with two replicas", "the program reads by them");
+    let server = format!("{} with two replicas", primary.version());
+    let ran = RanOn::begins(&server, "the program reads by them");
     let data = data_folder();
     let read = format!("{}, {}", first.url(NAME), second.url(NAME));
     let settings = [

@@ -144,10 +144,7 @@ suite!(
 #[tokio::test(flavor = "multi_thread")]
 async fn keeps_the_promises_of_public_reads_with_a_replica() {
     let pair = Pair::new().await;
-    let ran = RanOn::begins(
-        "Postgres with a streaming replica",
-        "conformance of public reads",
-    );
+    let ran = RanOn::begins(&pair.version(), "conformance of public reads");
     let origin = pair.origin().await;
     let stores = pair.stores.clone();
     let reads = Arc::new(origin.clone());

@@ -99,7 +99,10 @@ async fn a_server_that_hangs_takes_no_places_of_the_pool() {
         .unwrap();
     let direct = server.url(NAME);
     migrate(&direct).await.unwrap();
-    let ran = RanOn::begins("Postgres behind a way that falls silent", "a pool's places");
+    let ran = RanOn::begins(
+        &server.version(),
+        "a pool's places, behind a way that falls silent",
+    );
     let proxy = Proxy::before(&[&direct]).await;
     let options = Options {
         max_connections: u32::try_from(PLACES).unwrap(),
@@ -174,7 +177,7 @@ async fn a_pool_of_sqlx_alone_does_not_take_it_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_primary_without_a_free_connection_makes_no_replica_late() {
     let pair = Pair::new().await;
-    let ran = RanOn::begins("Postgres with a streaming replica", "a busy primary");
+    let ran = RanOn::begins(&pair.version(), "a busy primary");
     let origin = pair.origin().await;
     let ada = pair.person().await;
     let post = pair.post(ada, "Held").await;

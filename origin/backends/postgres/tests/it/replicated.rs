@@ -68,6 +68,15 @@ impl<const COUNT: usize> Replicated<COUNT> {
         }
     }
 
+    /// As it calls itself: `Postgres 15.18 with 2 streaming replicas`.
+    pub(crate) fn version(&self) -> String {
+        let replicas = if COUNT == 1 { "replica" } else { "replicas" };
+        format!(
+            "{} with {COUNT} streaming {replicas}",
+            self.primary.version()
+        )
+    }
+
     /// What a process has, whose replica is up to date.
     pub(crate) async fn origin(&self) -> Replicas {
         let origin = self.watch(&self.url(0));
@@ -155,7 +164,7 @@ pub(crate) async fn by_replica(origin: &Replicas, reader: Reader, post: PostId) 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_here_is_read_there_from_the_primary_for_five_seconds() {
     let pair = Pair::new().await;
-    let ran = RanOn::begins("Postgres with a streaming replica", "own writes");
+    let ran = RanOn::begins(&pair.version(), "own writes");
     let (here, there) = (pair.origin().await, pair.origin().await);
     let (ada, grace) = (pair.person().await, pair.person().await);
     let began = Instant::now();
@@ -185,7 +194,7 @@ async fn a_write_here_is_read_there_from_the_primary_for_five_seconds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_replica_is_left_out_and_comes_back() {
     let pair = Pair::new().await;
-    let ran = RanOn::begins("Postgres with a streaming replica", "a late replica");
+    let ran = RanOn::begins(&pair.version(), "a late replica");
     let (here, there) = (pair.origin().await, pair.origin().await);
     let ada = pair.person().await;
     let own = Reader::Account(ada);
@@ -252,7 +261,7 @@ async fn a_primary_that_has_nothing_to_do_makes_no_replica_late() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_dies_fails_nobodys_read_and_comes_back() {
     let mut pair = Pair::new().await;
-    let ran = RanOn::begins("Postgres with a streaming replica", "a replica that dies");
+    let ran = RanOn::begins(&pair.version(), "a replica that dies");
     let origin = pair.origin().await;
     let ada = pair.person().await;
     let post = pair.post(ada, "still there").await;

@@ -41,7 +41,7 @@ async fn until_one(origin: &Replicas, replica: usize, used: bool, why: Option<Wh
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_go_on_by_the_other_replica() {
     let mut trio = Replicated::<2>::new().await;
-    let ran = RanOn::begins("Postgres with two replicas", "one is late, then gone");
+    let ran = RanOn::begins(&trio.version(), "one is late, then gone");
     let origin = trio.watch_all(&[&trio.url(0), &trio.url(1)]);
     until(&origin, |standing| standing.used).await;
     let ada = trio.person().await;
@@ -106,7 +106,7 @@ async fn a_way_that_falls_silent_leaves_the_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_of_several_servers_is_left_out() {
     let trio = Replicated::<2>::new().await;
-    let ran = RanOn::begins("Postgres with two replicas", "both behind one address");
+    let ran = RanOn::begins(&trio.version(), "both behind one address");
     let (first, second) = (trio.url(0), trio.url(1));
     let balancer = Proxy::before(&[&first, &second]).await;
     let url = balancer.way_to(&first);
@@ -146,7 +146,7 @@ async fn an_address_of_several_servers_is_left_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_failover_only_those_that_went_along_are_used() {
     let mut quartet = Replicated::<3>::new().await;
-    let ran = RanOn::begins("Postgres with three replicas", "a failover");
+    let ran = RanOn::begins(&quartet.version(), "a failover");
     let ada = quartet.person().await;
     quartet.post(ada, "Before").await;
     let everywhere = quartet.watch_all(&[&quartet.url(0), &quartet.url(1), &quartet.url(2)]);
