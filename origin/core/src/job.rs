@@ -132,7 +132,7 @@ pub struct NewJob {
     pub created_at: Timestamp,
 }
 
-/// How long, roughly, the retries of a job last with [`backoff`]: 100 attempts are three to four days.
+/// How long, roughly, the retries of a job last with [`backoff`]: 100 attempts are about three days.
 pub const MAX_ATTEMPTS: u32 = 100;
 
 impl NewJob {
