@@ -55,7 +55,11 @@ async fn delays_nobody_by_more_than_a_second(by: &str, options: Options) {
     .await
     .unwrap();
     let judged = model.judged();
-    let meanwhile = waits("beside a flood").await;
+    let mut meanwhile = waits("beside a flood").await;
+    // A machine that does other things may break the promise, but not twice.
+    if meanwhile[TRIES - 1] >= before + DELAYED {
+        meanwhile = waits("beside it, once more").await;
+    }
     let flowed = model.judged() - judged;
     assert!(flowed > 3 * TRIES as u64, "{flowed} of the flood meanwhile");
     assert!(model.judged() < FLOOD as u64, "the flood is not over");
@@ -65,16 +69,8 @@ async fn delays_nobody_by_more_than_a_second(by: &str, options: Options) {
         before.as_millis(),
         TAKES.as_millis(),
     ));
-    // The promise is a second. A machine that does other things may break it once, but not by far.
-    let [.., second, slowest] = meanwhile.as_slice() else {
-        panic!("{meanwhile:?}");
-    };
     assert!(
-        *second < before + DELAYED,
-        "{meanwhile:?}, {before:?} before"
-    );
-    assert!(
-        *slowest < before + 3 * DELAYED,
+        meanwhile[TRIES - 1] < before + DELAYED,
         "{meanwhile:?}, {before:?} before"
     );
     worker.stop(STOP_LIMIT).await.unwrap();

@@ -18,6 +18,8 @@ const FLOOD: usize = 10_000;
 /// How long a job takes: a detector, or a model.
 const TAKES: Duration = Duration::from_millis(300);
 const TRIES: usize = 5;
+/// What a flood may cost another's job.
+const DELAYED: Duration = Duration::from_secs(1);
 /// What a worker of four places has for one owner, a second, at such jobs.
 const LONE_MOST: f64 = 10.0;
 
@@ -49,14 +51,23 @@ async fn a_single_job_passes_a_flood(
     let job = noting(&begun);
     let running = start(&job);
     until("the flood flows", async || job.runs() >= 8).await;
-    let mut waits = Vec::new();
-    for _ in 0..TRIES {
-        let written = Instant::now();
-        let single = world.add_and_wake().await;
-        let in_work = async || begun.lock().unwrap().contains_key(&single);
-        until("the single job begins", in_work).await;
-        waits.push(begun.lock().unwrap()[&single] - written);
-        world.until_state(single, JobState::Done).await;
+    let singles = async || {
+        let mut waits = Vec::new();
+        for _ in 0..TRIES {
+            let written = Instant::now();
+            let single = world.add_and_wake().await;
+            let in_work = async || begun.lock().unwrap().contains_key(&single);
+            until("the single job begins", in_work).await;
+            waits.push(begun.lock().unwrap()[&single] - written);
+            world.until_state(single, JobState::Done).await;
+        }
+        waits.sort_unstable();
+        waits
+    };
+    let mut waits = singles().await;
+    // A machine that does other things may break the promise, but not twice.
+    if waits[TRIES - 1] >= DELAYED {
+        waits = singles().await;
     }
     let (before, since) = (job.runs(), Instant::now());
     until("the flood goes on", async || job.runs() >= before + 40).await;
@@ -65,14 +76,11 @@ async fn a_single_job_passes_a_flood(
     assert_eq!(job.most_runs(), 1, "what was held was no attempt");
     running.stop().await;
 
-    waits.sort_unstable();
     measured(&format!(
         "{by}: beside {FLOOD} jobs of one owner, each of {TAKES:?}, another's single job began after {waits:?}; of the \
          {LONE_MOST} a second that one owner may have here, the flood had {rate:.1}"
     ));
-    // The promise is a second. A machine that does other things may break it once, but not each time, nor by far.
-    assert!(waits[TRIES / 2] < Duration::from_secs(1), "{waits:?}");
-    assert!(waits[TRIES - 1] < Duration::from_secs(3), "{waits:?}");
+    assert!(waits[TRIES - 1] < DELAYED, "{waits:?}");
     assert!(rate > LONE_MOST / 2.0, "a lone owner has {rate:.1}/s");
 }
 
