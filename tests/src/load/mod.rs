@@ -45,6 +45,8 @@ pub struct Load {
 struct Told {
     /// How long it took what was taken, in its order.
     times: Mutex<Times>,
+    /// The first refusals.
+    refusals: Mutex<Vec<String>>,
     /// Answers that nobody should be given.
     wrong: Mutex<Vec<String>>,
 }
@@ -95,6 +97,11 @@ impl Load {
     /// How often anybody was refused so far.
     pub fn refused(&self) -> u64 {
         self.sum(|counts| &counts.refused)
+    }
+
+    /// The first of these refusals: of what, how soon, and how.
+    pub fn refusals(&self) -> Vec<String> {
+        lock(&self.told.refusals).clone()
     }
 
     /// How many posts anybody has read so far.

@@ -20,6 +20,8 @@ use crate::wait::wait_for;
 const BETWEEN_PICTURES: Duration = Duration::from_millis(500);
 /// Jobs that failed meanwhile wait for longer each time.
 const SETTLE_LIMIT: Duration = Duration::from_mins(3);
+/// So many are remembered.
+const FIRST_REFUSALS: usize = 10;
 /// A replica that is further behind is not asked.
 const OLD: Duration = Duration::from_secs(10);
 
@@ -95,7 +97,7 @@ impl Person {
         let picture = fixtures::noise(turn * 64 + self.number, false)?;
         let since = Instant::now();
         let answer = self.ledger.client.upload("post_header", picture).await?;
-        if self.is(201, &answer) {
+        if self.is(201, &answer, "a picture", since) {
             lock(&self.told.times).add_picture(since.elapsed());
             self.counts.pictures.fetch_add(1, Ordering::Relaxed);
             self.ledger.uploads.push(answer.json::<Upload>()?.id);
@@ -107,7 +109,7 @@ impl Person {
         let text = format!("The lamp of {} was lit {turn} times.", self.number);
         let since = Instant::now();
         let answer = self.ledger.client.post(&text, None).await?;
-        if self.is(201, &answer) {
+        if self.is(201, &answer, "a post", since) {
             lock(&self.told.times).add_post(since.elapsed());
             self.counts.posts.fetch_add(1, Ordering::Relaxed);
             let post: Post = answer.json()?;
@@ -121,28 +123,39 @@ impl Person {
     /// Its newest post, and as somebody without a name one that was written a while ago, which nobody has kept.
     async fn read(&mut self) -> Result<()> {
         if let Some(newest) = self.ledger.posts.last() {
+            let since = Instant::now();
             let answer = self.ledger.client.get(newest).await?;
-            self.is_read(&answer);
+            self.is_read(&answer, "the newest", since);
         }
         let is_old = |(_, written): &mut (String, Instant)| written.elapsed() > OLD;
         if let Some((path, _)) = self.unread.pop_front_if(is_old) {
+            let since = Instant::now();
             let answer = self.ledger.client.with_token(None).get(&path).await?;
-            self.is_read(&answer);
+            self.is_read(&answer, "as a stranger", since);
         }
         Ok(())
     }
 
-    fn is_read(&self, answer: &Answer) {
-        if self.is(200, answer) {
+    fn is_read(&self, answer: &Answer, what: &str, since: Instant) {
+        if self.is(200, answer, what, since) {
             self.counts.reads.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// What was asked for; else it must be 503 with a time to come back.
-    fn is(&self, status: u16, answer: &Answer) -> bool {
+    fn is(&self, status: u16, answer: &Answer, what: &str, since: Instant) -> bool {
         if answer.status == status {
             return true;
         }
+        let mut refusals = lock(&self.told.refusals);
+        if refusals.len() < FIRST_REFUSALS {
+            let (took, said) = (since.elapsed(), answer.text());
+            refusals.push(format!(
+                "{what}, after {took:.1?}: {}: {said}",
+                answer.status
+            ));
+        }
+        drop(refusals);
         let refused = answer.expect_problem(503, "unavailable");
         let seconds = answer.header("retry-after").parse::<u64>();
         if refused.is_err() || !seconds.is_ok_and(|seconds| seconds > 0) {
