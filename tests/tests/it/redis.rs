@@ -97,12 +97,7 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
         "jobs under load while it, a worker and an origin fail",
     );
     let detector = Detector::start().await.unwrap();
-    // What a minute left behind comes at once. Where other tests have the cores, too, more jobs at once would keep those who
-    // write and send from connections of the database.
-    let options = options(&redis, &detector)
-        .setting("IMAGE_JOBS", "4")
-        .setting("POST_JOBS", "4");
-    let platform = Platform::start(options).await.unwrap();
+    let platform = Platform::start(options(&redis, &detector)).await.unwrap();
     let mut worker = platform.start_worker().await.unwrap();
     let (mut another, _) = platform.start_another_origin().await.unwrap();
     let client = platform.sign_up("patient").await.unwrap();
