@@ -99,7 +99,8 @@ impl Starting {
     }
 
     fn judge(&self, probed: &[Probed]) -> Result<Known> {
-        let mut told = false;
+        // Else it is told once, by whoever asks again.
+        let is_told = probed.iter().any(|probed| probed.verdict.is_told());
         for Probed {
             place,
             verdict,
@@ -110,31 +111,29 @@ impl Starting {
             if let Some(error) = left {
                 tracing::warn!(%error, "the object store did not delete a file of its probe");
             }
-            told |= verdict.is_told();
             match verdict {
                 Verdict::Enforces => {
                     tracing::info!("objects: what is signed is enforced at {place}");
                 }
                 Verdict::Lacks(lack) => self.lacks(place, *lack)?,
-                Verdict::Refuses(_) | Verdict::Untold(_) => {}
+                Verdict::Refuses(why) if is_told => tracing::warn!(
+                    "objects: nothing can be uploaded at {place}: {why}; see `sluicegate-origin doctor`"
+                ),
+                Verdict::Refuses(why) | Verdict::Untold(why) => {
+                    tracing::debug!("objects: nothing known of {place}: {why}");
+                }
             }
         }
-        let untold = probed.iter().filter_map(|probed| match &probed.verdict {
-            Verdict::Refuses(why) => Some(format!(
-                "nothing can be uploaded at {}: {why}; see `sluicegate-origin doctor`",
-                probed.place
-            )),
-            Verdict::Untold(why) => Some(format!("{}: {why}", probed.place)),
-            Verdict::Enforces | Verdict::Lacks(_) => None,
-        });
-        let untold = untold.collect::<Vec<_>>().join("; ");
-        if !told {
-            return Ok(Known::Nothing(untold));
+        if is_told {
+            return Ok(Known::All);
         }
-        if !untold.is_empty() {
-            tracing::warn!("objects: {untold}");
-        }
-        Ok(Known::All)
+        let why = |probed: &Probed| match &probed.verdict {
+            Verdict::Untold(why) | Verdict::Refuses(why) => format!("{}: {why}", probed.place),
+            Verdict::Enforces | Verdict::Lacks(_) => String::new(),
+        };
+        Ok(Known::Nothing(
+            probed.iter().map(why).collect::<Vec<_>>().join("; "),
+        ))
     }
 
     fn lacks(&self, place: &str, Lack { found, remedy }: Lack) -> Result<()> {
