@@ -7,6 +7,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::database::connect_options;
 use crate::error::bounded;
+use crate::pool::connect;
 
 /// What stands between us and the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +87,7 @@ impl Client {
         sign: i32,
     ) -> sqlx::Result<Self> {
         Ok(Self {
-            connection: PgConnection::connect_with(options).await?,
+            connection: connect(options).await?,
             statement,
             sign,
             servers: BTreeSet::new(),

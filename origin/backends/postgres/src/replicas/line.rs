@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use sluicegate_core::error::PortError;
+use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection};
 use tokio::time::Instant;
 
 use crate::error::bounded;
+use crate::pool::connect;
 
 /// How long a server may take to be connected to.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -39,7 +40,7 @@ impl Line {
         let open = match open {
             Some(open) => open,
             None => Open {
-                connection: bounded(CONNECT, PgConnection::connect_with(&self.options)).await?,
+                connection: bounded(CONNECT, connect(&self.options)).await?,
                 since: Instant::now(),
             },
         };

@@ -5,6 +5,7 @@ use tokio::time::timeout;
 
 use super::hints::{Foreign, decode};
 use super::{Backoff, CHANNEL, SILENCE, answered};
+use crate::pool::on_a_thread;
 
 /// Never ends by itself.
 pub(super) async fn run(options: PgConnectOptions, waker: &Waker, foreign: &Foreign) {
@@ -28,7 +29,8 @@ async fn connect(options: &PgConnectOptions) -> sqlx::Result<PgListener> {
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .connect_lazy_with(options.clone());
-        let mut listener = PgListener::connect_with(&pool).await?;
+        let mut listener =
+            on_a_thread(async move { PgListener::connect_with(&pool).await }).await?;
         listener.eager_reconnect(false);
         listener.listen(CHANNEL).await?;
         Ok(listener)

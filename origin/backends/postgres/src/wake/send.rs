@@ -1,8 +1,8 @@
 use std::collections::VecDeque;
 
 use sluicegate_core::wake::Wake;
+use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection};
 use tokio::sync::broadcast::{
     self,
     error::{RecvError, TryRecvError},
@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::hints::{Foreign, PAYLOAD_BYTES, encode};
 use super::{Backoff, CHANNEL, PACE, answered};
+use crate::pool;
 
 /// Hints that wait at most; the oldest is dropped for one more.
 const WAITING: usize = 1_024;
@@ -58,7 +59,7 @@ fn catch_up(
 
 async fn connect(options: &PgConnectOptions, foreign: &Foreign) -> sqlx::Result<PgConnection> {
     answered(async {
-        let mut connection = PgConnection::connect_with(options).await?;
+        let mut connection = pool::connect(options).await?;
         let process = sqlx::query_scalar!(r#"select pg_backend_pid() as "process!""#)
             .fetch_one(&mut connection)
             .await?;

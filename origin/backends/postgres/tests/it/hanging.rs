@@ -12,7 +12,7 @@ use sluicegate_postgres::{Database, Options, migrate};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::conformance::stores_of;
 use crate::replicated::{GLANCE, LAG_LIMIT, NAME, PATIENCE, Pair, by_replica, until};
@@ -21,6 +21,8 @@ use crate::replicated::{GLANCE, LAG_LIMIT, NAME, PATIENCE, Pair, by_replica, unt
 const PLACES: usize = 3;
 /// How soon all must be as before when the server is back.
 const BACK: Duration = Duration::from_secs(30);
+/// How long those who go away wait: less than a connection has for an answer.
+const GOES_AWAY: Duration = Duration::from_millis(200);
 
 /// Calls that wait for a row, as many as a pool has places, and whoever holds the row.
 struct Busy {
@@ -151,6 +153,27 @@ async fn a_server_that_hangs_takes_no_places_of_the_pool() {
         result.unwrap();
     }
     assert!(proxy.accepted() >= before + PLACES);
+
+    // Whoever is lent one may go away before it was found out, and those who come then while theirs are opened.
+    proxy.fall_silent().await;
+    for _ in 0..2 {
+        let mut asked = JoinSet::new();
+        for _ in 0..PLACES {
+            let posts = stores.posts.clone();
+            asked.spawn(async move { timeout(GOES_AWAY, posts.post(post.id)).await });
+        }
+        for gone in asked.join_all().await {
+            assert!(gone.is_err(), "it was answered, or refused");
+        }
+    }
+    proxy.lead_again();
+    let fourth = stores.post(author.id, "Held at last").await;
+    let again = Busy::begin(&direct, &stores, author.id, fourth.id).await;
+    for result in again.end().await {
+        result.unwrap();
+    }
+    let closed = timeout(PATIENCE, pool.close()).await;
+    closed.expect("it lacks none of its connections");
     ran.passed();
 }
 
@@ -159,7 +182,7 @@ async fn a_pool_of_sqlx_alone_does_not_take_it_back() {
     let server = PostgresServer::alone().await;
     let direct = server.url("postgres");
     let proxy = Proxy::before(&[&direct]).await;
-    // Longer than ours would need. When this fails, `src/pool.rs` may be needed no more.
+    // Longer than ours would need. When this fails, `src/pool/lent.rs` may be needed no more.
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(Duration::from_secs(8))

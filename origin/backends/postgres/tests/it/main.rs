@@ -8,6 +8,7 @@
 )]
 
 mod abandoned;
+mod busy;
 mod census;
 mod conformance;
 mod deployed;
