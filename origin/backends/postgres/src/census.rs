@@ -24,7 +24,7 @@ pub struct Census {
 /// The connections of one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolState {
-    /// Working for somebody.
+    /// Working for somebody, or promised to somebody: being opened, say, or tried.
     pub in_use: u32,
     /// Open, and free.
     pub idle: u32,

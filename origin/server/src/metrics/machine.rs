@@ -66,7 +66,7 @@ impl Collector for Pool {
             (
                 (
                     "sluicegate_database_connections_in_use",
-                    "Connections that work for somebody",
+                    "Connections that work for somebody, or are being opened for somebody",
                 ),
                 pool.in_use,
             ),

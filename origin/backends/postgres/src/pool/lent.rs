@@ -24,16 +24,21 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
-    /// Of which nobody knows yet whether it is well.
-    pub(super) fn unsure(
+    pub(super) fn new(
         connection: PoolConnection<Postgres>,
         place: &Arc<OwnedSemaphorePermit>,
     ) -> Self {
         Self {
             connection,
             place: Arc::clone(place),
-            is_unsure: true,
+            is_unsure: false,
         }
+    }
+
+    /// Until it has shown that it is well.
+    pub(super) fn unsure(mut self) -> Self {
+        self.is_unsure = true;
+        self
     }
 
     pub(super) fn sure(mut self) -> Self {
@@ -76,7 +81,7 @@ impl Drop for Lent {
             drop(back);
             return;
         }
-        // Holds the place until it ends, however it ends.
+        // Holds the place until it ends, however it ends. Without a runtime it is closed, too.
         let place = Arc::clone(&self.place);
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {

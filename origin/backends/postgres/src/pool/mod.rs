@@ -30,10 +30,10 @@ use crate::census::PoolState;
 use crate::database::Options;
 use crate::replicas::Served;
 
-/// How long a connection that was idle may take at most to show that it is well, and no longer than a quarter of what a
-/// borrower has: two may be asked, and in the rest a new one is opened instead.
+/// How long a connection may take at most to show that it is well. One that was idle has a quarter of what a borrower has: two may
+/// be asked, and in the rest a new one is opened instead, which has half.
 const CHECK: Duration = Duration::from_secs(2);
-/// After that time a borrower's wait is told in the log.
+/// Whoever had to wait longer for a connection is told of in the log.
 const SLOW: Duration = Duration::from_secs(2);
 /// Connections that a pool opens at once, each by a thread.
 const OPENINGS: usize = 16;
@@ -100,7 +100,7 @@ impl Pool {
     async fn lend(&self) -> sqlx::Result<Lent> {
         let place = Arc::new(take(&self.places).await?);
         if let Some(idle) = self.connections.try_acquire() {
-            let mut lent = Lent::unsure(idle, &place);
+            let mut lent = Lent::new(idle, &place).unsure();
             if self.check.is_well(&mut lent).await {
                 return Ok(lent.sure());
             }
@@ -110,7 +110,7 @@ impl Pool {
         on_a_thread(async move {
             let connection = connections.acquire().await?;
             drop(opening);
-            Ok(Lent::unsure(connection, &place).sure())
+            Ok(Lent::new(connection, &place))
         })
         .await
     }
@@ -126,11 +126,14 @@ impl Pool {
     }
 
     pub(crate) fn state(&self) -> PoolState {
-        let idle = u32::try_from(self.connections.num_idle()).unwrap_or(u32::MAX);
+        let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        let most = self.connections.options().get_max_connections();
+        // More may be idle for a moment: one that was given up for another is still there.
+        let free = number(self.places.available_permits());
         PoolState {
-            in_use: self.connections.size().saturating_sub(idle),
-            idle,
-            most: self.connections.options().get_max_connections(),
+            in_use: most.saturating_sub(free),
+            idle: number(self.connections.num_idle()).min(free),
+            most,
         }
     }
 

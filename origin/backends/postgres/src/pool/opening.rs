@@ -2,7 +2,7 @@
 //!
 //! A login by SCRAM (RFC 5802) is computed for some milliseconds, 4,096 rounds by default, and sqlx gives way to other tasks
 //! every five of them. Among tasks that is 819 turns, each behind all that a busy process has to do: seconds, where a request takes
-//! a few turns. A thread competes with the few threads of the process, not with its tasks.
+//! a few turns. A thread competes with the few threads of the process, and needs the runtime only where it waits for the server.
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};

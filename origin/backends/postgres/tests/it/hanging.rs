@@ -178,6 +178,38 @@ async fn a_server_that_hangs_takes_no_places_of_the_pool() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pool_that_nobody_gets_anything_of_is_used_up() {
+    // More than are opened at once.
+    const MANY: u32 = 20;
+    let server = PostgresServer::alone().await;
+    let direct = server.url("postgres");
+    let proxy = Proxy::before(&[&direct]).await;
+    let options = Options {
+        max_connections: MANY,
+        ..Options::default()
+    };
+    let pool = Database::connect(&proxy.way_to(&direct), &options)
+        .await
+        .unwrap();
+    proxy.fall_silent().await;
+    let mut calls = JoinSet::new();
+    for _ in 0..=MANY {
+        let pool = pool.clone();
+        calls.spawn(async move { pool.server_time().await });
+    }
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let state = pool.pool_state();
+        if (state.in_use, state.idle) == (state.most, 0) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{state:?}");
+        sleep(GLANCE).await;
+    }
+    assert_outages(&calls.join_all().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pool_of_sqlx_alone_does_not_take_it_back() {
     let server = PostgresServer::alone().await;
     let direct = server.url("postgres");
