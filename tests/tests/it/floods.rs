@@ -58,6 +58,9 @@ async fn delays_nobody_by_more_than_a_second(by: &str, options: Options) {
     let mut meanwhile = waits("beside a flood").await;
     // A machine that does other things may break the promise, but not twice.
     if meanwhile[TRIES - 1] >= before + DELAYED {
+        measured(&format!(
+            "{by}: beside a flood, in a first series: {meanwhile:.0?}"
+        ));
         meanwhile = waits("beside it, once more").await;
     }
     let flowed = model.judged() - judged;

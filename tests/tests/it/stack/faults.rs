@@ -124,7 +124,7 @@ async fn hold_the_replica_back(replica: &PostgresServer, platform: &Platform, lo
     load.is_normal_again(fault, &before, since).await.unwrap();
 }
 
-/// Waits until the replica, which is well from now on, is used.
+/// Waits until the replica is used, which is well from the moment on that this answers.
 async fn used_again(platform: &Platform) -> Instant {
     let since = Instant::now();
     replica_is(1, platform).await;
@@ -134,7 +134,7 @@ async fn used_again(platform: &Platform) -> Instant {
         took.as_secs_f64()
     ));
     assert!(took < USED_AGAIN, "{took:?}");
-    Instant::now()
+    since
 }
 
 /// Waits until the origin asks so many replicas; if it asks one, until it was answered by it.

@@ -26,7 +26,7 @@ use crate::state::App;
     summary = "Begin an upload straight to the store",
     description = "Send the file to `put.url` by PUT with the headers of `put.headers`, then complete the upload. \
         Offered only where clients can reach the store.",
-    params(("idempotency-key" = Option<String>, Header, description = "Names the upload for 24 hours: a repeat with the same key, purpose, length and `sha256` gets the same ticket")),
+    params(("idempotency-key" = Option<String>, Header, description = "Names the upload for 24 hours: a repeat with the same key, purpose, length and `sha256` gets the same ticket, and 409 that names the upload once its file is stored or its time is over")),
     request_body = TicketRequest,
     security(("token" = [])),
     responses((status = 201, description = "Leave to store one file once", body = Ticket)),

@@ -67,6 +67,9 @@ async fn a_single_job_passes_a_flood(
     let mut waits = singles().await;
     // A machine that does other things may break the promise, but not twice.
     if waits[TRIES - 1] >= DELAYED {
+        measured(&format!(
+            "{by}: beside a flood, in a first series: {waits:?}"
+        ));
         waits = singles().await;
     }
     let (before, since) = (job.runs(), Instant::now());
