@@ -75,10 +75,10 @@ impl Pool {
             new: CHECK.min(options.acquire_timeout / 2),
             served,
         };
-        let places = usize::try_from(options.max_connections).unwrap_or(usize::MAX);
+        let places = usize::try_from(options.max_connections).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
             connections: settings(options, &check).connect_lazy_with(connect),
-            places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+            places: Arc::new(Semaphore::new(places)),
             openings: Arc::new(Semaphore::new(OPENINGS)),
             acquire_timeout: options.acquire_timeout,
             check,
@@ -128,7 +128,7 @@ impl Pool {
     pub(crate) fn state(&self) -> PoolState {
         let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
         let most = self.connections.options().get_max_connections();
-        // More may be idle for a moment: one that was given up for another is still there.
+        // More may be idle for a moment: whoever has one opened has a place already.
         let free = number(self.places.available_permits());
         PoolState {
             in_use: most.saturating_sub(free),
