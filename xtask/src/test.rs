@@ -9,7 +9,10 @@ use crate::process::{Stop, for_each_line};
 use crate::services::{Report, Services};
 use crate::tally::Tally;
 use crate::ui::step;
-use crate::{chromium, components, postgres, suites};
+use crate::{chromium, components, dev, postgres, suites};
+
+/// Its tests start programs of other packages.
+const BLACK_BOX: &str = "sluicegate-tests";
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -27,6 +30,10 @@ pub(crate) fn main(stop: &Stop, options: &Options) -> Result<ExitCode> {
     chromium::try_get(stop);
     let services = Services::prepare(stop)?;
     components::main(stop, false)?;
+    // Cargo builds the programs of the packages it tests, so of those chosen only.
+    if options.arguments.iter().any(|word| word == BLACK_BOX) {
+        dev::build_programs(stop)?;
+    }
     let skips = target().join("skipped-tests.txt");
     let figures = target().join("measured.txt");
     fs::create_dir_all(target())?;

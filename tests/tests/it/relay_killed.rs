@@ -80,6 +80,31 @@ impl Line {
         self.redis.count(&["LLEN", "bull:image-moderation:wait"])
     }
 
+    /// All are in Redis, and their rows say so: what is there before its row says it is handed over once more.
+    async fn all_are_handed_over(&self) {
+        wait_for("Redis to have them all", LIMIT, async || {
+            Ok((self.waiting() == PEOPLE).then_some(()))
+        })
+        .await
+        .unwrap();
+        let ids = self
+            .redis
+            .ask(&["LRANGE", "bull:image-moderation:wait", "0", "-1"]);
+        let ids: Vec<_> = ids.lines().collect();
+        assert_eq!(u64::try_from(ids.len()).unwrap(), PEOPLE, "{ids:?}");
+        for id in ids {
+            wait_for(format!("the row of {id}"), LIMIT, async || {
+                let shown = self.platform.command(&["jobs", "show", id]).await?;
+                Ok(shown
+                    .iter()
+                    .any(|line| line.contains("relayed"))
+                    .then_some(()))
+            })
+            .await
+            .unwrap();
+        }
+    }
+
     /// The origin begins again, says something, and a worker begins: all of these get their verdicts, each once.
     async fn goes_on(mut self, fault: &str, says: Option<&str>, sent: &[(Client, UploadId)]) {
         let since = Instant::now();
@@ -165,11 +190,7 @@ async fn a_reconciler_that_dies_over_what_redis_lost_leaves_it_to_the_next() {
     for client in people(&line.platform, "compared", PEOPLE).await {
         sent.push(send(client).await);
     }
-    wait_for("Redis to have them all", LIMIT, async || {
-        Ok((line.waiting() == PEOPLE).then_some(()))
-    })
-    .await
-    .unwrap();
+    line.all_are_handed_over().await;
     let proxy = line.proxy().await;
     line.platform.kill_origin().unwrap();
     assert_eq!(line.redis.ask(&["FLUSHALL"]), "OK");
