@@ -10,6 +10,9 @@ use crate::error::BullError;
 
 /// So many that ended are read at once.
 const PAGE: usize = 1_000;
+/// A worker looks at its clock before it tells Redis that a job ended, and several end in one millisecond: what ended within so
+/// many of them is read once more. A row that is named again is asked for once more, no more than that.
+const LATE_MS: f64 = 250.0;
 
 /// What is known of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +85,7 @@ pub(crate) struct Ended {
 impl Seen {
     /// All that ended before.
     pub(crate) fn before(at: Timestamp) -> Self {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "milliseconds since 1970 fit for 285,000 years"
-        )]
-        let at = at.unix_ms() as f64;
+        let at = milliseconds(at);
         Self {
             completed: at,
             failed: at,
@@ -98,8 +97,10 @@ impl Seen {
         mut self,
         bull: &Bull,
         queue: &Queue,
+        now: Timestamp,
     ) -> Result<Ended, BullError> {
         let keys = queue.keys();
+        let settled = milliseconds(now) - LATE_MS;
         let (mut jobs, mut more) = (Vec::new(), false);
         for (list, seen) in [
             (keys.completed(), &mut self.completed),
@@ -114,10 +115,10 @@ impl Seen {
                 more |= is_full;
                 // Of the last millisecond of a full page there may be more; unless it is all there is, it is read again.
                 let before = last - 1.0;
-                *seen = if is_full && before > *seen {
-                    before
-                } else {
-                    *last
+                *seen = match is_full {
+                    true if before > *seen => before,
+                    true => *last,
+                    false => seen.max(last.min(settled)),
                 };
             }
             // Those of others are known by no row until one of our workers has them.
@@ -126,4 +127,13 @@ impl Seen {
         let seen = self;
         Ok(Ended { jobs, seen, more })
     }
+}
+
+fn milliseconds(at: Timestamp) -> f64 {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds since 1970 fit for 285,000 years"
+    )]
+    let at = at.unix_ms() as f64;
+    at
 }

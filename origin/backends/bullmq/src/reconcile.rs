@@ -141,7 +141,9 @@ impl Reconciler {
         }
         // Rows that our workers ended are over already; those of others would wait for their turn, and keep their owners'
         // next jobs here until then.
-        let ended = progress.seen.ended_since(&self.bull, &bull_queue).await?;
+        let now = self.env.now();
+        let ended = progress.seen.ended_since(&self.bull, &bull_queue, now);
+        let ended = ended.await?;
         if !ended.jobs.is_empty() {
             self.rows.suspect(queue, &ended.jobs).await?;
         }

@@ -85,7 +85,7 @@ async fn what_a_stranger_completed_is_done_and_what_he_gave_up_is_buried() {
 async fn what_a_stranger_ended_makes_room_at_once() {
     let redis = redis_or_skip!();
     let world = World::new().await;
-    // More than wait there of one owner at a time, and nothing is compared in turn.
+    // More than wait there at a time, and nothing is compared in turn.
     let jobs = world.add_many(60).await;
     let mut settings = quick();
     settings.check_after = Duration::from_hours(1);
@@ -142,6 +142,33 @@ async fn what_ended_is_found_among_any_number() {
     for id in &jobs {
         assert_eq!(world.view(*id).await.state, JobState::Done);
     }
+}
+
+/// Two jobs end in the same millisecond, and the second is told to Redis only when the first one's end was read.
+#[tokio::test]
+async fn what_ended_with_what_was_seen_is_seen_too() {
+    let redis = redis_or_skip!();
+    let world = World::new().await;
+    let jobs = world.add_many(2).await;
+    let (bull, mut settings) = (redis.bull(), quick());
+    settings.check_after = Duration::from_hours(1);
+    let relay = world.relay(&bull, settings.clone());
+    assert_eq!(relay.relay_once(POST_QUEUE).await.unwrap(), 2);
+    let reconciler = world.reconciler(&bull, &TestJob::done(), settings);
+    reconciler.compare(POST_QUEUE).await.unwrap();
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let comparing = tokio::spawn(async move { reconciler.run(&[POST_QUEUE], stopped).await });
+    // Of a worker whose clock is ahead, so that it is just now, however long it takes to be seen.
+    let at = (world.env.now().unix_ms() + 60_000).to_string();
+    for id in jobs {
+        let completed = format!("bull:{POST_QUEUE}:completed");
+        let call = ["ZADD", &completed, &at, &id.to_string()];
+        redis.ask(&call).await.unwrap();
+        world.until_state(id, JobState::Done).await;
+    }
+    stop.cancel();
+    comparing.await.unwrap();
 }
 
 /// The database fails just when it is told what ended.
