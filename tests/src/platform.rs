@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use reqwest::Method;
 use rustix::process::Pid;
 use serde_json::Value;
+use sluicegate_conformance::servers::Port;
 use sluicegate_contract::accounts::Session;
 use sluicegate_contract::headers;
 use tempfile::TempDir;
@@ -84,6 +85,8 @@ pub struct Platform {
     services: Option<Program>,
     backing: Arc<Backing>,
     data: Arc<TempDir>,
+    /// Where programs listened that were killed.
+    kept: Vec<Port>,
 }
 
 impl Platform {
@@ -139,6 +142,7 @@ impl Platform {
             services,
             backing,
             data,
+            kept: Vec::new(),
         })
     }
 
@@ -230,9 +234,18 @@ impl Platform {
         Client::new(&self.origin_url)
     }
 
-    /// Kills the origin as `kill -9` does.
+    /// Kills the origin as `kill -9` does. Nobody else is given its address.
     pub fn kill_origin(&mut self) -> Result<()> {
-        self.origin.take().context("the origin runs")?.kill()
+        self.origin.take().context("the origin runs")?.kill()?;
+        self.kept.push(port(&self.origin_url)?);
+        Ok(())
+    }
+
+    /// The same with the edge.
+    pub fn kill_edge(&mut self) -> Result<()> {
+        self.edge.kill()?;
+        self.kept.push(port(&self.edge_url)?);
+        Ok(())
     }
 
     /// Starts the origin again, at the address that it had.
@@ -328,6 +341,12 @@ impl Platform {
 }
 
 /// An address for each handle.
+/// The port of an address, kept.
+fn port(url: &str) -> Result<Port> {
+    let (_, number) = url.rsplit_once(':').context("a port")?;
+    Ok(Port::of(number.parse()?))
+}
+
 fn address_of(handle: &str) -> String {
     let mut hasher = DefaultHasher::new();
     handle.hash(&mut hasher);

@@ -49,7 +49,7 @@ async fn nothing_half_stored_is_completed_and_the_repeat_works() {
         .await
         .unwrap();
 
-    front.edge.kill().unwrap();
+    front.kill_edge().unwrap();
     let answer = within("the end of the upload", PATIENCE, sending)
         .await
         .unwrap()

@@ -1,7 +1,6 @@
 #![expect(clippy::expect_used, reason = "a test's helper fails by panicking")]
 
 use std::fs::{self, File, Permissions};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -122,25 +121,6 @@ impl Running {
             sleep(GLANCE).await;
         }
     }
-}
-
-/// A port that nobody listens on.
-pub(super) fn free_port() -> u16 {
-    port_of(&listen())
-}
-
-/// So many, each another.
-pub(super) fn free_ports(number: usize) -> Vec<u16> {
-    let listeners: Vec<_> = (0..number).map(|_| listen()).collect();
-    listeners.iter().map(port_of).collect()
-}
-
-fn listen() -> TcpListener {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port")
-}
-
-fn port_of(listener: &TcpListener) -> u16 {
-    listener.local_addr().expect("its address").port()
 }
 
 /// Waits until `ready` says so; fails with the server's log if it ends before.

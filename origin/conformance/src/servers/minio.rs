@@ -7,7 +7,8 @@ use std::process::Command;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use super::child::{Place, Running, free_ports, wait_until};
+use super::child::{Place, Running, wait_until};
+use super::port::Port;
 use crate::notes::skip;
 
 /// Names the program; else it is looked for on the path.
@@ -42,7 +43,7 @@ pub struct Minio {
     program: PathBuf,
     drives: Drives,
     /// Of each server. Clients are told the first.
-    ports: Vec<u16>,
+    ports: Vec<Port>,
     version: String,
     running: Vec<Running>,
 }
@@ -76,7 +77,7 @@ impl Minio {
             place,
             program,
             drives,
-            ports: free_ports(servers),
+            ports: (0..servers).map(|_| Port::any()).collect(),
             version,
             running: Vec::new(),
         };
@@ -89,7 +90,11 @@ impl Minio {
 
     /// Where it listens, as a URL; of several servers the first.
     pub fn endpoint(&self) -> String {
-        self.ports.iter().take(1).map(|port| on(*port)).collect()
+        self.ports
+            .iter()
+            .take(1)
+            .map(|port| on(port.number()))
+            .collect()
     }
 
     /// As it calls itself, and on how many drives: `MinIO DEVELOPMENT.GOGET, 4 servers with a drive each`.
@@ -144,11 +149,11 @@ impl Minio {
     async fn run(&mut self) {
         let drives = self.addresses();
         for port in &self.ports {
-            self.running.push(self.serve(*port, &drives));
+            self.running.push(self.serve(port.number(), &drives));
         }
         for (port, running) in self.ports.iter().zip(&mut self.running) {
             wait_until(&self.place, running, async || {
-                is_ready(*port).await.unwrap_or(false)
+                is_ready(port.number()).await.unwrap_or(false)
             })
             .await;
         }
@@ -161,7 +166,7 @@ impl Minio {
             Drives::One => vec![format!("{folder}/drive1")],
             Drives::Four => vec![format!("{folder}/drive{{1...4}}")],
             Drives::FourServers => {
-                let servers = self.ports.iter().map(|port| on(*port)).zip(1..);
+                let servers = self.ports.iter().map(|port| on(port.number())).zip(1..);
                 servers
                     .map(|(server, number)| format!("{server}{folder}/drive{number}"))
                     .collect()

@@ -7,7 +7,8 @@ use std::process::Command;
 
 use sluicegate_postgres::maintenance::database_exists;
 
-use super::child::{Place, Running, free_port, wait_until};
+use super::child::{Place, Running, wait_until};
+use super::port::Port;
 use crate::notes::skip;
 
 /// Names the program.
@@ -27,7 +28,7 @@ pub enum Lends {
 pub struct PgBouncer {
     place: Place,
     program: PathBuf,
-    port: u16,
+    port: Port,
     /// `user:password`.
     who: String,
     database: String,
@@ -71,8 +72,8 @@ impl PgBouncer {
         let own = place.path().join("pgbouncer");
         fs::copy(&program, &own).expect("can be copied");
         fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).expect("can be run");
-        let port = free_port();
-        let settings = upstream.settings(port, statements, lends);
+        let port = Port::any();
+        let settings = upstream.settings(port.number(), statements, lends);
         place.write("pgbouncer.ini", &settings);
         let (user, password) = upstream.who.split_once(':').expect("user and password");
         place.write("users", &format!("\"{user}\" \"{password}\"\n"));
@@ -93,7 +94,9 @@ impl PgBouncer {
     pub fn url(&self) -> String {
         format!(
             "postgres://{}@127.0.0.1:{}/{}?sslmode=disable",
-            self.who, self.port, self.database
+            self.who,
+            self.port.number(),
+            self.database
         )
     }
 

@@ -7,8 +7,9 @@ use std::process::{Command, Output};
 use sluicegate_embedded::postgres::{BinarySearch, find_binaries};
 use sluicegate_postgres::maintenance::database_exists;
 
-use super::child::{Place, Running, free_port, wait_until};
+use super::child::{Place, Running, wait_until};
 use super::database::tell_database;
+use super::port::Port;
 
 /// Not the name that operators give the database's owner: `deploy/postgres-role` makes that one.
 const USER: &str = "superuser";
@@ -22,7 +23,7 @@ const SETTINGS: &str = "listen_addresses='127.0.0.1'\nunix_socket_directories=''
 pub struct PostgresServer {
     place: Place,
     binaries: PathBuf,
-    port: u16,
+    port: Port,
     running: Option<Running>,
 }
 
@@ -59,7 +60,7 @@ impl PostgresServer {
         self.kill().await;
         let conninfo = format!(
             "primary_conninfo='host=127.0.0.1 port={} user={USER} password={PASSWORD} application_name=replica'\n",
-            primary.port
+            primary.port.number()
         );
         self.add_settings(&conninfo);
         let signal = self.data().join("standby.signal");
@@ -82,7 +83,7 @@ impl PostgresServer {
     pub fn url(&self, database: &str) -> String {
         format!(
             "postgres://{USER}:{PASSWORD}@127.0.0.1:{}/{database}?sslmode=disable",
-            self.port
+            self.port.number()
         )
     }
 
@@ -123,7 +124,7 @@ impl PostgresServer {
             .env_clear()
             .env("PATH", std::env::join_paths(folders).expect("a path"))
             .env("PGHOST", "127.0.0.1")
-            .env("PGPORT", self.port.to_string())
+            .env("PGPORT", self.port.number().to_string())
             .env("PGPASSWORD", PASSWORD)
             .env("POSTGRES_USER", USER)
             .env("POSTGRES_DB", database)
@@ -190,11 +191,11 @@ impl PostgresServer {
         let server = Self {
             place,
             binaries,
-            port: free_port(),
+            port: Port::any(),
             running: None,
         };
         server.add_settings(SETTINGS);
-        server.add_settings(&format!("port={}\n", server.port));
+        server.add_settings(&format!("port={}\n", server.port.number()));
         server
     }
 
@@ -205,10 +206,10 @@ impl PostgresServer {
         let copied = Self {
             place,
             binaries: self.binaries.clone(),
-            port: free_port(),
+            port: Port::any(),
             running: None,
         };
-        copied.add_settings(&format!("port={}\n", copied.port));
+        copied.add_settings(&format!("port={}\n", copied.port.number()));
         copied
     }
 

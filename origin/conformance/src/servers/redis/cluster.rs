@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use tokio::time::{Instant, sleep};
 
 use super::super::child::{GLANCE, PATIENCE};
+use super::super::port::Port;
 use super::tls::Certificates;
 use super::{RedisServer, finish};
 use crate::notes::skip;
@@ -152,11 +153,10 @@ impl RedisCluster {
     }
 }
 
-fn port_of_node() -> u16 {
+fn port_of_node() -> Port {
     loop {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = listener.local_addr().expect("its address").port();
-        if let Some(bus) = port.checked_add(BUS)
+        let port = Port::any();
+        if let Some(bus) = port.number().checked_add(BUS)
             && TcpListener::bind((Ipv4Addr::LOCALHOST, bus)).is_ok()
         {
             return port;

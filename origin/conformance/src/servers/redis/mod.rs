@@ -8,7 +8,8 @@ pub use cluster::RedisCluster;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::child::{Place, Running, free_port, wait_until};
+use super::child::{Place, Running, wait_until};
+use super::port::Port;
 use crate::notes::skip;
 use tls::Certificates;
 
@@ -23,7 +24,7 @@ pub struct RedisServer {
     place: Place,
     program: PathBuf,
     arguments: Vec<String>,
-    port: u16,
+    port: Port,
     wants_password: bool,
     is_as_deployed: bool,
     secured: Option<Certificates>,
@@ -105,7 +106,7 @@ impl RedisServer {
             place,
             program,
             arguments: arguments.iter().map(|&text| text.to_owned()).collect(),
-            port: free_port(),
+            port: Port::any(),
             wants_password: false,
             is_as_deployed: false,
             secured: None,
@@ -118,13 +119,14 @@ impl RedisServer {
     /// # Panics
     /// If it does not start.
     pub async fn start_again(&mut self) {
-        let port = self.port.to_string();
+        let port = self.port.number().to_string();
         let mut arguments = Vec::new();
         if self.is_as_deployed {
             arguments.push(SETTINGS);
         } else {
             arguments.extend(["--save", "", "--appendonly", "yes"]);
-            arguments.extend(["--appendfsync", "always", "--maxmemory", "256mb"]);
+            // What is written outlives the process, synced or not; nobody waits for a disk that other tests use.
+            arguments.extend(["--appendfsync", "no", "--maxmemory", "256mb"]);
             arguments.extend(["--maxmemory-policy", "noeviction"]);
         }
         arguments.extend(["--bind", "127.0.0.1"]);
@@ -158,7 +160,7 @@ impl RedisServer {
 
     /// Where it listens on loopback.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// What it answers to a command, as `redis-cli` tells it: a refusal is an answer, too.
@@ -195,7 +197,7 @@ impl RedisServer {
     }
 
     fn try_ask(&self, command: &[&str]) -> Result<String, String> {
-        let port = self.port.to_string();
+        let port = self.port.number().to_string();
         let mut arguments = vec!["-p", &port];
         if self.secured.is_some() {
             arguments.extend(["--tls", "--cacert", Certificates::AUTHORITY]);
@@ -225,8 +227,8 @@ impl RedisServer {
             String::new()
         };
         match self.secured {
-            None => format!("redis://{user}127.0.0.1:{}/0", self.port),
-            Some(_) => format!("rediss://{user}localhost:{}", self.port),
+            None => format!("redis://{user}127.0.0.1:{}/0", self.port.number()),
+            Some(_) => format!("rediss://{user}localhost:{}", self.port.number()),
         }
     }
 
