@@ -16,8 +16,8 @@ use sluicegate_contract::uploads::{Moderation, Upload, UploadState};
 use crate::secrets;
 use crate::wait::wait_for;
 
-/// Long enough for a queue, a child and a slow machine; never reached where all is well.
-const SETTLE_LIMIT: Duration = Duration::from_mins(1);
+/// Long enough for a queue, a lock of a worker that was killed, a child and a slow machine; never reached where all is well.
+const SETTLE_LIMIT: Duration = Duration::from_mins(2);
 
 /// The password of all accounts that [`Client::sign_up`] makes.
 pub const PASSWORD: &str = "correct horse battery";

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
 use axum::body::Bytes;
@@ -15,6 +16,10 @@ use serde_json::json;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::stand_in::serve;
+use crate::wait::wait_for;
+
+/// Until it is asked, by a queue and a child on a slow machine.
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A running stand-in; ends when it is dropped.
 pub struct Detector {
@@ -55,6 +60,14 @@ impl Detector {
     /// How many pictures it judged.
     pub fn judged(&self) -> u64 {
         self.state.asked.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it failed a request.
+    pub async fn fails(&self) -> Result<()> {
+        wait_for("the detector to fail", LIMIT, async || {
+            Ok((self.failed() > 0).then_some(()))
+        })
+        .await
     }
 
     /// How many requests it failed while it was down.

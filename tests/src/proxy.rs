@@ -1,6 +1,7 @@
 //! A TCP proxy between two parts, that can interfere when it sees a certain text pass.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
@@ -20,11 +21,14 @@ pub struct Proxy {
 struct Rules {
     upstream: Mutex<String>,
     rule: Mutex<Option<Rule>>,
+    connections: AtomicU64,
 }
 
 struct Rule {
     /// What must still pass, in this order; the action is for the last.
     texts: VecDeque<String>,
+    /// The connection on which the first of them passed: so must the others.
+    on: Option<u64>,
     action: Action,
     seen: mpsc::UnboundedSender<String>,
 }
@@ -65,6 +69,7 @@ impl Proxy {
         let rules = Arc::new(Rules {
             upstream: Mutex::new(address(upstream)),
             rule: Mutex::new(None),
+            connections: AtomicU64::new(0),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -94,12 +99,13 @@ impl Proxy {
         self.on_last_of(&[text], action)
     }
 
-    /// The same for the last of these texts, once the others have passed before it, in their order.
+    /// The same for the last of these texts, once the others have passed before it on that connection, in their order.
     pub fn on_last_of(&self, texts: &[&str], action: Action) -> mpsc::UnboundedReceiver<String> {
         let (seen, receiver) = mpsc::unbounded_channel();
         if let Ok(mut rule) = self.rules.rule.lock() {
             *rule = Some(Rule {
                 texts: texts.iter().map(|text| (*text).to_owned()).collect(),
+                on: None,
                 action,
                 seen,
             });
@@ -160,6 +166,7 @@ async fn inward(
     mut to_server: impl AsyncWrite + Unpin,
     lost: &Lost,
 ) -> Option<&'static str> {
+    let connection = rules.connections.fetch_add(1, Ordering::Relaxed);
     let mut buffer = vec![0; 64 * 1024];
     let mut cut: Option<(usize, mpsc::UnboundedSender<String>)> = None;
     loop {
@@ -168,7 +175,7 @@ async fn inward(
         if read == 0 {
             return None;
         }
-        if let Some(rule) = matching(rules, piece) {
+        if let Some(rule) = matching(rules, connection, piece) {
             let _ = rule.seen.send(String::from_utf8_lossy(piece).into_owned());
             match rule.action {
                 Action::Pass => {}
@@ -228,13 +235,14 @@ async fn outward(
     }
 }
 
-fn matching(rules: &Rules, piece: &[u8]) -> Option<Rule> {
+fn matching(rules: &Rules, connection: u64, piece: &[u8]) -> Option<Rule> {
     let mut rule = rules.rule.lock().ok()?;
     let text = String::from_utf8_lossy(piece);
     let wanted = rule.as_mut()?;
-    if !text.contains(wanted.texts.front()?) {
+    if wanted.on.is_some_and(|on| on != connection) || !text.contains(wanted.texts.front()?) {
         return None;
     }
+    wanted.on = Some(connection);
     wanted.texts.pop_front();
     rule.take_if(|wanted| wanted.texts.is_empty())
 }

@@ -74,12 +74,16 @@ async fn an_upload_that_was_committed_before_its_origin_died_is_there_once() {
     })
     .await
     .unwrap();
-    let metrics = Metrics::of(&worker).await.unwrap();
     for (name, labels) in [
         ("sluicegate_job_attempt_duration_seconds_count", QUEUE),
         ("sluicegate_verdicts_total", ("stage", "image")),
     ] {
-        let count = metrics.sum(name, &[labels]);
+        // Counted a moment after it is committed.
+        let count = wait_for(format!("{name} to be counted"), LIMIT, async || {
+            let count = Metrics::of(&worker).await?.sum(name, &[labels]);
+            Ok((count > 0.1).then_some(count))
+        });
+        let count = count.await.unwrap();
         assert!((count - 1.0).abs() < 0.1, "{name}: {count}");
     }
     client

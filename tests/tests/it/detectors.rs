@@ -19,7 +19,7 @@ const SLOWEST: Duration = Duration::from_mins(1);
 const NOISE: Duration = Duration::from_millis(500);
 const ROUNDS: u64 = 4;
 /// After ten it is tried whether it is well again, by a picture.
-const SOME_SECONDS: Duration = Duration::from_secs(5);
+const SOME_SECONDS: Duration = Duration::from_secs(3);
 /// It is left alone for ten seconds.
 const ASKED_AGAIN: Duration = Duration::from_secs(30);
 const CLASSIFY: &str = "/classify";
@@ -71,6 +71,7 @@ fn median(took: &[Duration]) -> Duration {
 
 #[tokio::test]
 async fn one_that_hangs_is_left_out_and_comes_back() {
+    let _alone = shared::alone().await;
     let (first, first_url) = start_detector(&[ANYWHERE]).await;
     let (second, second_url) = start_detector(&[ANYWHERE]).await;
     let line = Answers::start(&second_url).await.unwrap();

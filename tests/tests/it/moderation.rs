@@ -32,13 +32,7 @@ async fn a_detector_that_is_down_delays_the_verdict_and_is_none() {
         .await
         .unwrap();
     let ready = client.wait_until_ready(upload.id).await.unwrap();
-    wait_for(
-        "the detector to fail",
-        Duration::from_secs(30),
-        async || Ok((detector.failed() > 0).then_some(())),
-    )
-    .await
-    .unwrap();
+    detector.fails().await.unwrap();
     assert_eq!(ready.moderation, Moderation::Unreviewed);
     client
         .get(&ready.url)

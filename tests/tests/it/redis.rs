@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sluicegate_conformance::notes::RanOn;
-use sluicegate_conformance::servers::RedisServer;
+use sluicegate_conformance::servers::{RedisServer, ask_database};
 use sluicegate_contract::posts::Post;
 use sluicegate_contract::uploads::{Moderation, UploadState};
 use sluicegate_tests::audit::Audit;
@@ -14,7 +14,7 @@ use sluicegate_tests::load::{Habit, Load};
 use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
 use sluicegate_tests::wait::wait_for;
 
-use crate::shared::{judged_within, measured, people, wait_for_verdicts};
+use crate::shared::{alone, judged_within, measured, people, wait_for_verdicts};
 
 const LIMIT: Duration = Duration::from_mins(1);
 const OUTAGE: Duration = Duration::from_mins(1);
@@ -24,6 +24,9 @@ const NORMAL_AGAIN: Duration = Duration::from_secs(30);
 const VERDICTS: usize = 3;
 /// What a machine that others use, too, may add to a verdict.
 const NOISE: Duration = Duration::from_secs(1);
+/// Of what came before just now.
+const OPEN: &str = "select count(*) from jobs where state in ('ready', 'relayed', 'running') \
+    and created_at < now() - interval '5 seconds'";
 /// A post or a picture without Redis.
 const SLOWEST: Duration = Duration::from_secs(10);
 
@@ -90,6 +93,7 @@ async fn a_picture_and_a_post_get_their_verdicts_through_redis() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
+    let _alone = alone().await;
     let name = "without_its_redis_the_api_goes_on_and_nothing_is_lost";
     let Some(mut redis) = RedisServer::with_password(&[], name).await else {
         return;
@@ -161,10 +165,12 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
     assert!(without.slowest() < SLOWEST, "{without}");
 
     redis.start_again().await;
-    let since = Instant::now();
+    let back = Instant::now();
     let judged = client.wait_for_verdict(meanwhile.id).await.unwrap();
     assert_eq!(judged.moderation, Moderation::Passed);
-    let fault = "Redis was gone for a minute";
+    backlog_is_done(&platform, back).await;
+    let since = Instant::now();
+    let fault = "Redis was gone for a minute, and what came meanwhile is done";
     load.is_normal_again(fault, &before, since).await.unwrap();
     verdicts_are_normal_again(&client, fault, usual_verdict, since).await;
     let said = || platform.output().join("\n");
@@ -175,11 +181,28 @@ async fn without_its_redis_the_api_goes_on_and_nothing_is_lost() {
          {} posts and {} pictures were taken, none refused, and all had their verdicts {:.1} s after it was back",
         taken.posts,
         taken.uploads,
-        since.elapsed().as_secs_f64(),
+        back.elapsed().as_secs_f64(),
     ));
     Audit::of(&platform).await.unwrap().ensure_clean().unwrap();
     platform.stop().await.unwrap();
     ran.passed();
+}
+
+/// Until no job waits that came while Redis was gone, which it is since `back` no longer.
+async fn backlog_is_done(platform: &Platform, back: Instant) {
+    let database = platform.database_url().unwrap();
+    let waited = ask_database(&database, OPEN).await;
+    wait_for(
+        "what came meanwhile to be done",
+        LIMIT + OUTAGE,
+        async || Ok((ask_database(&database, OPEN).await == 0).then_some(())),
+    )
+    .await
+    .unwrap();
+    measured(&format!(
+        "Redis was gone for a minute: of what came meanwhile {waited} jobs were open when a first verdict was in, and none {:.1} s after it was back",
+        back.elapsed().as_secs_f64()
+    ));
 }
 
 /// Until posts wait for their verdicts about as long as they did before the fault, which was at `since`.

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use sluicegate_conformance::notes::RanOn;
-use sluicegate_conformance::servers::RedisServer;
+use sluicegate_conformance::servers::{RedisServer, ask_database};
 use sluicegate_contract::ids::UploadId;
 use sluicegate_contract::uploads::Moderation;
 use sluicegate_tests::audit::Audit;
@@ -24,6 +24,8 @@ const GOES_ON: Duration = Duration::from_secs(25);
 const QUEUE: &str = "image-moderation";
 /// Each sends one picture: of one owner only so many jobs wait in Redis.
 const PEOPLE: u64 = 4;
+const RELAYED: &str =
+    "select count(*) from jobs where queue = 'image-moderation' and state = 'relayed'";
 /// What Redis has is about to be noted in the rows, and committed.
 const CONFIRM: &str = "set state = 'relayed'";
 /// A row whose job Redis has lost is about to be made ready again.
@@ -82,27 +84,14 @@ impl Line {
 
     /// All are in Redis, and their rows say so: what is there before its row says it is handed over once more.
     async fn all_are_handed_over(&self) {
-        wait_for("Redis to have them all", LIMIT, async || {
-            Ok((self.waiting() == PEOPLE).then_some(()))
+        let database = self.platform.database_url().unwrap();
+        wait_for("all rows to be handed over", LIMIT, async || {
+            let relayed = ask_database(&database, RELAYED).await;
+            Ok((u64::try_from(relayed)? == PEOPLE).then_some(()))
         })
         .await
         .unwrap();
-        let ids = self
-            .redis
-            .ask(&["LRANGE", "bull:image-moderation:wait", "0", "-1"]);
-        let ids: Vec<_> = ids.lines().collect();
-        assert_eq!(u64::try_from(ids.len()).unwrap(), PEOPLE, "{ids:?}");
-        for id in ids {
-            wait_for(format!("the row of {id}"), LIMIT, async || {
-                let shown = self.platform.command(&["jobs", "show", id]).await?;
-                Ok(shown
-                    .iter()
-                    .any(|line| line.contains("relayed"))
-                    .then_some(()))
-            })
-            .await
-            .unwrap();
-        }
+        assert_eq!(self.waiting(), PEOPLE);
     }
 
     /// The origin begins again, says something, and a worker begins: all of these get their verdicts, each once.
@@ -166,9 +155,10 @@ async fn a_relay_that_dies_between_redis_and_its_commit_loses_and_doubles_nothin
         .await
         .unwrap()
         .expect("the proxy lives");
-    // What comes meanwhile waits for it.
-    for client in people {
-        sent.push(send(client).await);
+    // What comes meanwhile waits for it. At once: its call to the database is given up after ten seconds.
+    let others: Vec<_> = people.map(|client| tokio::spawn(send(client))).collect();
+    for other in others {
+        sent.push(other.await.unwrap());
     }
     assert_eq!(line.waiting(), 1, "Redis has the first");
     relays.origin.as_mut().unwrap().must_run().unwrap();
@@ -195,18 +185,19 @@ async fn a_reconciler_that_dies_over_what_redis_lost_leaves_it_to_the_next() {
     line.platform.kill_origin().unwrap();
     assert_eq!(line.redis.ask(&["FLUSHALL"]), "OK");
     let mut held = proxy.on(RESOLVE, Action::Hold);
-    let mut compares = line.another_through(&proxy).await;
+    let (name, value) = line.platform.database_setting(&proxy.url).unwrap();
+    let another = line.platform.start_another_origin_with(&name, &value);
+    let (mut compares, _) = another.await.unwrap();
     within("the reconciler to find them gone", LIMIT, held.recv())
         .await
         .unwrap()
         .expect("the proxy lives");
     assert_eq!(line.waiting(), 0);
-    compares.origin.as_mut().unwrap().must_run().unwrap();
-    compares.kill_origin().unwrap();
+    compares.must_run().unwrap();
+    compares.kill().unwrap();
     drop(held);
 
     // It had not said that all rows are compared, so the next one begins again before it is their turn.
     let fault = "a reconciler was killed over what Redis had lost";
     line.goes_on(fault, Some(BEGINS_AGAIN), &sent).await;
-    compares.stop().await.unwrap();
 }

@@ -240,7 +240,7 @@ async fn more_instances_than_there_is_room_for_are_refused() {
     const COMPONENTS: usize = 40;
     let limits = Limits {
         requests: 1,
-        instance_idle: Duration::from_secs(2),
+        instance_idle: Duration::from_secs(10),
         ..Limits::default()
     };
     let manifest = std::fs::read_to_string(manifest("instances", "")).unwrap();

@@ -41,7 +41,8 @@ pub struct Fixture {
     pub reach: Reach,
 }
 
-const MINUTE: Duration = Duration::from_mins(1);
+/// Of what is used at once, on a slow machine and a slow store.
+const LIFETIME: Duration = Duration::from_mins(15);
 
 /// Every promise, one after the other.
 pub async fn all(fixture: &Fixture) {
@@ -96,7 +97,7 @@ impl Fixture {
             key,
             length,
             sha256: None,
-            lifetime: MINUTE,
+            lifetime: LIFETIME,
             reach: self.reach,
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sluicegate_contract::time::Timestamp;
 
-use super::{Fixture, MINUTE, bytes};
+use super::{Fixture, LIFETIME, bytes};
 
 /// The object comes whole, with its tag; another key is refused, and so is another method.
 pub async fn serves_by_url(fixture: &Fixture) {
@@ -13,10 +13,10 @@ pub async fn serves_by_url(fixture: &Fixture) {
     let etag = fixture.put(&key, content.clone()).await;
     let get = fixture
         .store
-        .presign_get(&key, MINUTE, fixture.reach, fixture.now)
+        .presign_get(&key, LIFETIME, fixture.reach, fixture.now)
         .await
         .unwrap();
-    assert!(get.expires_at > fixture.now && get.expires_at <= fixture.now.plus(MINUTE));
+    assert!(get.expires_at > fixture.now && get.expires_at <= fixture.now.plus(LIFETIME));
     let answer = fixture.http.get(&get.url).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(
@@ -45,7 +45,7 @@ pub async fn serves_by_url(fixture: &Fixture) {
     let key = fixture.key("not-there");
     let get = fixture
         .store
-        .presign_get(&key, MINUTE, fixture.reach, fixture.now)
+        .presign_get(&key, LIFETIME, fixture.reach, fixture.now)
         .await
         .unwrap();
     assert_eq!(
@@ -60,7 +60,7 @@ pub async fn serves_ranges_by_url(fixture: &Fixture) {
     fixture.put(&key, "0123456789").await;
     let get = fixture
         .store
-        .presign_get(&key, MINUTE, fixture.reach, fixture.now)
+        .presign_get(&key, LIFETIME, fixture.reach, fixture.now)
         .await
         .unwrap();
     for (range, content_range, content) in [

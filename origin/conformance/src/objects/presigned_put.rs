@@ -7,7 +7,7 @@ use futures_util::stream;
 use sha2::{Digest, Sha256};
 use sluicegate_core::ports::PutGrant;
 
-use super::{Fixture, MINUTE, bytes};
+use super::{Fixture, LIFETIME, bytes};
 
 const REFUSED: u16 = 403;
 
@@ -39,7 +39,7 @@ pub async fn stores_by_url(fixture: &Fixture) {
         put.headers.get("if-none-match").map(String::as_str),
         Some("*")
     );
-    assert!(put.expires_at > fixture.now && put.expires_at <= fixture.now.plus(MINUTE));
+    assert!(put.expires_at > fixture.now && put.expires_at <= fixture.now.plus(LIFETIME));
 
     assert_eq!(fixture.send(&put, content.clone(), &[]).await, 200);
     assert!(fixture.content(&key).await.unwrap() == content);
@@ -120,7 +120,7 @@ pub async fn refuses_other_places(fixture: &Fixture) {
     assert_eq!(fixture.send(&put, "abc", &[]).await, REFUSED);
     let get = fixture
         .store
-        .presign_get(&key, MINUTE, fixture.reach, fixture.now)
+        .presign_get(&key, LIFETIME, fixture.reach, fixture.now)
         .await
         .unwrap();
     put.url = get.url;

@@ -134,7 +134,7 @@ async fn a_body_that_falls_silent_is_given_up() {
 #[tokio::test]
 async fn an_answer_that_nobody_takes_is_given_up() {
     let server = Server::start_with(root("taken"), |options| {
-        options.limits.silence = Duration::from_millis(300);
+        options.limits.silence = Duration::from_secs(1);
         options.limits.connections = 1;
         // The SDK's own connection is closed when it is idle for so long.
         options.limits.head = Duration::from_millis(300);

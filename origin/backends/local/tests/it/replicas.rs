@@ -243,7 +243,11 @@ async fn one_that_is_down_is_left_out_and_comes_back() {
     ] {
         let servers = two().await;
         let clock = HeldClock::new();
-        let detector = detector(&servers, &clock, limits());
+        let limits = match sickness {
+            Reply::Stall => limits(),
+            _ => patient(),
+        };
+        let detector = detector(&servers, &clock, limits);
         let [sick, well] = &servers;
         sick.always(sickness.clone());
         is_judged(&detector, 20).await;

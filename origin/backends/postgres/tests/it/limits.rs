@@ -79,7 +79,7 @@ async fn what_an_operator_chose_is_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_ends_a_statement_that_takes_too_long() {
     let database = TestDatabase::new().await;
-    alter(database.url(), "statement_timeout", "300ms").await;
+    alter(database.url(), "statement_timeout", "2s").await;
     set_role_limits(database.url()).await.unwrap();
     let pool = Database::connect(database.url(), &Options::default())
         .await

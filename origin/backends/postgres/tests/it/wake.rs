@@ -131,6 +131,7 @@ async fn bridges_connect_again() {
     let one = Process::start(database.url(), &shutdown);
     let other = Process::start(database.url(), &shutdown);
     wait_until_connected(&one, &other).await;
+    wait_until_connected(&other, &one).await;
     let pool = sqlx::PgPool::connect(database.url()).await.unwrap();
     let killed: i64 = sqlx::query_scalar(
         "select count(pg_terminate_backend(pid)) from pg_stat_activity

@@ -68,15 +68,24 @@ async fn a_whole_run_is_seen() {
     every_query_asks_for_what_is_there(&exposition);
 }
 
+const POST_DONE: [(&str, &str); 2] = [("queue", "post-processing"), ("outcome", "done")];
+/// Jobs, and something that each of them counts.
+const SWEPT: [(&str, &str); 3] = [
+    ("sweep", "orphans"),
+    ("prune", "devices"),
+    ("erase-accounts", "accounts"),
+];
+
 /// All that was sent has its verdict, and the refused picture its reason.
 fn judged(seen: &Exposition) -> bool {
     let count = |name, labels: &[_]| seen.value(name, labels).unwrap_or_default();
     count("sluicegate_verdicts_total", &[("stage", "image")]) >= 1.0
         && count("sluicegate_verdicts_total", &[("stage", "stage1")]) >= 1.0
         && count("sluicegate_picture_failures_total", &[]) >= 1.0
-        && ["sweep", "prune", "erase-accounts"].iter().all(|job| {
-            seen.value("sluicegate_swept_total", &[("job_name", *job)])
-                .is_some()
+        && count("sluicegate_job_attempt_duration_seconds_count", &POST_DONE) >= 1.0
+        && SWEPT.iter().all(|(job, what)| {
+            let swept = [("job_name", *job), ("what", *what)];
+            seen.value("sluicegate_swept_total", &swept).is_some()
         })
 }
 
@@ -135,9 +144,8 @@ fn the_run_is_counted(seen: &Exposition) {
         seen.value("sluicegate_picture_duration_seconds_count", &made),
         Some(1.0)
     );
-    let done = [("queue", "post-processing"), ("outcome", "done")];
     assert_eq!(
-        seen.value("sluicegate_job_attempt_duration_seconds_count", &done),
+        seen.value("sluicegate_job_attempt_duration_seconds_count", &POST_DONE),
         Some(1.0)
     );
     // The picture, and whose the bucket is.
@@ -146,11 +154,7 @@ fn the_run_is_counted(seen: &Exposition) {
         seen.value("sluicegate_object_store_duration_seconds_count", &put),
         Some(2.0)
     );
-    for (job, what) in [
-        ("sweep", "orphans"),
-        ("prune", "devices"),
-        ("erase-accounts", "accounts"),
-    ] {
+    for (job, what) in SWEPT {
         let swept = [("job_name", job), ("what", what)];
         assert_eq!(seen.value("sluicegate_swept_total", &swept), Some(0.0));
     }
