@@ -1,11 +1,11 @@
 //! `HAProxy` in front of several origins, with the settings that operators are given (`deploy/haproxy.cfg`).
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use sluicegate_conformance::servers::Port;
 use tempfile::TempDir;
 
 use crate::client::Client;
@@ -22,6 +22,7 @@ pub struct Haproxy {
     pub url: String,
     version: String,
     program: Program,
+    _ports: [Port; 2],
     _folder: TempDir,
 }
 
@@ -38,7 +39,8 @@ impl Haproxy {
         let said = String::from_utf8_lossy(&said);
         let version = said.split_whitespace().nth(2).context("its version")?;
         let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/haproxy.cfg");
-        let [front, health] = [free_port()?, free_port()?];
+        let ports = [Port::any(), Port::any()];
+        let [front, health] = ports.each_ref().map(Port::number);
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("haproxy.cfg");
         let settings = std::fs::read_to_string(ours)?;
@@ -48,6 +50,7 @@ impl Haproxy {
             url: format!("http://127.0.0.1:{front}"),
             version: format!("HAProxy {version}"),
             program: Program::start(&program, &arguments, &[])?,
+            _ports: ports,
             _folder: folder,
         };
         let asked = Client::new(&format!("http://127.0.0.1:{health}"))?;
@@ -113,8 +116,4 @@ fn here(settings: &str, origins: &[&str], front: u16, health: u16) -> Result<Str
     }
     ensure!(replaced == 4, "haproxy.cfg names other addresses by now");
     Ok(lines.join("\n") + "\n")
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

@@ -237,14 +237,14 @@ impl Platform {
     /// Kills the origin as `kill -9` does. Nobody else is given its address.
     pub fn kill_origin(&mut self) -> Result<()> {
         self.origin.take().context("the origin runs")?.kill()?;
-        self.kept.push(port(&self.origin_url)?);
+        self.kept.push(keep(&self.origin_url)?);
         Ok(())
     }
 
     /// The same with the edge.
     pub fn kill_edge(&mut self) -> Result<()> {
         self.edge.kill()?;
-        self.kept.push(port(&self.edge_url)?);
+        self.kept.push(keep(&self.edge_url)?);
         Ok(())
     }
 
@@ -340,13 +340,13 @@ impl Platform {
     }
 }
 
-/// An address for each handle.
-/// The port of an address, kept.
-fn port(url: &str) -> Result<Port> {
+/// The port of an address whose program has ended: nobody else is given it meanwhile.
+pub fn keep(url: &str) -> Result<Port> {
     let (_, number) = url.rsplit_once(':').context("a port")?;
     Ok(Port::of(number.parse()?))
 }
 
+/// An address for each handle.
 fn address_of(handle: &str) -> String {
     let mut hasher = DefaultHasher::new();
     handle.hash(&mut hasher);

@@ -99,7 +99,7 @@ impl Proxy {
         self.on_last_of(&[text], action)
     }
 
-    /// The same for the last of these texts, once the others have passed before it on that connection, in their order.
+    /// The same for the last of these texts, once the others have passed before it on one connection, in their order.
     pub fn on_last_of(&self, texts: &[&str], action: Action) -> mpsc::UnboundedReceiver<String> {
         let (seen, receiver) = mpsc::unbounded_channel();
         if let Ok(mut rule) = self.rules.rule.lock() {

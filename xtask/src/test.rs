@@ -31,7 +31,8 @@ pub(crate) fn main(stop: &Stop, options: &Options) -> Result<ExitCode> {
     let services = Services::prepare(stop)?;
     components::main(stop, false)?;
     // Cargo builds the programs of the packages it tests, so of those chosen only.
-    if options.arguments.iter().any(|word| word == BLACK_BOX) {
+    let is_black_box = |word: &OsString| word.to_string_lossy().ends_with(BLACK_BOX);
+    if options.arguments.iter().any(is_black_box) {
         dev::build_programs(stop)?;
     }
     let skips = target().join("skipped-tests.txt");

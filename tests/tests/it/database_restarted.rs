@@ -9,13 +9,14 @@ use sluicegate_tests::detector::Detector;
 use sluicegate_tests::load::{Habit, Load};
 use sluicegate_tests::platform::{Options, Platform};
 
-use crate::shared::{measured, people};
+use crate::shared::{in_turn, measured, people};
 
 const CLIENTS: u64 = 4;
 const NORMAL_AGAIN: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_outlives_a_restart_of_the_database() {
+    let _turn = in_turn().await;
     let mut database = Database::start().await.unwrap();
     let detector = Detector::start().await.unwrap();
     // Its store goes on while the database is down.

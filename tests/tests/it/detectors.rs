@@ -7,7 +7,7 @@ use sluicegate_tests::answers::Answers;
 use sluicegate_tests::audit::Audit;
 use sluicegate_tests::client::Client;
 use sluicegate_tests::fixtures;
-use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
+use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT, keep};
 use sluicegate_tests::process::{Program, program};
 use sluicegate_tests::wait::wait_for;
 
@@ -71,7 +71,7 @@ fn median(took: &[Duration]) -> Duration {
 
 #[tokio::test]
 async fn one_that_hangs_is_left_out_and_comes_back() {
-    let _alone = shared::alone().await;
+    let _turn = shared::in_turn().await;
     let (first, first_url) = start_detector(&[ANYWHERE]).await;
     let (second, second_url) = start_detector(&[ANYWHERE]).await;
     let line = Answers::start(&second_url).await.unwrap();
@@ -160,6 +160,7 @@ async fn a_listed_picture_is_removed_and_no_other() {
     let list = folder.path().join("unsafe");
     std::fs::write(&list, format!("{hash}  seen before\n")).unwrap();
     detector.stop(STOP_LIMIT).await.unwrap();
+    let _kept = keep(&url).unwrap();
     let listen = ("DETECTOR_LISTEN", url.trim_start_matches("http://"));
     let list = ("DETECTOR_UNSAFE_FILES", list.to_str().unwrap());
     let (detector, _) = start_detector(&[listen, list]).await;

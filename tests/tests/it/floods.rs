@@ -9,7 +9,7 @@ use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
 use sluicegate_tests::text_model::TextModel;
 use sluicegate_tests::wait::wait_for;
 
-use crate::shared::{alone, judged_within, measured};
+use crate::shared::{in_turn, judged_within, measured};
 
 /// More than are judged here.
 const FLOOD: usize = 10_000;
@@ -21,7 +21,7 @@ const TRIES: usize = 5;
 const DELAYED: Duration = Duration::from_secs(1);
 
 async fn delays_nobody_by_more_than_a_second(by: &str, options: Options) {
-    let _alone = alone().await;
+    let _turn = in_turn().await;
     let model = TextModel::that_takes(TAKES).await.unwrap();
     let options = Options {
         no_workers: true,

@@ -101,7 +101,7 @@ async fn nobody_else_sees_a_picture_before_it_has_passed() {
     assert_eq!(public.body, seen);
     assert!(public.header("cache-control").contains("s-maxage=3600"));
     if platform.servers().contains("replica") {
-        // It may show that a little later; no cache may.
+        // It may show that a little later.
         wait_for("the replica to show it", LIMIT, async || {
             Ok(header(&stranger).await.map(drop))
         })

@@ -12,7 +12,7 @@ use sluicegate_tests::platform::{EDGE_KEY, Options, Platform, STOP_LIMIT};
 use sluicegate_tests::process::Program;
 use sluicegate_tests::wait::wait_for;
 
-use crate::shared::alone;
+use crate::shared::in_turn;
 
 const LIMIT: Duration = Duration::from_mins(1);
 pub(crate) const MOST: u64 = 6;
@@ -56,7 +56,7 @@ fn says(program: &Program, text: &str) -> Option<()> {
 
 #[tokio::test]
 async fn two_origins_count_together_and_each_for_itself_while_redis_is_gone() {
-    let _alone = alone().await;
+    let _turn = in_turn().await;
     let name = "two_origins_count_together_and_each_for_itself_while_redis_is_gone";
     let Some(mut redis) = RedisServer::with_password(&[], name).await else {
         return;
@@ -119,7 +119,7 @@ async fn two_origins_count_together_and_each_for_itself_while_redis_is_gone() {
 
 #[tokio::test]
 async fn what_one_origin_changes_no_other_one_shows_from_the_cache() {
-    let _alone = alone().await;
+    let _turn = in_turn().await;
     let name = "what_one_origin_changes_no_other_one_shows_from_the_cache";
     let Some(redis) = RedisServer::with_password(&[], name).await else {
         return;

@@ -10,7 +10,7 @@ use sluicegate_tests::audit::Audit;
 use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
 use sluicegate_tests::wait::wait_for;
 
-use crate::shared::{alone, judged_within, measured};
+use crate::shared::{in_turn, judged_within, measured};
 
 const JOBS: u32 = 13_000;
 const OUTSTANDING: u32 = 10_000;
@@ -31,7 +31,7 @@ const FLUSH: &str = "local active = redis.call('LLEN', 'bull:post-processing:act
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_jobs_outlive_an_emptied_redis() {
-    let _alone = alone().await;
+    let _turn = in_turn().await;
     let name = "ten_thousand_jobs_outlive_an_emptied_redis";
     let Some(redis) = RedisServer::with_password(&[], name).await else {
         return;

@@ -14,7 +14,7 @@ use sluicegate_tests::client::Client;
 use sluicegate_tests::events::Events;
 use sluicegate_tests::fixtures;
 use sluicegate_tests::haproxy::Haproxy;
-use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT};
+use sluicegate_tests::platform::{Options, Platform, STOP_LIMIT, keep};
 use sluicegate_tests::process::Program;
 use sluicegate_tests::wait::{wait_for, within};
 use tokio_util::sync::CancellationToken;
@@ -143,6 +143,7 @@ async fn replace(
     assert!(said.iter().any(|line| line.contains("stopped")), "{said:?}");
     let cut = said.iter().find(|line| line.contains("were cut"));
     assert_eq!(cut, None);
+    let _kept = keep(url).unwrap();
     front.after_the_end(nth).await;
     let origin = platform.start_origin_at(url).await.unwrap();
     front.begins(url, nth).await;

@@ -15,13 +15,13 @@ use tokio::sync::{Mutex, MutexGuard};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
-static ALONE: Mutex<()> = Mutex::const_new(());
+static TURN: Mutex<()> = Mutex::const_new(());
 static SHARED: Mutex<Weak<Platform>> = Mutex::const_new(Weak::new());
 
-/// Whoever fills the machine, or measures how long something takes before and after a fault, holds this: what one of them
-/// begins in between would be another's fault.
-pub async fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().await
+/// One at a time, other tests beside it: whoever fills the machine, compares how long something takes before and after a fault,
+/// or counts on Redis to answer at once. What one of them begins in between would be another's fault.
+pub async fn in_turn() -> MutexGuard<'static, ()> {
+    TURN.lock().await
 }
 
 /// The secret that the shared platform signs tokens with.

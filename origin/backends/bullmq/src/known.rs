@@ -10,8 +10,8 @@ use crate::error::BullError;
 
 /// So many that ended are read at once.
 const PAGE: usize = 1_000;
-/// A worker looks at its clock before it tells Redis that a job ended, and several end in one millisecond: what ended within so
-/// many of them is read once more. A row that is named again is asked for once more, no more than that.
+/// A worker reads its clock before it tells Redis that a job ended, and several end in one millisecond: what ended within so many
+/// of them before now is read again by the next look. A row that is named again is compared again, no more than that.
 const LATE_MS: f64 = 250.0;
 
 /// What is known of a job.
@@ -64,8 +64,9 @@ pub(crate) async fn known<'a>(
     Ok(suspects.iter().zip(told).collect())
 }
 
-/// Up to when it is known what ended in a queue, by the clocks of the workers: a job of one whose clock is behind may be
-/// missed, and is found when it is its turn to be compared.
+/// Up to when it is known what ended in a queue, by the clocks of the workers. What Redis is told later than [`LATE_MS`] after it
+/// ended by our clock, or by one that is behind, may be missed, as may any of the last millisecond of a full page; it is found
+/// when it is its turn to be compared.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen {
     completed: f64,

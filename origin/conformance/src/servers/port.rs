@@ -38,6 +38,22 @@ impl Port {
         }
     }
 
+    /// This one, unless somebody listens there or keeps it.
+    ///
+    /// # Panics
+    /// If there are no sockets.
+    pub(super) fn unless_taken(number: u16) -> Option<Self> {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, number));
+        socket.bind(address).ok()?;
+        // From here on a server may listen beside it.
+        socket.set_reuseaddr(true).expect("can be set");
+        Some(Self {
+            number,
+            _bound: socket,
+        })
+    }
+
     /// What to listen on.
     pub fn number(&self) -> u16 {
         self.number

@@ -120,7 +120,7 @@ fn allow_many_files() -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stalled_store_and_a_thousand_clients_do_not_fill_the_memory() {
-    let _alone = shared::alone().await;
+    let _turn = shared::in_turn().await;
     if !allow_many_files() {
         return shared::skip("load", "too few open files are allowed");
     }

@@ -128,7 +128,7 @@ async fn count_together(platform: &Platform) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_whole_stack_works_and_its_origins_are_interchangeable() {
-    let _alone = shared::alone().await;
+    let _turn = shared::in_turn().await;
     let test = "the_whole_stack_works_and_its_origins_are_interchangeable";
     let Some(mut servers) = Servers::start(test).await else {
         return;

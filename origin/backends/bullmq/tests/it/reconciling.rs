@@ -1,11 +1,14 @@
 //! What the reconciler finds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bullmq::options::{RedisConnectionOptions, WorkerOptions};
 use bullmq::{Error, Job, Worker};
 use serde_json::Value;
 use sluicegate_contract::ids::JobId;
+use sluicegate_contract::time::Timestamp;
+use sluicegate_core::env::Clock;
 use sluicegate_core::job::{IMAGE_QUEUE, JobState, POST_QUEUE};
 use tokio_util::sync::CancellationToken;
 
@@ -144,12 +147,22 @@ async fn what_ended_is_found_among_any_number() {
     }
 }
 
-/// Two jobs end in the same millisecond, and the second is told to Redis only when the first one's end was read.
+struct Still(Timestamp);
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+/// Redis is told of a job only when it was read that others ended, with it and after it.
 #[tokio::test]
 async fn what_ended_with_what_was_seen_is_seen_too() {
     let redis = redis_or_skip!();
-    let world = World::new().await;
-    let jobs = world.add_many(2).await;
+    let mut world = World::new().await;
+    let jobs = world.add_many(3).await;
+    let now = world.env.now();
+    world.env.clock = Arc::new(Still(now));
     let (bull, mut settings) = (redis.bull(), quick());
     settings.check_after = Duration::from_hours(1);
     let relay = world.relay(&bull, settings.clone());
@@ -159,9 +172,8 @@ async fn what_ended_with_what_was_seen_is_seen_too() {
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     let comparing = tokio::spawn(async move { reconciler.run(&[POST_QUEUE], stopped).await });
-    // Of a worker whose clock is ahead, so that it is just now, however long it takes to be seen.
-    let at = (world.env.now().unix_ms() + 60_000).to_string();
-    for id in jobs {
+    for (id, ago) in jobs.into_iter().zip([0, 0, 249]) {
+        let at = (now.unix_ms() - ago).to_string();
         let completed = format!("bull:{POST_QUEUE}:completed");
         let call = ["ZADD", &completed, &at, &id.to_string()];
         redis.ask(&call).await.unwrap();

@@ -1,6 +1,5 @@
 #![expect(clippy::expect_used, reason = "a test's helper fails by panicking")]
 
-use std::net::{Ipv4Addr, TcpListener};
 use tokio::time::{Instant, sleep};
 
 use super::super::child::{GLANCE, PATIENCE};
@@ -60,7 +59,8 @@ impl RedisCluster {
                     }
                 }
             }
-            node.port = port_of_node();
+            let (port, bus) = ports_of_node();
+            (node.port, node.bus) = (port, Some(bus));
             node.start_again().await;
             nodes.push(node);
         }
@@ -153,13 +153,13 @@ impl RedisCluster {
     }
 }
 
-fn port_of_node() -> Port {
+/// Of clients, and of the bus.
+fn ports_of_node() -> (Port, Port) {
     loop {
         let port = Port::any();
-        if let Some(bus) = port.number().checked_add(BUS)
-            && TcpListener::bind((Ipv4Addr::LOCALHOST, bus)).is_ok()
-        {
-            return port;
+        let bus = port.number().checked_add(BUS);
+        if let Some(bus) = bus.and_then(Port::unless_taken) {
+            return (port, bus);
         }
     }
 }

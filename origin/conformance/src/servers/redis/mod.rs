@@ -25,6 +25,8 @@ pub struct RedisServer {
     program: PathBuf,
     arguments: Vec<String>,
     port: Port,
+    /// As a node of a cluster.
+    bus: Option<Port>,
     wants_password: bool,
     is_as_deployed: bool,
     secured: Option<Certificates>,
@@ -107,6 +109,7 @@ impl RedisServer {
             program,
             arguments: arguments.iter().map(|&text| text.to_owned()).collect(),
             port: Port::any(),
+            bus: None,
             wants_password: false,
             is_as_deployed: false,
             secured: None,
