@@ -166,7 +166,7 @@ async fn what_ended_with_what_was_seen_is_seen_too() {
     let (bull, mut settings) = (redis.bull(), quick());
     settings.check_after = Duration::from_hours(1);
     let relay = world.relay(&bull, settings.clone());
-    assert_eq!(relay.relay_once(POST_QUEUE).await.unwrap(), 2);
+    assert_eq!(relay.relay_once(POST_QUEUE).await.unwrap(), 3);
     let reconciler = world.reconciler(&bull, &TestJob::done(), settings);
     reconciler.compare(POST_QUEUE).await.unwrap();
     let stop = CancellationToken::new();
