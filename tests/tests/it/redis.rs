@@ -24,7 +24,7 @@ const NORMAL_AGAIN: Duration = Duration::from_secs(30);
 const VERDICTS: usize = 3;
 /// What a machine that others use, too, may add to a verdict.
 const NOISE: Duration = Duration::from_secs(1);
-/// What a verdict has waited for too long: it takes a fraction of that.
+/// Jobs that have waited for longer than any does where the workers keep up.
 const OPEN: &str = "select count(*) from jobs where state in ('ready', 'relayed', 'running') \
     and created_at < now() - interval '5 seconds'";
 const GLANCE: Duration = Duration::from_millis(500);
